@@ -1,0 +1,56 @@
+"""Every person of the batch against every prediction of its own image: (T, N) tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from uhd.assigners.assignment import Grid, Predictions
+    from uhd.losses.targets import Targets
+
+EPS = 1e-7
+
+
+def iou_table(predictions: Predictions, targets: Targets) -> Tensor:
+    """Return the (T, N) IoU of every person with every prediction of its image."""
+    planes = predictions.boxes.movedim(-1, 0).contiguous()
+    area = (planes[2] - planes[0]).clamp_(min=0) * (planes[3] - planes[1]).clamp_(min=0)
+    image, boxes = targets.people.image, targets.people.boxes
+    x1, y1, x2, y2 = (boxes[:, i : i + 1] for i in range(4))
+    wide = torch.minimum(planes[2][image], x2) - torch.maximum(planes[0][image], x1)
+    high = torch.minimum(planes[3][image], y2) - torch.maximum(planes[1][image], y1)
+    overlap = wide.clamp_(min=0) * high.clamp_(min=0)
+    union = area[image] + (x2 - x1) * (y2 - y1) - overlap
+    return overlap / union.add_(EPS)
+
+
+def score_table(predictions: Predictions, targets: Targets) -> Tensor:
+    """Return the (T, N) score of every prediction for the class of the person.
+
+    Where predictions have one column (one class, or a classless head), every person is of that class.
+    """
+    if predictions.scores.shape[-1] == 1:
+        return predictions.scores[..., 0][targets.people.image]
+    return predictions.scores.movedim(-1, 1)[targets.people.image, targets.people_labels]
+
+
+def near_centre(targets: Targets, grid: Grid, radius: float, min_radius_cells: float) -> Tensor:
+    """Return which cells (T, h, w) have their centre near the person's centre.
+
+    Near is, per axis, within ``radius`` half sizes of the person or ``min_radius_cells`` cells, whichever is more.
+    Along an axis where no cell is that near, the one holding the person's centre counts.
+    """
+    boxes = targets.people.boxes
+    masks = []
+    for axis, cells in enumerate((grid.width, grid.height)):
+        low, high = boxes[:, axis, None] * cells, boxes[:, axis + 2, None] * cells
+        centre = (low + high) / 2
+        reach = ((high - low) * (radius / 2)).clamp(min=min_radius_cells)
+        cell = torch.arange(cells, device=boxes.device)
+        near = (cell + 0.5 - centre).abs() <= reach
+        holds = cell == centre.floor().clamp(0, cells - 1)
+        masks.append(near | (holds & ~near.any(1, keepdim=True)))
+    return masks[1][:, :, None] & masks[0][:, None, :]

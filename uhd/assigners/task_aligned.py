@@ -1,0 +1,107 @@
+"""Task-aligned assignment (Feng et al., TOOD, 2021) with a centre prior and SimOTA's number of positives.
+
+A prediction is good for a person when it both scores high and fits: metric = score^alpha * IoU^beta. How many
+predictions a person gets grows with how well they fit already: the sum of its best IoUs (Ge et al., YOLOX, 2021).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from uhd.assigners.assignment import Assignment, Grid, Predictions, assignment, owners
+from uhd.assigners.pairs import iou_table, near_centre, score_table
+
+if TYPE_CHECKING:
+    from uhd.losses.targets import Targets
+
+_WIDTH = 16  # predictions a person that lost all its own may fall back on
+_ROUNDS = 5  # of bidding for them
+
+
+@dataclass(frozen=True)
+class TaskAlignedAssigner:
+    """See :class:`uhd.losses.config.LossConfig` for the fields."""
+
+    alpha: float = 0.5
+    beta: float = 4.0
+    topk: int = 10
+    radius: float = 0.8
+    min_radius_cells: float = 0.75
+
+    @torch.no_grad()
+    def __call__(self, predictions: Predictions, targets: Targets, grid: Grid) -> Assignment:
+        """Assign; every person gets a prediction as long as its surroundings hold one that is not another's only."""
+        total, count = grid.predictions * len(targets.boxes), len(targets.people.image)
+        first = targets.people.image[:, None] * grid.predictions
+        cells = near_centre(targets, grid, self.radius, self.min_radius_cells)
+        candidate = cells[:, None].expand(-1, len(grid.priors), -1, -1).reshape(count, -1)
+        iou = iou_table(predictions, targets)
+        # The root of the metric orders alike, costs one power less per pair, and does not underflow.
+        power = self.alpha / self.beta
+        metric = score_table(Predictions(predictions.boxes, predictions.scores**power), targets) * iou
+        metric = metric.masked_fill_(~candidate, -1)
+        best, index = metric.topk(min(max(_WIDTH, self.topk), grid.predictions), dim=1)
+        fits = iou.masked_fill(~candidate, 0).topk(min(self.topk, grid.predictions), dim=1, sorted=False)[0]
+        wanted = fits.sum(1, keepdim=True).round_().clamp_(1, self.topk)
+
+        usable, prediction, overlap = best >= 0, index + first, iou.gather(1, index)
+        claims = usable & (torch.arange(best.shape[1], device=best.device) < wanted)
+        owner = owners(prediction, claims, overlap, total)
+        claims = _rescue(prediction, claims, usable, overlap, owner)
+        prediction, claims, overlap = _shorten(prediction, claims, overlap, self.topk)
+        return assignment(prediction, claims, overlap, owner, targets, grid)
+
+
+def _rescue(prediction: Tensor, claims: Tensor, usable: Tensor, overlap: Tensor, owner: Tensor) -> Tensor:
+    """Let people who lost every claim take the best prediction that is not someone's last good one.
+
+    Args:
+        prediction, claims, usable, overlap: (T, K), best first.
+        owner: (B * N,) person or T; changed in place.
+
+    Returns:
+        (T, K) claims, where a rescued person has the one claim it won.
+    """
+    people, total = len(prediction), len(owner)
+    if people == 0:
+        return claims
+    person = torch.arange(people, device=prediction.device)[:, None]
+    rank = torch.arange(prediction.shape[1], device=prediction.device)
+    owned = claims & (owner[prediction] == person)
+    has = owned.any(1, keepdim=True)
+    # A person keeps the best it owns, whatever happens to the rest.
+    kept = _flag(total, prediction, owned & (rank == owned.int().argmax(1, keepdim=True)))
+    for _ in range(_ROUNDS):
+        if prediction.device.type == "cpu" and bool(has.all()):
+            break  # only saves time; asking a device would cost a wait
+        free = usable & ~kept[prediction] & ~has
+        choice = free & (rank == free.int().argmax(1, keepdim=True))
+        taker = owners(prediction, choice, overlap, total)
+        won = choice & (taker[prediction] == person)
+        taken = taker < people
+        owner.copy_(torch.where(taken, taker, owner))
+        kept |= taken
+        rescued = won.any(1, keepdim=True)
+        claims = torch.where(rescued, won, claims)
+        has |= rescued
+    return claims
+
+
+def _shorten(prediction: Tensor, claims: Tensor, overlap: Tensor, topk: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Keep ``topk`` columns: only the single claim of a rescued person can lie beyond them, and moves to the first."""
+    first = claims.int().argmax(1, keepdim=True)
+    alone = claims[:, 1:topk] & (first == 0)
+    return (
+        torch.cat([prediction.gather(1, first), prediction[:, 1:topk]], 1),
+        torch.cat([claims.any(1, keepdim=True), alone], 1),
+        torch.cat([overlap.gather(1, first), overlap[:, 1:topk]], 1),
+    )
+
+
+def _flag(total: int, index: Tensor, flags: Tensor) -> Tensor:
+    marks = torch.zeros(total, dtype=torch.int32, device=index.device)
+    return marks.scatter_add_(0, index.flatten(), flags.flatten().int()) > 0

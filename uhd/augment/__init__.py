@@ -1,0 +1,1 @@
+"""Samples made different, boxes kept true."""

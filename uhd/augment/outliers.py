@@ -1,0 +1,25 @@
+"""Boxes too small to be learned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from uhd.boxes import area_xyxy
+from uhd.sample import Sample
+
+
+@dataclass(frozen=True)
+class RemoveOutliers:
+    """Turn boxes with less than ``min_area`` of the image's area into ignore regions."""
+
+    min_area: float = 0.0
+
+    def __call__(self, sample: Sample) -> Sample:
+        """Return the sample without them."""
+        small = area_xyxy(sample.boxes) < self.min_area
+        if not small.any():
+            return sample
+        ignore = np.concatenate([sample.ignore, sample.boxes[small]])
+        return Sample(sample.image, sample.boxes[~small], sample.labels[~small], ignore, sample.name)

@@ -1,0 +1,1 @@
+"""Labelled images: find them, check them, decode them once, hand them out in batches."""

@@ -1,0 +1,73 @@
+"""Where the images are, how they are split, and what size the network reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from uhd.config import knob
+from uhd.resize import RESIZE_MODES, canonical_mode, parse_size
+
+CACHE_KINDS = ("ram", "file", "none")
+_GROUP = "data"
+
+
+def parse_classes(text: str) -> tuple[int, ...]:
+    """Turn ``"0"`` or ``"0,2,5"`` into class numbers.
+
+    Raises:
+        ValueError: not whole numbers from 0, repeated, or none at all.
+    """
+    try:
+        classes = tuple(int(part) for part in text.replace(",", " ").split())
+    except ValueError:
+        raise ValueError("is not a list of class numbers such as 0,1") from None
+    if not classes or min(classes) < 0:
+        raise ValueError("needs class numbers from 0, such as 0,1")
+    if len(set(classes)) != len(classes):
+        raise ValueError("names a class twice")
+    return classes
+
+
+def parse_names(text: str) -> tuple[str, ...]:
+    """Turn ``"person,car"`` into names; names may hold spaces, not commas."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Settings of the data set; see the help text of each knob."""
+
+    image_dir: Path | None = knob(
+        None,
+        "folder of images with YOLO .txt labels, or a data.yaml, a COCO .json, or a .txt list of images",
+        group=_GROUP,
+        original=Path("data/wholebody34/obj_train_data"),
+    )
+    train_list: Path | None = knob(None, "text file with one training image per line (with --val-list)", group=_GROUP)
+    val_list: Path | None = knob(None, "text file with one validation image per line (with --train-list)", group=_GROUP)
+    train_split: float = knob(0.8, "share of the images to train on", group=_GROUP, minimum=0.0, maximum=1.0)
+    val_split: float = knob(0.2, "share of the images to validate on", group=_GROUP, minimum=0.0, maximum=1.0)
+    classes: tuple[int, ...] = knob(
+        (0,), "class numbers in the label files to detect, e.g. 0,2", group=_GROUP, minimum=0, parse=parse_classes
+    )
+    class_names: tuple[str, ...] = knob(
+        (), "names of --classes in the same order (default: from data.yaml)", group=_GROUP, parse=parse_names
+    )
+    drop_empty: bool = knob(False, "leave out images without a wanted object", group=_GROUP, original=True)
+    strict: bool = knob(False, "stop at the first bad label or image instead of skipping it", group=_GROUP)
+    img_size: tuple[int, int] = knob(
+        (64, 64), "input size of the network as HEIGHTxWIDTH", group=_GROUP, minimum=1, parse=parse_size
+    )
+    resize_mode: str = knob(
+        "opencv_inter_nearest",
+        "how an image becomes the network's input",
+        group=_GROUP,
+        choices=RESIZE_MODES,
+        original="torch_bilinear",
+        shortcuts={mode: mode for mode in RESIZE_MODES},
+        parse=canonical_mode,
+    )
+    cache: str = knob("ram", "where decoded images are kept", group=_GROUP, choices=CACHE_KINDS)
+    cache_dir: Path | None = knob(None, "folder for --cache file (default: the user's cache folder)", group=_GROUP)
+    num_workers: int = knob(0, "processes that prepare batches; 0: one thread", group=_GROUP, minimum=0, original=8)

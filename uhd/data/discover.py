@@ -1,0 +1,199 @@
+"""Find the images of a data set and the label file of an image, in the layouts that people use."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from uhd.data.problems import MISSING_IMAGE, Report
+from uhd.data.read import is_image_name
+from uhd.errors import UserError
+
+VAL_NAMES = ("val", "valid", "validation")
+
+
+@dataclass(frozen=True)
+class Found:
+    """Image files of a data set.
+
+    Attributes:
+        train: images to train on, or all images when ``val`` is None.
+        val: images to validate on; None when the data set leaves the split open.
+        names: class names by raw class number, from data.yaml; empty when unknown.
+    """
+
+    train: list[Path]
+    val: list[Path] | None = None
+    names: tuple[str, ...] = ()
+
+
+def discover(image_dir: Path | None, train_list: Path | None, val_list: Path | None, report: Report) -> Found:
+    """Find the images that a configuration names.
+
+    Args:
+        image_dir: a folder, a data.yaml, or a text list; may be None when both lists are given.
+        train_list, val_list: text files of image paths; both or neither.
+        report: receives dangling links, folders named like images and list entries without a file.
+
+    Raises:
+        UserError: a path is missing, a folder is empty, only one list is given.
+    """
+    if (train_list is None) != (val_list is None):
+        missing = "--val-list" if val_list is None else "--train-list"
+        raise UserError(f"{missing} is missing: give both --train-list and --val-list, or neither")
+    if train_list is not None and val_list is not None:
+        return Found(read_list(train_list, image_dir, report), read_list(val_list, image_dir, report))
+    if image_dir is None:
+        raise UserError("no data set: name a folder of images or a data.yaml with --image-dir")
+    if image_dir.is_file() and image_dir.suffix.lower() in {".yaml", ".yml"}:
+        return read_data_yaml(image_dir, report)
+    if image_dir.is_file() and image_dir.suffix.lower() == ".txt":
+        return Found(read_list(image_dir, None, report))
+    if image_dir.is_file():
+        raise UserError(f"{image_dir}: is no folder of images, data.yaml, .json or .txt list")
+    return _find_in_folder(image_dir, report)
+
+
+def find_images(folder: Path, report: Report) -> list[Path]:
+    """Return all image files below a folder, sorted by path; hidden files and folders are passed over.
+
+    Raises:
+        UserError: the folder is missing or holds no image.
+    """
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder: check --image-dir")
+    found: list[str] = []
+    visited: set[tuple[int, int]] = set()
+    for parent, folders, files in os.walk(folder, followlinks=True):
+        status = Path(parent).stat()
+        if (status.st_dev, status.st_ino) in visited:  # a link back up
+            folders.clear()
+            continue
+        visited.add((status.st_dev, status.st_ino))
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in folders:
+            if is_image_name(name):
+                report.problem(MISSING_IMAGE, f"{Path(parent, name)}: is a folder, not an image")
+        for name in files:
+            if name.startswith(".") or not is_image_name(name):
+                continue
+            path = os.path.join(parent, name)  # noqa: PTH118  (100,000 Path objects take a second)
+            if os.path.exists(path):  # noqa: PTH110
+                found.append(path)
+            else:
+                report.problem(MISSING_IMAGE, f"{path}: the link leads nowhere")
+    if not found:
+        raise UserError(f"{folder}: holds no image (.jpg .jpeg .png .bmp .webp): check --image-dir")
+    return [Path(path) for path in sorted(found)]
+
+
+def read_list(path: Path, image_dir: Path | None, report: Report) -> list[Path]:
+    """Return the images of a text list, one path per line, in the list's order.
+
+    A relative entry is tried against the list's folder, ``image_dir``, ``image_dir`` with the entry's file name only,
+    and the working directory.
+
+    Raises:
+        UserError: the list is missing or no entry leads to a file.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot read the list of images ({error})") from None
+    folder = image_dir if image_dir is None or image_dir.is_dir() else image_dir.parent
+    found: list[Path] = []
+    for number, line in enumerate(lines, start=1):
+        entry = line.strip()
+        if not entry:
+            continue
+        candidates = [path.parent / entry]
+        if folder is not None:
+            candidates += [folder / entry, folder / Path(entry).name]
+        candidates.append(Path(entry))
+        image = next((candidate for candidate in candidates if candidate.is_file()), None)
+        if image is None:
+            report.problem(MISSING_IMAGE, f"{path}:{number}: {entry}: there is no such file")
+        else:
+            found.append(image)
+    if not found:
+        raise UserError(f"{path}: no line names an existing image: paths are relative to {path.parent}")
+    return found
+
+
+def read_data_yaml(path: Path, report: Report) -> Found:
+    """Return the images that a YOLO ``data.yaml`` names with its keys ``path``, ``train``, ``val`` and ``names``.
+
+    Raises:
+        UserError: not YAML, no ``train``, or a folder is missing.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UserError(f"{path}: cannot be read as YAML ({' '.join(str(error).split())})") from None
+    if not isinstance(content, dict) or not content.get("train"):
+        raise UserError(f"{path}: needs a key 'train' with a folder or list of images")
+    root = path.parent
+    if content.get("path"):
+        root = next((p for p in (root / str(content["path"]), Path(str(content["path"]))) if p.is_dir()), root)
+    train = _yaml_images(content["train"], root, path, report)
+    val = next((content[name] for name in VAL_NAMES if content.get(name)), None)
+    return Found(
+        train, None if val is None else _yaml_images(val, root, path, report), _names(content.get("names"), path)
+    )
+
+
+def label_path(image: Path) -> Path:
+    """Return the label file of an image: beside it, else the last folder ``images`` of its path read as ``labels``."""
+    beside = image.with_suffix(".txt")
+    if beside.is_file():
+        return beside
+    parts = image.parts
+    for at in range(len(parts) - 2, -1, -1):
+        if parts[at].lower() == "images":
+            return Path(
+                *parts[:at], parts[at].replace("images", "labels").replace("Images", "Labels"), *parts[at + 1 :]
+            ).with_suffix(".txt")
+    return beside
+
+
+def _find_in_folder(folder: Path, report: Report) -> Found:
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder: check --image-dir")
+    for base in (folder, folder / "images"):
+        if (base / "train").is_dir() and not _holds_images(base):
+            val = next((base / name for name in VAL_NAMES if (base / name).is_dir()), None)
+            return Found(find_images(base / "train", report), None if val is None else find_images(val, report))
+    # Beside images/ there may be masks/ or previews/ that are no photographs of the data set.
+    if (folder / "images").is_dir() and not _holds_images(folder):
+        folder = folder / "images"
+    return Found(find_images(folder, report))
+
+
+def _holds_images(folder: Path) -> bool:
+    return folder.is_dir() and any(entry.is_file() and is_image_name(entry.name) for entry in os.scandir(folder))
+
+
+def _yaml_images(value: Any, root: Path, where: Path, report: Report) -> list[Path]:
+    images: list[Path] = []
+    for entry in value if isinstance(value, list) else [value]:
+        # Some exporters write ../train/images although the folder lies beside the file.
+        candidates = [root / str(entry), root / str(entry).removeprefix("../"), Path(str(entry))]
+        place = next((candidate for candidate in candidates if candidate.exists()), None)
+        if place is None:
+            raise UserError(f"{where}: {entry}: no such file or folder below {root}: mend 'path' or the entry")
+        images += find_images(place, report) if place.is_dir() else read_list(place, root, report)
+    return images
+
+
+def _names(value: Any, where: Path) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    if isinstance(value, list):
+        return tuple(map(str, value))
+    if isinstance(value, dict) and all(isinstance(key, int) and key >= 0 for key in value):
+        return tuple(str(value.get(number, number)) for number in range(max(value, default=-1) + 1))
+    raise UserError(f"{where}: 'names' must be a list of names, or number: name")

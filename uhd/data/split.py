@@ -1,0 +1,47 @@
+"""Which images train and which validate, where the data set does not say so itself."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TypeVar
+
+from uhd.data.records import Record
+from uhd.errors import UserError
+
+T = TypeVar("T")
+
+
+def split(items: list[T], train_split: float, val_split: float, seed: int) -> tuple[list[T], list[T]]:
+    """Shuffle with ``random.Random(seed)`` and cut.
+
+    Args:
+        items: in an order that does not depend on the file system (sorted by path).
+        train_split, val_split: shares, 0 to 1, with a sum of at most 1. Each non-zero share gets at least one item
+            where there are two or more; shares that add up to 1 leave nothing out.
+        seed: of the shuffle.
+
+    Raises:
+        UserError: the shares add up to more than 1.
+    """
+    if train_split + val_split > 1 + 1e-6:
+        raise UserError(
+            f"--train-split {train_split:g} plus --val-split {val_split:g} is more than 1: lower one of them"
+        )
+    order = list(items)
+    random.Random(seed).shuffle(order)
+    count = len(order)
+    train = int(count * train_split + 1e-9)
+    val = count - train if abs(train_split + val_split - 1) <= 1e-6 else int(count * val_split + 1e-9)
+    if count > 1 and val_split > 0 and val == 0:
+        val, train = 1, min(train, count - 1)
+    if count > 1 and train_split > 0 and train == 0:
+        train, val = 1, min(val, count - 1)
+    return order[:train], order[train : train + val]
+
+
+def write_list(records: Iterable[Record], path: Path) -> None:
+    """Write the absolute image paths one per line, as ``--train-list`` and ``--val-list`` read them."""
+    lines = [str(record.image.resolve()) for record in records]
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")

@@ -1,0 +1,76 @@
+"""The result of an evaluation."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """Precision and recall over the score threshold, at IoU 0.5.
+
+    Attributes:
+        precision, recall: (K,) after each detection, best score first.
+        scores: (K,) descending.
+    """
+
+    precision: NDArray[np.float64]
+    recall: NDArray[np.float64]
+    scores: NDArray[np.float32]
+
+    @property
+    def f1(self) -> NDArray[np.float64]:
+        """Harmonic mean of precision and recall (K,)."""
+        return np.asarray(2 * self.precision * self.recall / np.maximum(self.precision + self.recall, 1e-12))
+
+    def best(self) -> tuple[float, float, float, float]:
+        """Return threshold, F1, precision and recall where F1 is largest; the threshold is 1 without detections."""
+        if not len(self.scores):
+            return 1.0, 0.0, 0.0, 0.0
+        k = int(self.f1.argmax())
+        return float(self.scores[k]), float(self.f1[k]), float(self.precision[k]), float(self.recall[k])
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """Metrics of one detector on one set of images.
+
+    Attributes:
+        metrics: name -> value; ``AP50`` is all-point, over all detections above 0.001, mean over the classes that
+            occur; ``AP`` the mean over IoU 0.5 to 0.95; ``AP50/<size>`` by person height in network pixels;
+            ``recall`` at IoU 0.5; ``best_f1``, ``best_threshold``, ``precision_at_best``, ``recall_at_best``;
+            ``false_alarms_per_empty_image`` at that threshold; ``mAP@0.5 (original)`` the original's definition.
+        counts: images, empty images, boxes, ignore regions, detections.
+        curve: of the first class.
+    """
+
+    metrics: dict[str, float]
+    counts: dict[str, int]
+    curve: Curve
+    classes: dict[str, float] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return metrics, counts, AP50 by class and the curve thinned to 200 points, as plain values."""
+        step = max(1, len(self.curve.scores) // 200)
+        curve = {
+            "threshold": self.curve.scores[::step].tolist(),
+            "precision": self.curve.precision[::step].tolist(),
+            "recall": self.curve.recall[::step].tolist(),
+        }
+        return {"metrics": self.metrics, "counts": self.counts, "AP50_by_class": self.classes, "curve": curve}
+
+    def to_json(self) -> str:
+        """Return :meth:`to_dict` as indented JSON."""
+        return json.dumps(self.to_dict(), indent=1)
+
+    def to_text(self) -> str:
+        """Return a small table for a terminal."""
+        lines = [", ".join(f"{value} {name}" for name, value in self.counts.items())]
+        width = max(len(name) for name in self.metrics)
+        lines += [f"  {name:<{width}}  {value:.4f}" for name, value in self.metrics.items()]
+        return "\n".join(lines)

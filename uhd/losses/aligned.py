@@ -1,0 +1,99 @@
+"""Our objective: one target per branch, every term per positive.
+
+total = 2.5 CIoU + BCE(quality -> IoU) + 0.1 BCE(objectness -> IoU) + 0.2 BCE(class), each summed and divided by the
+number of positives of the batch, so that the few positives are not drowned by hundreds of empty cells. A negative
+weighs what its present quality makes it worth (after varifocal loss, Zhang et al., 2021).
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from uhd.assigners.assignment import Assigner
+from uhd.errors import UserError
+from uhd.losses.classification import binary_cross_entropy
+from uhd.losses.config import LossConfig
+from uhd.losses.head import AnchorHead, Claimed
+from uhd.losses.ignore import counted
+from uhd.losses.iou import aligned_iou
+from uhd.losses.objectness import objectness_loss
+from uhd.losses.targets import Targets
+
+
+class AlignedLoss(torch.nn.Module):
+    """Callable (raw, targets, wh_scale) -> (total, parts)."""
+
+    def __init__(self, config: LossConfig, head: AnchorHead, assigner: Assigner) -> None:
+        super().__init__()
+        if config.anchor_cls_loss not in ("bce", "ce"):
+            raise UserError(
+                f"--anchor-cls-loss {config.anchor_cls_loss} is for --objective original; "
+                "the aligned objective takes bce or ce"
+            )
+        self.config, self.head, self.assigner = config, head, assigner
+
+    def forward(
+        self, raw: Tensor, targets: Targets, wh_scale: Tensor | None = None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Compute the loss.
+
+        Args:
+            raw: (B, A * no, h, w) logits.
+            targets: ground truths on the same device.
+            wh_scale: (A, 2) trainable factor on the anchors, or None for ones.
+
+        Returns:
+            the scalar to minimise, and its detached parts ``loss, box, quality, obj, cls, positives`` (the number).
+        """
+        config, head = self.config, self.head.to(raw.device)
+        raw = raw.float()
+        prior = head.prior(wh_scale)
+        predictions, grid = head.predict(raw, prior)
+        assigned = self.assigner(predictions, targets, grid)
+        keep = counted(assigned, predictions, targets, grid)
+        positive = assigned.gt_index >= 0
+        owns = assigned.owns.flatten().float()
+        number = owns.sum().clamp(min=1)
+
+        claimed = head.claimed(raw, prior, assigned, targets)
+        overlap = aligned_iou(claimed.boxes, claimed.wanted, config.iou_loss)[0]
+        box = ((1 - overlap) * owns).sum() / number
+        cls = (self._class_loss(claimed) * owns).sum() / number
+
+        obj_logits, quality_logits = head.branch_logits(raw)
+        goal = assigned.iou.clamp(0, 1)
+        obj_goal = positive.float() if config.obj_target == "binary" else goal
+        if quality_logits is None:  # objectness alone tells persons from background
+            quality = raw.new_zeros(())
+            weight = self._weight(obj_logits, positive, keep)
+            obj = (objectness_loss(obj_logits, obj_goal, config.obj_loss) * weight).sum() / number
+        else:
+            weight = self._weight(quality_logits, positive, keep)
+            quality = (binary_cross_entropy(quality_logits, goal) * weight).sum() / number
+            each = objectness_loss(obj_logits, obj_goal, config.obj_loss)
+            obj = (each if keep is None else each * keep).sum() / number
+
+        # Without a quality branch objectness takes over its part, weight included.
+        obj_weight = config.loss_weight_quality if quality_logits is None else config.loss_weight_obj
+        total = config.loss_weight_box * box + obj_weight * obj + config.loss_weight_cls * cls
+        total = total + config.loss_weight_quality * quality
+        parts = {"loss": total, "box": box, "quality": quality, "obj": obj, "cls": cls, "positives": owns.sum()}
+        return total, {name: value.detach() for name, value in parts.items()}
+
+    @torch.no_grad()
+    def _weight(self, logits: Tensor, positive: Tensor, keep: Tensor | None) -> Tensor:
+        s = torch.sigmoid(logits)
+        weight = (s * s.sqrt()).mul_(self.config.quality_negative_scale).add_(self.config.quality_negative_floor)
+        weight.masked_fill_(positive, 1)
+        return weight if keep is None else weight * keep
+
+    def _class_loss(self, claimed: Claimed) -> Tensor:
+        logits = claimed.class_logits
+        if logits.shape[1] == 0:
+            return logits.sum(1)
+        if self.config.anchor_cls_loss == "ce" and logits.shape[1] > 1:
+            return F.cross_entropy(logits, claimed.labels, reduction="none")
+        goal = F.one_hot(claimed.labels, logits.shape[1]) if logits.shape[1] > 1 else torch.ones_like(logits)
+        return binary_cross_entropy(logits, goal).sum(1)

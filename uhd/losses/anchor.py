@@ -1,0 +1,115 @@
+"""The original's anchor objective: means over all cells for objectness and quality, over positives for the rest.
+
+Agrees with PINTO0309/UHD to float32 rounding under ``LossConfig`` preset ``original`` (there, ``simota`` is what is
+called ``simota-legacy`` here, and ``vfl`` is ``vfl-legacy``). Known weaknesses kept on purpose: objectness and quality
+learn the same target, quality is not taught by images without people, and varifocal terms average over all cells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from uhd.assigners.assignment import Assigner, Assignment
+from uhd.losses.classification import binary_cross_entropy, focal, quality_focal, varifocal, varifocal_legacy
+from uhd.losses.config import LossConfig
+from uhd.losses.head import AnchorHead
+from uhd.losses.ignore import counted
+from uhd.losses.iou import aligned_iou
+from uhd.losses.objectness import objectness_loss
+from uhd.losses.targets import Targets
+
+_DENSE: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "vfl": varifocal,
+    "vfl-legacy": varifocal_legacy,
+    "focal": focal,
+    "qfl": quality_focal,
+}
+
+
+class AnchorLoss(torch.nn.Module):
+    """Callable (raw, targets, wh_scale) -> (total, parts)."""
+
+    def __init__(self, config: LossConfig, head: AnchorHead, assigner: Assigner) -> None:
+        super().__init__()
+        self.config, self.head, self.assigner = config, head, assigner
+        # Without a quality branch the class also says how well the box fits, where the assigner follows the fit.
+        self.class_is_iou = not head.has_quality and config.anchor_assigner != "legacy"
+
+    def forward(
+        self, raw: Tensor, targets: Targets, wh_scale: Tensor | None = None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Compute the loss.
+
+        Args:
+            raw: (B, A * no, h, w) logits.
+            targets: ground truths on the same device.
+            wh_scale: (A, 2) trainable factor on the anchors, or None for ones.
+
+        Returns:
+            the scalar to minimise, and its detached parts ``loss, box, quality, obj, cls, positives`` (the number).
+        """
+        config, head = self.config, self.head.to(raw.device)
+        raw = raw.float()
+        prior = head.prior(wh_scale)
+        predictions, grid = head.predict(raw, prior)
+        assigned = self.assigner(predictions, targets, grid)
+        keep = counted(assigned, predictions, targets, grid)
+        positive = assigned.gt_index >= 0
+        owns = assigned.owns.flatten().float()
+        number = owns.sum()
+
+        claimed = head.claimed(raw, prior, assigned, targets)
+        overlap, iou = aligned_iou(claimed.boxes, claimed.wanted, config.iou_loss)
+        box = ((1 - overlap) * owns).sum() / number.clamp(min=1)
+
+        fit = raw.new_zeros(positive.numel())
+        fit.scatter_add_(0, assigned.prediction.flatten(), overlap.detach().clamp(0, 1) * owns)
+        fit = fit.view_as(assigned.iou)
+        obj_logits, quality_logits = head.branch_logits(raw)
+        quality = raw.new_zeros(())
+        if quality_logits is not None:
+            quality = _mean(binary_cross_entropy(quality_logits, fit), keep) * (number > 0)
+        by_fit = config.obj_target == "iou" or (config.obj_target == "auto" and head.has_quality)
+        obj = _mean(objectness_loss(obj_logits, fit if by_fit else positive.float(), config.obj_loss), keep)
+        cls = self._class_loss(raw, assigned, self._class_goal(assigned, iou, targets), keep, number)
+
+        total = config.loss_weight_box * box + config.loss_weight_obj * obj + config.loss_weight_cls * cls
+        total = total + config.loss_weight_quality * quality
+        parts = {"loss": total, "box": box, "quality": quality, "obj": obj, "cls": cls, "positives": number}
+        return total, {name: value.detach() for name, value in parts.items()}
+
+    def _class_loss(
+        self, raw: Tensor, assigned: Assignment, goal: Tensor, keep: Tensor | None, number: Tensor
+    ) -> Tensor:
+        kind, classes = self.config.anchor_cls_loss, self.head.num_classes
+        if classes == 0:
+            return raw.new_zeros(())
+        logits = self.head.class_logits(raw)
+        if kind in _DENSE:
+            each = _DENSE[kind](logits, goal)
+            return _mean(each, None if keep is None else keep[..., None].expand_as(each)) * (number > 0)
+        if kind == "ce" and classes > 1:
+            each = -(F.log_softmax(logits, -1) * goal).sum(-1)
+        else:
+            each = binary_cross_entropy(logits, goal).sum(-1)
+        return (each * (assigned.gt_index >= 0)).sum() / number.clamp(min=1)
+
+    def _class_goal(self, assigned: Assignment, iou: Tensor, targets: Targets) -> Tensor:
+        """Return (B, N, classes): 1, or the IoU, at every class that claims the prediction."""
+        classes = self.head.num_classes
+        label = targets.people_labels[:, None] if classes > 1 else 0
+        index = (assigned.prediction * max(classes, 1) + label).flatten()
+        value = assigned.claims.flatten().float()
+        if self.class_is_iou:
+            # The original lets the gradient of the class term reach the boxes through its target.
+            value = value * (iou if self.config.anchor_assigner == "simota-legacy" else iou.detach())
+        goal = value.new_zeros(assigned.iou.numel() * max(classes, 1)).scatter_add(0, index, value)
+        return goal.clamp(max=1).view(*assigned.iou.shape, -1)
+
+
+def _mean(each: Tensor, keep: Tensor | None) -> Tensor:
+    return each.mean() if keep is None else (each * keep).sum() / keep.sum().clamp(min=1)

@@ -1,0 +1,37 @@
+"""Losses on logits. All return one value per element; the caller weighs and averages them."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def binary_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
+    """Cross-entropy of a sigmoid with a soft target in [0, 1]."""
+    return F.softplus(logits) - logits * target
+
+
+def focal(logits: Tensor, target: Tensor, alpha: float = 0.25, gamma: float = 2.0) -> Tensor:
+    """Focal loss (Lin et al., 2017); ``target`` is 0 or 1."""
+    p = torch.sigmoid(logits)
+    miss = p + target - 2 * p * target
+    return (alpha * target + (1 - alpha) * (1 - target)) * miss**gamma * binary_cross_entropy(logits, target)
+
+
+def quality_focal(logits: Tensor, target: Tensor, beta: float = 2.0) -> Tensor:
+    """Quality focal loss (Li et al., 2020): the target is the IoU."""
+    return (target - torch.sigmoid(logits)).abs() ** beta * binary_cross_entropy(logits, target)
+
+
+def varifocal(logits: Tensor, target: Tensor, alpha: float = 0.75, gamma: float = 2.0) -> Tensor:
+    """Varifocal loss (Zhang et al., 2021): positives weigh their IoU, negatives alpha p^gamma."""
+    with torch.no_grad():
+        weight = torch.where(target > 0, target, alpha * torch.sigmoid(logits) ** gamma)
+    return weight * binary_cross_entropy(logits, target)
+
+
+def varifocal_legacy(logits: Tensor, target: Tensor, alpha: float = 0.75, gamma: float = 2.0) -> Tensor:
+    """Varifocal loss as the original has it: weight t^2 + alpha (1 - t) p^gamma, positives included."""
+    weight = target**2 + alpha * (1 - target) * torch.sigmoid(logits) ** gamma
+    return weight * binary_cross_entropy(logits, target)

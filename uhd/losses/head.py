@@ -1,0 +1,80 @@
+"""How a loss reads the raw map of an anchor head: all of it without gradient, claimed predictions with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from uhd.assigners.assignment import Assignment, Grid, Predictions
+from uhd.losses.targets import Targets
+from uhd.models.decode import cell_grid, decode_all, decode_boxes, score, split_raw
+
+
+@dataclass(frozen=True, eq=False)
+class Claimed:
+    """Logits and boxes of the R = T * K claims of an assignment, with gradient.
+
+    Attributes:
+        boxes: (R, 4) ``xyxy`` predictions.
+        wanted: (R, 4) ``xyxy`` ground truths.
+        class_logits: (R, num_classes).
+        labels: (R,) int64 class of the ground truth.
+    """
+
+    boxes: Tensor
+    wanted: Tensor
+    class_logits: Tensor
+    labels: Tensor
+
+
+class AnchorHead(torch.nn.Module):
+    """The constants needed to read a raw map (B, A * no, h, w), see :class:`uhd.decode.HeadLayout`."""
+
+    anchors: Tensor
+
+    def __init__(
+        self, anchors: Tensor, num_classes: int, has_quality: bool, score_mode: str, quality_power: float
+    ) -> None:
+        super().__init__()
+        self.register_buffer("anchors", anchors.detach().clone().float(), persistent=False)
+        self.num_classes = num_classes
+        self.has_quality = has_quality
+        self.score_mode = score_mode
+        self.quality_power = quality_power
+
+    def prior(self, wh_scale: Tensor | None) -> Tensor:
+        """Return the (A, 2) sizes the box logits multiply, with the gradient of ``wh_scale``."""
+        return self.anchors if wh_scale is None else self.anchors * wh_scale.float()
+
+    def branch_logits(self, raw: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return objectness (B, N) and quality (B, N) or None, with gradient."""
+        both = split_raw(raw, len(self.anchors))[:, :, 4 : 5 + self.has_quality].transpose(1, 2).flatten(2)
+        return both[:, 0], both[:, 1] if self.has_quality else None
+
+    def class_logits(self, raw: Tensor) -> Tensor:
+        """Return the class logits (B, N, num_classes), with gradient."""
+        maps = split_raw(raw, len(self.anchors))[:, :, 5 + self.has_quality :]
+        return maps.transpose(2, 3).flatten(1, 2)
+
+    @torch.no_grad()
+    def predict(self, raw: Tensor, prior: Tensor) -> tuple[Predictions, Grid]:
+        """Decode everything without gradient."""
+        raw = raw.detach()
+        scores = score(raw, len(self.anchors), self.has_quality, self.score_mode, self.quality_power)
+        grid = Grid(raw.shape[2], raw.shape[3], prior.detach())
+        return Predictions(decode_all(raw, grid.priors), scores), grid
+
+    def claimed(self, raw: Tensor, prior: Tensor, assignment: Assignment, targets: Targets) -> Claimed:
+        """Gather what the assignment claims and decode it with gradient."""
+        h, w = raw.shape[2:]
+        index, people = assignment.prediction.flatten(), targets.people
+        anchor = index // (h * w) % len(self.anchors)
+        cell = index % (h * w)
+        logits = split_raw(raw, len(self.anchors))[index // (h * w * len(self.anchors)), anchor, :, cell]
+        boxes = decode_boxes(logits[:, :4], cell_grid(h, w, raw.device).T[cell], prior[anchor], (h, w))
+        claims = assignment.prediction.shape[1]
+        wanted = people.boxes.repeat_interleave(claims, 0)
+        labels = targets.people_labels.repeat_interleave(claims)
+        return Claimed(boxes, wanted, logits[:, 5 + self.has_quality :], labels)

@@ -1,0 +1,34 @@
+"""Regions where nobody knows what is there: predictions in them are not punished for finding something."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from uhd.assigners.assignment import Assignment, Grid, Predictions
+from uhd.losses.targets import Targets
+
+
+@torch.no_grad()
+def counted(assignment: Assignment, predictions: Predictions, targets: Targets, grid: Grid) -> Tensor | None:
+    """Return which predictions (B, N) may be taught: all positives, and the negatives outside ignore regions.
+
+    A negative lies in a region when at least half of its box does, or the centre of its cell.
+    None means that no region exists in this batch and all count.
+    """
+    regions = targets.regions
+    if len(regions.image) == 0:
+        return None
+    planes = predictions.boxes.movedim(-1, 0).contiguous()
+    area = (planes[2] - planes[0]).clamp_(min=0) * (planes[3] - planes[1]).clamp_(min=0)
+    x1, y1, x2, y2 = (regions.boxes[:, i : i + 1] for i in range(4))
+    wide = torch.minimum(planes[2][regions.image], x2) - torch.maximum(planes[0][regions.image], x1)
+    high = torch.minimum(planes[3][regions.image], y2) - torch.maximum(planes[1][regions.image], y1)
+    inside = wide.clamp_(min=0) * high.clamp_(min=0) * 2 >= area[regions.image].clamp_(min=1e-12)
+
+    cx = (torch.arange(grid.width, device=x1.device) + 0.5) / grid.width
+    cy = (torch.arange(grid.height, device=x1.device) + 0.5) / grid.height
+    cell = ((cy >= y1) & (cy <= y2))[:, :, None] & ((cx >= x1) & (cx <= x2))[:, None, :]
+    inside |= cell.flatten(1).repeat(1, len(grid.priors))
+    hits = torch.zeros_like(assignment.iou).index_add_(0, regions.image, inside.float())
+    return (hits == 0) | (assignment.gt_index >= 0)

@@ -1,0 +1,58 @@
+"""Overlap of boxes: IoU, GIoU (Rezatofighi et al., 2019), CIoU (Zheng et al., 2020)."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+IOU_LOSSES = ("iou", "giou", "ciou")
+EPS = 1e-7
+
+
+def aligned_iou(a_xyxy: Tensor, b_xyxy: Tensor, kind: str = "iou") -> tuple[Tensor, Tensor]:
+    """Compare box i of one list with box i of the other.
+
+    Args:
+        a_xyxy, b_xyxy: (..., 4) corner boxes; ``a`` is the prediction, whose gradient is wanted.
+        kind: ``iou`` (0 to 1), ``giou`` or ``ciou`` (at most 1, below -1 for far-apart boxes of CIoU).
+
+    Returns:
+        the wanted overlap (...) and the plain IoU (...). With ``iou`` both are the same tensor.
+    """
+    ax1, ay1, ax2, ay2 = a_xyxy.unbind(-1)
+    bx1, by1, bx2, by2 = b_xyxy.unbind(-1)
+    aw, ah, bw, bh = ax2 - ax1, ay2 - ay1, bx2 - bx1, by2 - by1
+    wide = torch.minimum(ax2, bx2) - torch.maximum(ax1, bx1)
+    high = torch.minimum(ay2, by2) - torch.maximum(ay1, by1)
+    overlap = wide.clamp(min=0) * high.clamp(min=0)
+    union = aw.clamp(min=0) * ah.clamp(min=0) + bw.clamp(min=0) * bh.clamp(min=0) - overlap
+    iou = overlap / (union + EPS)
+    if kind == "iou":
+        return iou, iou
+    hull_w = torch.maximum(ax2, bx2) - torch.minimum(ax1, bx1)
+    hull_h = torch.maximum(ay2, by2) - torch.minimum(ay1, by1)
+    if kind == "giou":
+        hull = hull_w * hull_h
+        return iou - (hull - union) / (hull + EPS), iou
+    if kind != "ciou":
+        raise ValueError(f"kind must be one of {', '.join(IOU_LOSSES)}, not {kind!r}")
+    centre = ((ax1 + ax2 - bx1 - bx2).square() + (ay1 + ay2 - by1 - by2).square()) / 4
+    diagonal = hull_w.square() + hull_h.square() + EPS
+    aspect = (4 / math.pi**2) * (torch.atan(bw / (bh + EPS)) - torch.atan(aw / (ah + EPS))).square()
+    with torch.no_grad():
+        alpha = aspect / (1 - iou + aspect + EPS)
+    return iou - centre / diagonal - alpha * aspect, iou
+
+
+def pairwise_iou(a_xyxy: Tensor, b_xyxy: Tensor) -> Tensor:
+    """Return the (..., N, M) IoU of (..., N, 4) and (..., M, 4) corner boxes."""
+    return aligned_iou(a_xyxy[..., :, None, :], b_xyxy[..., None, :, :])[1]
+
+
+def wh_iou(a_wh: Tensor, b_wh: Tensor) -> Tensor:
+    """Return the (N, M) IoU of (N, 2) and (M, 2) widths and heights, as if the boxes had one centre."""
+    overlap = torch.minimum(a_wh[:, None], b_wh[None]).prod(-1)
+    union = a_wh.prod(-1)[:, None] + b_wh.prod(-1)[None] - overlap
+    return overlap / (union + EPS)

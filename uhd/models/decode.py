@@ -1,0 +1,72 @@
+"""The differentiable twin of :mod:`uhd.decode`: same formulas, same order, torch tensors."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def split_raw(raw: Tensor, num_anchors: int) -> Tensor:
+    """View the raw map (B, A * no, h, w) as (B, A, no, h * w)."""
+    b, channels, h, w = raw.shape
+    return raw.view(b, num_anchors, channels // num_anchors, h * w)
+
+
+def cell_grid(h: int, w: int, device: torch.device | None = None) -> Tensor:
+    """Return (2, h * w): column and row of every cell."""
+    y, x = torch.meshgrid(torch.arange(h, device=device), torch.arange(w, device=device), indexing="ij")
+    return torch.stack([x.flatten(), y.flatten()]).float()
+
+
+def decode_boxes(t: Tensor, cell: Tensor, prior: Tensor, size: tuple[int, int]) -> Tensor:
+    """Decode box logits.
+
+    Args:
+        t: (..., 4) logits tx, ty, tw, th.
+        cell: (..., 2) column and row, broadcastable.
+        prior: (..., 2) anchor times scale, normalised, broadcastable.
+        size: (h, w) of the map.
+
+    Returns:
+        (..., 4) ``xyxy`` normalised, not clipped.
+    """
+    extent = t.new_tensor([size[1], size[0]])
+    centre = (torch.sigmoid(t[..., :2]) + cell) / extent
+    half = prior * F.softplus(t[..., 2:]) / 2
+    return torch.cat([centre - half, centre + half], -1)
+
+
+def decode_all(raw: Tensor, prior: Tensor) -> Tensor:
+    """Decode every prediction to (B, N, 4) ``xyxy``, N in the order anchor, row, column."""
+    b, _, h, w = raw.shape
+    t = split_raw(raw, len(prior))[:, :, :4].transpose(2, 3)
+    boxes = decode_boxes(t, cell_grid(h, w, raw.device).T, prior[None, :, None], (h, w))
+    return boxes.reshape(b, -1, 4)
+
+
+def score_logits(raw: Tensor, num_anchors: int, has_quality: bool) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    """Return objectness (B, N), quality (B, N) or None, class logits (B, N, classes) or None."""
+    maps = split_raw(raw, num_anchors)
+    first = 5 + has_quality
+    classes = maps.shape[2] - first
+    quality = maps[:, :, 5].flatten(1) if has_quality else None
+    cls = maps[:, :, first:].transpose(2, 3).flatten(1, 2) if classes else None
+    return maps[:, :, 4].flatten(1), quality, cls
+
+
+def score(raw: Tensor, num_anchors: int, has_quality: bool, mode: str, power: float = 1.0) -> Tensor:
+    """Return the scores (B, N, max(1, classes)) by the score mode."""
+    obj, quality, cls = score_logits(raw, num_anchors, has_quality)
+    base: Tensor | None = None
+    if "quality" in mode and quality is not None:
+        base = torch.sigmoid(quality) ** power
+    if "obj" in mode or ("quality" in mode and quality is None):
+        base = torch.sigmoid(obj) if base is None else base * torch.sigmoid(obj)
+    if "cls" in mode and cls is not None:
+        probability = torch.sigmoid(cls)
+        return probability if base is None else base[..., None] * probability
+    assert base is not None
+    if cls is None:
+        return base[..., None]
+    return base[..., None].expand(*base.shape, cls.shape[-1])

@@ -1,0 +1,161 @@
+"""Read and write weights: ours and the original's, never running code from a file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from uhd.config import from_plain, to_plain
+from uhd.errors import UserError
+from uhd.files import save_atomic
+from uhd.models.ultratinyod import UltraTinyOD, UltraTinyODConfig
+
+State = dict[str, Tensor]
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Read a ``.pt`` file with weights-only loading.
+
+    Raises:
+        UserError: missing, damaged, not a table, or a pickle that wants to run code (nothing of it is run).
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: no such checkpoint")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # noqa: BLE001  every failure of the unpickler means the same to the user
+        reason = " ".join(str(error).split())[:120]
+        raise UserError(f"{path}: not a checkpoint that can be read safely ({reason})") from None
+    if not isinstance(state, dict):
+        raise UserError(f"{path}: not a checkpoint: it holds a {type(state).__name__}, not a table")
+    return state
+
+
+def save_weights(path: Path, state: State, metadata: dict[str, Any]) -> None:
+    """Write ``.safetensors`` with JSON metadata: what export, distillation and users take."""
+    from safetensors.torch import save_file
+
+    tensors = {name: value.detach().cpu().contiguous() for name, value in state.items()}
+    text = {key: json.dumps(value) for key, value in metadata.items()}
+    save_atomic(path, lambda temporary: save_file(tensors, temporary, metadata=text))
+
+
+def read_weights(path: Path) -> tuple[State, dict[str, Any]]:
+    """Return the state dict and metadata of ``.safetensors`` or ``.pt``; averaged weights where the file has them.
+
+    Raises:
+        UserError: the file cannot be read or holds no weights.
+    """
+    if path.suffix == ".safetensors":
+        return _read_safetensors(path)
+    content = read_checkpoint(path)
+    for key in ("ema", "model", "state_dict"):
+        if key == "ema" and content.get("use_ema") is False:
+            continue
+        if isinstance(content.get(key), dict):
+            meta = {name: value for name, value in content.items() if not _is_bulky(name)}
+            return _tensors(content[key], path), meta
+    return _tensors(content, path), {}
+
+
+def load_model(path: Path) -> tuple[UltraTinyOD, dict[str, Any]]:
+    """Rebuild the model that a file holds, in evaluation mode, with its metadata.
+
+    Raises:
+        UserError: unreadable, or of another architecture.
+    """
+    state, meta = read_weights(path)
+    config = config_of(state, meta, path)
+    model = UltraTinyOD(config)
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        raise UserError(f"{path}: does not fit UltraTinyOD: {' '.join(str(error).split())[:160]}") from None
+    return model.eval(), meta
+
+
+def config_of(state: State, meta: dict[str, Any], where: Path) -> UltraTinyODConfig:
+    """Return the architecture: from our metadata, else inferred from names, shapes and the original's metadata.
+
+    Raises:
+        UserError: the weights are not of UltraTinyOD.
+    """
+    if isinstance(meta.get("model_config"), dict):
+        return from_plain(UltraTinyODConfig, meta["model_config"], str(where))
+    stem, anchors = state.get("backbone.stem.conv.weight"), state.get("head.anchors")
+    if stem is None or anchors is None or "head.obj_out.weight" not in state:
+        arch = meta.get("arch")
+        raise UserError(f"{where}: not an UltraTinyOD checkpoint{f' but {arch!r}' if arch else ''}")
+    width, count = stem.shape[0], len(anchors)
+
+    def has(prefix: str) -> bool:
+        return any(name.startswith(prefix) for name in state)
+
+    def outputs(name: str) -> int:
+        return state[f"head.{name}.weight"].shape[0] // count if has(f"head.{name}.") else 0
+
+    fuse = state.get("head.large_obj_fuse.conv.weight")
+    blocks = {name.split(".")[2] for name in state if name.startswith("head.large_obj_blocks.")}
+    scale = "conv" if has("backbone.sppf.scale_x.conv.") else "bn" if has("backbone.sppf.scale_x.") else "none"
+    values = {
+        "cnn_width": width,
+        "in_channels": stem.shape[1],
+        "num_classes": max(1, outputs("cls_out")),
+        "num_attributes": outputs("attr_out"),
+        "anchors": tuple((float(w), float(h)) for w, h in anchors),
+        "num_anchors": count,
+        "output_stride": meta.get("output_stride") or None,
+        "activation": meta.get("activation") or "swish",
+        "use_batchnorm": has("backbone.stem.bn."),
+        "use_improved_head": has("head.context_res."),
+        "use_iou_aware_head": has("head.box_tower."),
+        "quality_power": float(meta.get("quality_power") or 1.0),
+        "score_mode": meta.get("score_mode") or None,
+        "disable_cls": not has("head.cls_out."),
+        "utod_residual": has("backbone.block3_skip."),
+        "utod_head_ese": has("head.head_se."),
+        "utod_context_rfb": has("head.head_rfb."),
+        "utod_context_dilation": int(meta.get("utod_context_dilation") or 2),
+        "utod_large_obj_branch": fuse is not None,
+        "utod_large_obj_depth": max(1, len(blocks)),
+        "utod_large_obj_ch_scale": fuse.shape[1] / (4 * width) if fuse is not None else 1.0,
+        "utod_conv": "std" if has("backbone.block1.conv.") else "dw",
+        "utod_sppf_scale": scale,
+        "utod_quant_arch": int(meta.get("utod_quant_arch") or 0),
+    }
+    return UltraTinyODConfig(**values)  # type: ignore[arg-type]
+
+
+def describe(model: UltraTinyOD, **more: Any) -> dict[str, Any]:
+    """Return plain metadata that rebuilds the model, under our key and under the original's names."""
+    config = to_plain(model.config)
+    return {"arch": "ultratinyod", "model_config": config, **config, **more}
+
+
+def _is_bulky(name: str) -> bool:
+    return name in {"model", "ema", "state_dict", "optimizer", "scaler", "scheduler", "torch_rng"}
+
+
+def _tensors(table: dict[str, Any], where: Path) -> State:
+    state = {name: value for name, value in table.items() if isinstance(value, Tensor)}
+    if not state or len(state) < len(table):
+        raise UserError(f"{where}: holds no weights that can be used")
+    return state
+
+
+def _read_safetensors(path: Path) -> tuple[State, dict[str, Any]]:
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise UserError(f"{path}: no such file")
+    try:
+        with safe_open(path, "pt") as file:
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            meta = {name: json.loads(text) for name, text in (file.metadata() or {}).items()}
+    except (SafetensorError, OSError, ValueError) as error:
+        raise UserError(f"{path}: not a readable .safetensors file: {error}") from None
+    return state, meta

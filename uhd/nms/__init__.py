@@ -1,0 +1,5 @@
+"""Suppression of duplicate boxes."""
+
+from uhd.nms.greedy import nms
+
+__all__ = ["nms"]

@@ -1,0 +1,131 @@
+"""The resize modes a detector can be trained and deployed with, bit-exact with the library each names."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from uhd.errors import UserError, nearest
+
+Image = NDArray[np.uint8]
+RESIZE_MODES = (
+    "torch_bilinear",
+    "torch_nearest",
+    "opencv_inter_linear",
+    "opencv_inter_nearest",
+    "opencv_inter_nearest_y",
+    "opencv_inter_nearest_y_bin",
+    "opencv_inter_nearest_y_tri",
+    "opencv_inter_nearest_yuv422",
+)
+
+
+def canonical_mode(name: str) -> str:
+    """Return the mode's name in lower case with underscores.
+
+    Raises:
+        UserError: no such mode.
+    """
+    mode = name.lower().replace("-", "_")
+    if mode not in RESIZE_MODES:
+        raise UserError(f"unknown resize mode {name!r}{nearest(mode, RESIZE_MODES)}: choose from {RESIZE_MODES}")
+    return mode
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Parse ``"64x48"`` (height x width) or ``"64"`` (square) to (height, width).
+
+    Raises:
+        ValueError: not one or two positive whole numbers.
+    """
+    parts = text.lower().replace("x", " ").replace(",", " ").split()
+    if not 1 <= len(parts) <= 2 or not all(part.isdigit() and int(part) > 0 for part in parts):
+        raise ValueError("is not a size such as 64x64 (height x width)")
+    return int(parts[0]), int(parts[-1])
+
+
+def format_size(size: tuple[int, int]) -> str:
+    """Return ``"HxW"``."""
+    return f"{size[0]}x{size[1]}"
+
+
+def input_channels(mode: str) -> int:
+    """Return the channels of the network input: 3 for RGB, 2 for packed YUV, 1 for the luma modes."""
+    if mode.endswith("yuv422"):
+        return 2
+    return 1 if "_y" in mode else 3
+
+
+def is_point_sampling(mode: str) -> bool:
+    """Whether the mode picks single pixels rather than interpolating."""
+    return "nearest" in mode
+
+
+def sample_indices(n_in: int, n_out: int, library: str = "cv2") -> NDArray[np.int64]:
+    """Return which source index each output index reads, exactly as the library computes it.
+
+    Args:
+        n_in: source length.
+        n_out: output length.
+        library: ``cv2`` (double arithmetic on the rounded inverse ratio) or ``torch`` (single precision).
+    """
+    i = np.arange(n_out)
+    if library == "torch":
+        scale = np.float32(n_in) / np.float32(n_out)
+        index = np.floor(i.astype(np.float32) * scale).astype(np.int64)
+    else:
+        index = np.floor(i * (1.0 / (n_out / n_in))).astype(np.int64)
+    return np.asarray(np.minimum(index, n_in - 1))
+
+
+def resize_image(image: Image, size: tuple[int, int], mode: str) -> Image:
+    """Resize an RGB image to the network size; the colour conversion of the luma modes is left to :func:`to_network`.
+
+    Args:
+        image: (H, W, 3) uint8.
+        size: (height, width).
+        mode: one of ``RESIZE_MODES``.
+
+    Returns:
+        (height, width, 3) uint8.
+    """
+    h, w = size
+    if image.shape[:2] == (h, w):
+        return image
+    if mode == "torch_nearest":
+        rows, columns = sample_indices(image.shape[0], h, "torch"), sample_indices(image.shape[1], w, "torch")
+        return np.ascontiguousarray(image.take(rows, 0).take(columns, 1))
+    flag = cv2.INTER_NEAREST if is_point_sampling(mode) else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, (w, h), interpolation=flag), np.uint8)
+
+
+def to_network(images: Image, mode: str) -> NDArray[np.float32]:
+    """Turn a batch at network size into the network's input.
+
+    Args:
+        images: (B, h, w, 3) uint8 RGB.
+        mode: one of ``RESIZE_MODES``; decides the channels.
+
+    Returns:
+        (B, C, h, w) float32 in [0, 1].
+
+    Raises:
+        UserError: packed YUV with an odd width.
+    """
+    if input_channels(mode) == 3:
+        planar = np.ascontiguousarray(images.transpose(0, 3, 1, 2))
+        return np.multiply(planar, np.float32(1 / 255), dtype=np.float32)
+    if mode.endswith("yuv422"):
+        if images.shape[2] % 2:
+            raise UserError(f"packed YUV needs an even width, not {images.shape[2]}")
+        code = cv2.COLOR_RGB2YUV_YUYV
+        packed = np.stack([cv2.cvtColor(image, code) for image in images])
+        return np.ascontiguousarray(packed.transpose(0, 3, 1, 2)).astype(np.float32) / np.float32(255)
+    luma = np.stack([cv2.cvtColor(image, cv2.COLOR_RGB2YUV)[..., 0] for image in images])[:, None]
+    y = luma.astype(np.float32) / np.float32(255)
+    if mode.endswith("_bin"):
+        return (y >= 0.5).astype(np.float32)
+    if mode.endswith("_tri"):
+        return (0.5 * (y >= 1 / 3) + 0.5 * (y >= 2 / 3)).astype(np.float32)
+    return y

@@ -1,0 +1,93 @@
+"""The five-line API: an image, a path or a list of either in, detections out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from uhd.data.read import UnreadableImage, read_image
+from uhd.detections import Detections
+from uhd.errors import UserError
+from uhd.runtime.predictor import Predictor
+from uhd.runtime.spec import ModelSpec
+
+Source = str | Path | NDArray[Any] | Any
+
+
+class Detector:
+    """Callable around a :class:`Predictor`.
+
+    Example:
+        >>> import uhd
+        >>> detector = uhd.load()
+        >>> for person in detector("photo.jpg"):  # doctest: +SKIP
+        ...     print(person["xyxy"], person["score"])
+    """
+
+    def __init__(self, predictor: Predictor) -> None:
+        self.predictor = predictor
+
+    @property
+    def spec(self) -> ModelSpec:
+        """How the model is fed and read."""
+        return self.predictor.spec
+
+    @overload
+    def __call__(
+        self,
+        source: list[Any] | tuple[Any, ...],
+        conf_thresh: float | None = ...,
+        nms_iou: float | None = ...,
+        bgr: bool = ...,
+    ) -> list[Detections]: ...
+    @overload
+    def __call__(
+        self, source: Source, conf_thresh: float | None = ..., nms_iou: float | None = ..., bgr: bool = ...
+    ) -> Detections: ...
+    def __call__(
+        self,
+        source: Source | Sequence[Source],
+        conf_thresh: float | None = None,
+        nms_iou: float | None = None,
+        bgr: bool = False,
+    ) -> Detections | list[Detections]:
+        """Detect.
+
+        Args:
+            source: path, RGB array (H, W, 3) or gray (H, W) uint8, PIL image, or a list of them.
+            conf_thresh: least score; default is the model's best-F1 threshold.
+            nms_iou: IoU at which duplicates are dropped; 0 keeps all.
+            bgr: arrays are in OpenCV's channel order.
+
+        Raises:
+            UserError: an image cannot be read or has the wrong form.
+        """
+        if isinstance(source, list | tuple):
+            return self.predictor.predict([as_rgb(item, bgr) for item in source], conf_thresh, nms_iou)
+        return self.predictor.predict([as_rgb(source, bgr)], conf_thresh, nms_iou)[0]
+
+
+def as_rgb(source: Source, bgr: bool = False) -> NDArray[np.uint8]:
+    """Return a path, array or PIL image as (H, W, 3) uint8 RGB.
+
+    Raises:
+        UserError: unreadable file, or an array of another form.
+    """
+    if isinstance(source, str | Path):
+        try:
+            return read_image(Path(source))
+        except UnreadableImage as error:
+            raise UserError(str(error)) from None
+    array = np.asarray(source.convert("RGB") if hasattr(source, "convert") else source)
+    if array.dtype != np.uint8 or array.ndim not in (2, 3) or not array.size:
+        raise UserError(f"an image array must be uint8 (H, W, 3), not {array.dtype} {array.shape}")
+    if array.ndim == 2 or array.shape[2] == 1:
+        array = np.repeat(array.reshape(*array.shape[:2], 1), 3, axis=2)
+    if array.shape[2] not in (3, 4):
+        raise UserError(f"an image array must have 3 channels, not {array.shape[2]}")
+    array = array[:, :, :3]
+    return np.ascontiguousarray(array[:, :, ::-1]) if bgr else array

@@ -1,0 +1,76 @@
+"""Outputs without post-processing: name, order and meaning of the tensors, and how they become one raw map."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from uhd.decode import SCORE_MODES, HeadLayout
+
+Array = NDArray[np.float32]
+CONSTANTS = ("anchors", "wh_scale")
+PARTS = ("box", "obj", "quality", "cls")
+
+
+def is_raw(outputs: Sequence[str]) -> bool:
+    """Return whether these output names are a raw form that can be read: one concatenated map, or its parts."""
+    maps = [name for name in outputs if name not in CONSTANTS]
+    if len(maps) != len(outputs) - len(CONSTANTS):
+        return False
+    return _is_concatenated(maps) or ("box" in maps and len(maps) > 1 and set(maps) <= set(PARTS))
+
+
+def _is_concatenated(maps: Sequence[str]) -> bool:
+    # ``txtywh_box_...``, of the original's later version, holds data in another order than its shape says.
+    return len(maps) == 1 and maps[0].startswith("txtywh_obj_") and maps[0].endswith("_x8")
+
+
+def read_layout(tensors: Mapping[str, Array], table: Mapping[str, str]) -> HeadLayout:
+    """Return how to read the raw map of a model.
+
+    Args:
+        tensors: every output of one run, by name.
+        table: metadata of the file; ``score_mode`` and ``quality_power`` are used.
+
+    Raises:
+        ValueError: shapes that do not agree, or a score that needs a branch the file does not have.
+    """
+    anchors = np.asarray(tensors["anchors"], np.float32).reshape(-1, 2)
+    scale = np.asarray(tensors["wh_scale"], np.float32).reshape(-1, 2)
+    maps = [name for name in tensors if name not in CONSTANTS]
+    fields = set(maps[0].split("_")) if _is_concatenated(maps) else set(maps)
+    has_quality = "quality" in fields
+    if _is_concatenated(maps):
+        classes, rest = divmod(tensors[maps[0]].shape[1], len(anchors))
+        classes -= 5 + has_quality
+    else:
+        classes, rest = divmod(tensors["cls"].shape[1], len(anchors)) if "cls" in fields else (0, 0)
+    if rest or classes < 0 or scale.shape != anchors.shape:
+        raise ValueError(f"{len(anchors)} anchors do not fit the outputs {', '.join(tensors)}")
+    mode = table.get("score_mode") or "_".join(
+        part for part in ("obj", "quality", "cls") if part in fields and (part != "cls" or classes)
+    )
+    if mode not in SCORE_MODES:
+        raise ValueError(f"score_mode {mode!r} is not one of {', '.join(SCORE_MODES)}")
+    missing = [part for part in mode.split("_") if part not in fields]
+    if missing:
+        raise ValueError(f"the score {mode} needs {', '.join(missing)}, which the file does not have")
+    return HeadLayout(anchors, scale, classes, has_quality, mode, float(table.get("quality_power") or 1))
+
+
+def raw_map(tensors: Mapping[str, Array], layout: HeadLayout) -> Array:
+    """Return the map (B, A * no, h, w) that :func:`uhd.decode.decode` reads, from one concatenated map or its parts."""
+    maps = [name for name in tensors if name not in CONSTANTS]
+    if _is_concatenated(maps):
+        return tensors[maps[0]]
+    b, _, h, w = tensors["box"].shape
+    fields = [("box", 4), ("obj", 1), *([("quality", 1)] if layout.has_quality else []), ("cls", layout.num_classes)]
+    raw = np.zeros((b, layout.num_anchors, layout.channels_per_anchor, h, w), np.float32)
+    start = 0
+    for name, channels in fields:
+        if name in tensors:
+            raw[:, :, start : start + channels] = tensors[name].reshape(b, layout.num_anchors, channels, h, w)
+        start += channels
+    return raw.reshape(b, -1, h, w)

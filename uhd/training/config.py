@@ -1,0 +1,73 @@
+"""How a run is trained: length, optimiser, schedule, averaging, saving."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from uhd.config import knob
+
+_RUN, _OPT, _EVAL = "run", "optimisation", "evaluation"
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How a run is trained: length, optimiser, schedule, averaging, saving."""
+
+    arch: str = knob(
+        "ultratinyod", "architecture", group=_RUN, choices=("ultratinyod", "cnn", "transformer"), original="cnn"
+    )
+    exp_name: str = knob("default", "the run is written to <output>/<exp-name>", group=_RUN)
+    output: Path = knob(Path("runs"), "folder of runs", group=_RUN)
+    overwrite: bool = knob(False, "start again in a run folder that already holds a run", group=_RUN, original=True)
+    resume: Path | None = knob(None, "continue this last_*.pt (or the newest one of a run folder)", group=_RUN)
+    ckpt: Path | None = knob(None, "start from the weights of this checkpoint", group=_RUN)
+    ckpt_non_strict: bool = knob(False, "let --ckpt lack or carry extra weights", group=_RUN)
+    seed: int = knob(0, "seed of split, weights, order and augmentation", group=_RUN, minimum=0, original=42)
+    device: str | None = knob(None, "cpu, cuda, cuda:1, mps (default: cuda when there is one)", group=_RUN)
+    threads: int = knob(0, "torch threads; 0 leaves torch's default", group=_RUN, minimum=0)
+    keep: int = knob(3, "newest best and last checkpoints kept", group=_RUN, minimum=1, original=10)
+    samples: int = knob(10, "validation images drawn with their boxes at a new best", group=_RUN, minimum=0)
+    log_interval: int = knob(10, "steps between log lines", group=_RUN, minimum=1)
+    tensorboard: bool = knob(True, "write TensorBoard files when it is installed", group=_RUN)
+
+    epochs: int = knob(100, "passes over the training images", group=_OPT, minimum=1)
+    batch_size: int = knob(32, "images per step and process", group=_OPT, minimum=1, original=64)
+    optimizer: str = knob("adamw", "optimiser", group=_OPT, choices=("adamw", "sgd", "muon"))
+    lr: float = knob(0.012, "highest learning rate", group=_OPT, minimum=0, exclusive_minimum=True, original=0.001)
+    muon_lr: float = knob(
+        0.02, "highest learning rate of the matrices under muon", group=_OPT, minimum=0, exclusive_minimum=True
+    )
+    momentum: float = knob(0.9, "momentum of sgd", group=_OPT, minimum=0, maximum=1)
+    weight_decay: float = knob(0.02, "weight decay", group=_OPT, minimum=0, original=0.0001)
+    decay_all: bool = knob(False, "decay norms, biases and scales too", group=_OPT, original=True)
+    warmup_steps: int = knob(300, "steps of linear warm-up", group=_OPT, minimum=0, original=0)
+    schedule: str = knob(
+        "step", "cosine per step or per epoch", group=_OPT, choices=("step", "epoch"), original="epoch"
+    )
+    final_lr: float = knob(
+        0.02, "last learning rate, as a share of the highest", group=_OPT, minimum=0, maximum=1, original=0.0
+    )
+    grad_clip_norm: float = knob(10.0, "largest gradient norm; 0 is off", group=_OPT, minimum=0, original=5.0)
+    use_ema: bool = knob(True, "evaluate and ship averaged weights", group=_OPT, original=False)
+    ema_decay: float = knob(0.9995, "decay of the average", group=_OPT, minimum=0, maximum=1, original=0.9998)
+    use_amp: bool = knob(False, "mixed precision on a GPU", group=_OPT)
+    amp_dtype: str = knob("fp16", "type of mixed precision", group=_OPT, choices=("fp16", "bf16"))
+    aug_config: Path | None = knob(
+        None, "augmentation YAML (default: our recipe)", group=_OPT, original=Path("uhd/aug.yaml")
+    )
+    close_mosaic: float = knob(
+        0.0, "share of the last epochs trained without mosaics", group=_OPT, minimum=0, maximum=1
+    )
+    auto_anchors: bool = knob(True, "choose anchors by k-means on the training boxes", group=_OPT, original=False)
+
+    eval_interval: int = knob(1, "epochs between evaluations", group=_EVAL, minimum=1)
+    patience: int = knob(0, "stop after so many evaluations without a better AP50; 0 never", group=_EVAL, minimum=0)
+    conf_thresh: float = knob(
+        0.3, "score threshold of drawn samples and of the original's mAP", group=_EVAL, minimum=0, maximum=1
+    )
+    topk: int = knob(50, "most detections of CenterNet decoding", group=_EVAL, minimum=1)
+    val_only: bool = knob(False, "evaluate a checkpoint and stop", group=_EVAL)
+    val_count: int | None = knob(None, "evaluate only so many images", group=_EVAL, minimum=1)
+    coco_eval: bool = knob(False, "add the COCO numbers", group=_EVAL)
+    coco_per_class: bool = knob(False, "COCO numbers per class", group=_EVAL)

@@ -1,0 +1,135 @@
+"""The task of detecting: an anchor model, its objective, and AP on the validation images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from uhd.config import to_plain
+from uhd.data.batch import Batch
+from uhd.data.config import DataConfig
+from uhd.data.dataset import Dataset
+from uhd.draw import draw
+from uhd.evaluation.evaluate import Prediction, evaluate
+from uhd.evaluation.matching import GroundTruth
+from uhd.evaluation.report import Report
+from uhd.losses import build_loss
+from uhd.losses.config import LossConfig
+from uhd.losses.targets import Targets
+from uhd.models.predictor import TorchPredictor
+from uhd.models.ultratinyod import UltraTinyOD
+from uhd.models.weights import describe
+from uhd.resize import format_size, to_network
+from uhd.runtime.predictor import Predictor
+from uhd.runtime.spec import ModelSpec
+
+
+class DetectTask:
+    """Train and measure an UltraTinyOD.
+
+    Args:
+        model: the network.
+        data: size, resize mode, classes.
+        loss: objective.
+        val: validation images.
+        names: of the classes.
+        conf_thresh: of drawn samples and the original's mAP.
+    """
+
+    tag = "utod"
+
+    def __init__(
+        self,
+        model: UltraTinyOD,
+        data: DataConfig,
+        loss: LossConfig,
+        val: Dataset,
+        names: tuple[str, ...],
+        conf_thresh: float,
+    ) -> None:
+        self.model: nn.Module = model
+        self._network = model
+        self.data, self.loss_config, self.names, self.conf_thresh = data, loss, names, conf_thresh
+        layout = model.layout()
+        self.objective = build_loss(
+            loss,
+            model.head.anchors,
+            layout.num_classes,
+            layout.has_quality,
+            layout.score_mode,
+            layout.quality_power,
+        )
+        self.val = val
+        # Deployment resizes the photograph once; so does validation, and only once per run.
+        self.val_images = val.network_images(data.img_size, data.resize_mode)
+        self.truths = truths_of(val)
+        self.report: Report | None = None
+
+    def loss(self, model: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the total loss and its parts; see :class:`~uhd.training.task.Task`."""
+        head = self._network.head
+        device = head.anchors.device
+        images = torch.from_numpy(to_network(batch.images, self.data.resize_mode)).to(device)
+        raw = model(images)
+        total, parts = self.objective(raw, Targets.from_batch(batch, device), head.wh_scale)
+        return total, parts
+
+    def evaluate(self, model: nn.Module) -> dict[str, float]:
+        """Return the metrics of a model on the validation images."""
+        assert isinstance(model, UltraTinyOD)
+        self.report = score_predictor(
+            TorchPredictor(model, self._spec()), self.val_images, self.truths, self.names, self.conf_thresh
+        )
+        return self.report.metrics
+
+    def describe(self) -> dict[str, Any]:
+        """Return plain values that rebuild the model and its input."""
+        return describe(
+            self._network,
+            img_size=format_size(self.data.img_size),
+            resize_mode=self.data.resize_mode,
+            classes=list(self.data.classes),
+            class_names=list(self.names),
+            loss_config=to_plain(self.loss_config),
+            data_config=to_plain(self.data),
+        )
+
+    def draw_samples(self, model: nn.Module, folder: Path, count: int) -> None:
+        """Write the first validation images with people, with the boxes found in them."""
+        assert isinstance(model, UltraTinyOD)
+        folder.mkdir(parents=True, exist_ok=True)
+        predictor = TorchPredictor(model, self._spec())
+        chosen = [i for i in range(len(self.val)) if len(self.val.records[i].boxes)][:count]
+        for i in chosen:
+            sample = self.val[i]
+            found = predictor.predict([sample.image], self.conf_thresh)[0]
+            picture = cv2.cvtColor(draw(sample.image, found), cv2.COLOR_RGB2BGR)
+            cv2.imwrite(str(folder / f"{i:04d}_{Path(sample.name).stem}.png"), picture)
+
+    def _spec(self) -> ModelSpec:
+        return ModelSpec(self.data.img_size, self.data.resize_mode, self.names)
+
+
+def truths_of(dataset: Dataset) -> list[GroundTruth]:
+    """Return the ground truth of every image."""
+    return [GroundTruth(record.boxes, record.labels, record.ignore) for record in dataset.records]
+
+
+def score_predictor(
+    predictor: Predictor,
+    images: np.ndarray[Any, np.dtype[np.uint8]],
+    truths: list[GroundTruth],
+    names: tuple[str, ...],
+    conf_thresh: float,
+    batch_size: int = 64,
+) -> Report:
+    """Evaluate any predictor on images (n, h, w, 3) already at network size."""
+    predictions: list[Prediction] = []
+    for start in range(0, len(images), batch_size):
+        predictions += predictor.infer(to_network(images[start : start + batch_size], predictor.spec.resize_mode))
+    return evaluate(predictions, truths, names, images.shape[1], conf_thresh)

@@ -1,0 +1,67 @@
+"""A run's records: one CSV row per epoch, TensorBoard when installed, a text log."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+
+class RunLog:
+    """Appends to ``metrics.csv``, ``train.log`` and TensorBoard files in a run folder.
+
+    Args:
+        folder: the run folder.
+        tensorboard: also write event files when TensorBoard is installed.
+        upto_epoch: rows of later epochs, left by an interrupted run, are dropped.
+    """
+
+    def __init__(self, folder: Path, tensorboard: bool, upto_epoch: int) -> None:
+        self.folder = folder
+        self._rows = [row for row in _read(folder / "metrics.csv") if int(row["epoch"]) <= upto_epoch]
+        self._writer: Any = None
+        if tensorboard:
+            try:
+                from torch.utils.tensorboard import SummaryWriter
+            except ImportError:
+                self.line("tensorboard is not installed: metrics go to metrics.csv only")
+            else:
+                self._writer = SummaryWriter(str(folder), purge_step=upto_epoch + 1)
+
+    def line(self, text: str) -> None:
+        """Append a line to ``train.log``."""
+        with (self.folder / "train.log").open("a", encoding="utf-8") as file:
+            file.write(text + "\n")
+
+    def epoch(self, epoch: int, train: dict[str, float], val: dict[str, float]) -> None:
+        """Record the numbers of one epoch (1-based)."""
+        row: dict[str, Any] = {"epoch": epoch}
+        row |= {f"train/{key}": value for key, value in train.items()}
+        row |= {f"val/{key}": value for key, value in val.items()}
+        self._rows = [old for old in self._rows if int(old["epoch"]) != epoch] + [row]
+        names = list(dict.fromkeys(name for entry in self._rows for name in entry))
+        temporary = self.folder / ".metrics.csv.tmp"
+        with temporary.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, names)
+            writer.writeheader()
+            writer.writerows(self._rows)
+        temporary.replace(self.folder / "metrics.csv")
+        self.line(f"epoch {epoch} " + json.dumps({k: v for k, v in row.items() if k != "epoch"}))
+        if self._writer is not None:
+            for name, value in row.items():
+                if name != "epoch":
+                    self._writer.add_scalar(name, value, epoch)
+            self._writer.flush()
+
+    def close(self) -> None:
+        """Close the TensorBoard files."""
+        if self._writer is not None:
+            self._writer.close()
+
+
+def _read(path: Path) -> list[dict[str, Any]]:
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))

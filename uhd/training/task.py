@@ -1,0 +1,37 @@
+"""What the trainer needs to know of a task; it knows nothing else about detection."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from torch import Tensor, nn
+
+from uhd.data.batch import Batch
+
+
+class Task(Protocol):
+    """A model with its objective and its measure.
+
+    Attributes:
+        tag: short name in checkpoint files, e.g. ``utod``.
+        model: the network to train.
+    """
+
+    tag: str
+    model: nn.Module
+
+    def loss(self, model: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the total loss and its parts (detached scalars) of one batch."""
+        ...
+
+    def evaluate(self, model: nn.Module) -> dict[str, float]:
+        """Return the metrics of a model on the validation images; ``AP50`` decides which is best."""
+        ...
+
+    def describe(self) -> dict[str, Any]:
+        """Return plain values that rebuild the model: stored in checkpoints and weight files."""
+        ...
+
+    def draw_samples(self, model: nn.Module, folder: Any, count: int) -> None:
+        """Write validation images with the model's boxes."""
+        ...
