@@ -35,7 +35,7 @@ class Knob:
         original: default under the preset ``original`` (the project this one takes over from).
         shortcuts: extra switches that set this field to a constant, ``{"torch_nearest": "torch_nearest"}``.
         parse: turns the text of a flag or a YAML scalar into the value; raises ValueError with a reason.
-        later: when set, the reason why this knob is not available yet.
+        hidden: not a flag: the value follows from the data or from another knob.
     """
 
     help: str
@@ -48,7 +48,7 @@ class Knob:
     original: Any = _SAME
     shortcuts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     parse: Callable[[str], Any] | None = None
-    later: str | None = None
+    hidden: bool = False
 
 
 def knob(default: Any, help: str, **options: Any) -> Any:

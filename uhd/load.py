@@ -11,6 +11,7 @@ from uhd.errors import UserError
 from uhd.runtime.detector import Detector
 
 DEFAULT_MODEL = "ultratinyod_w32_64x64.onnx"
+# Suffix -> module, class, and the extra of this package that installs what it needs.
 _PREDICTORS = {
     ".onnx": ("uhd.runtime.onnx", "OnnxPredictor", ""),
     ".safetensors": ("uhd.models.predictor", "TorchPredictor", "train"),
@@ -19,8 +20,16 @@ _PREDICTORS = {
 
 
 def default_model() -> Path:
-    """Return the model that comes with the package."""
-    return Path(str(files("uhd") / "weights" / DEFAULT_MODEL))
+    """Return the model that comes with the package.
+
+    Raises:
+        UserError: this installation has none.
+    """
+    folder = Path(str(files("uhd"))) / "weights"
+    found = sorted(folder.glob("*.onnx"))
+    if not found:
+        raise UserError(f"{folder}: no model comes with this installation; give the path of one")
+    return folder / DEFAULT_MODEL if folder / DEFAULT_MODEL in found else found[0]
 
 
 def load(path: str | Path | None = None, **known: Any) -> Detector:
@@ -32,13 +41,23 @@ def load(path: str | Path | None = None, **known: Any) -> Detector:
 
     Raises:
         UserError: unknown suffix, missing or unreadable file, or the framework is not installed.
+
+    Example:
+        >>> import uhd
+        >>> people = uhd.load()("photo.jpg")  # doctest: +SKIP
     """
     path = default_model() if path is None else Path(path)
-    if path.suffix.lower() not in _PREDICTORS:
+    suffix = path.suffix.lower()
+    if suffix not in _PREDICTORS:
         raise UserError(f"{path}: not a model file; known are {', '.join(_PREDICTORS)}")
-    module, name, extra = _PREDICTORS[path.suffix.lower()]
+    if not path.is_file():
+        raise UserError(f"{path}: there is no such file")
+    module, name, extra = _PREDICTORS[suffix]
     try:
-        predictor = getattr(import_module(module), name)
-    except ImportError as error:
-        raise UserError(f"{path}: needs {error.name}: pip install 'uhd-vision[{extra}]'") from None
-    return Detector(predictor(path, **known))
+        return Detector(getattr(import_module(module), name)(path, **known))
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing == "uhd":
+            raise
+        package = f"uhd-vision[{extra}]" if extra else missing
+        raise UserError(f"{path}: a {suffix} file needs {missing}: pip install '{package}'") from None

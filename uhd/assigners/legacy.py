@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from uhd.assigners.assignment import Assignment, Grid, Predictions, assignment, owners
-from uhd.assigners.pairs import iou_table
-from uhd.losses.iou import wh_iou
+from uhd.assigners.pairs import iou_table, wh_iou
 
 if TYPE_CHECKING:
     from uhd.losses.targets import Targets

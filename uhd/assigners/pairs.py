@@ -54,3 +54,10 @@ def near_centre(targets: Targets, grid: Grid, radius: float, min_radius_cells: f
         holds = cell == centre.floor().clamp(0, cells - 1)
         masks.append(near | (holds & ~near.any(1, keepdim=True)))
     return masks[1][:, :, None] & masks[0][:, None, :]
+
+
+def wh_iou(a_wh: Tensor, b_wh: Tensor) -> Tensor:
+    """Return the (N, M) IoU of (N, 2) and (M, 2) widths and heights, as if the boxes had one centre."""
+    overlap = torch.minimum(a_wh[:, None], b_wh[None]).prod(-1)
+    union = a_wh.prod(-1)[:, None] + b_wh.prod(-1)[None] - overlap
+    return overlap / (union + EPS)

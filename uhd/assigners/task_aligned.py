@@ -35,10 +35,10 @@ class TaskAlignedAssigner:
     @torch.no_grad()
     def __call__(self, predictions: Predictions, targets: Targets, grid: Grid) -> Assignment:
         """Assign; every person gets a prediction as long as its surroundings hold one that is not another's only."""
-        total, count = grid.predictions * len(targets.boxes), len(targets.people.image)
+        total = grid.predictions * len(targets.boxes)
         first = targets.people.image[:, None] * grid.predictions
         cells = near_centre(targets, grid, self.radius, self.min_radius_cells)
-        candidate = cells[:, None].expand(-1, len(grid.priors), -1, -1).reshape(count, -1)
+        candidate = cells.flatten(1).repeat(1, len(grid.priors))
         iou = iou_table(predictions, targets)
         # The root of the metric orders alike, costs one power less per pair, and does not underflow.
         power = self.alpha / self.beta

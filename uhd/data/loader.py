@@ -54,6 +54,8 @@ class Loader:
             filled up with its own first samples so that all processes have equally many.
         drop_last: leave out a last batch that is not full, unless it is the only one.
         shuffle: visit the samples in a new order every epoch.
+        object_share: share of the epoch's samples that show an object; images are repeated or left out to reach it,
+            the epoch keeps its length. None takes every image once.
         prefetch: without workers, prepare batches in a thread while the caller computes.
         start_method: of the worker processes, ``fork`` or ``spawn``; fork where there is one.
 
@@ -74,6 +76,7 @@ class Loader:
         world: int = 1,
         drop_last: bool = True,
         shuffle: bool = True,
+        object_share: float | None = None,
         prefetch: bool = True,
         start_method: str | None = None,
     ) -> None:
@@ -81,7 +84,7 @@ class Loader:
             raise UserError("the data set holds no image")
         if batch_size < 1 or num_workers < 0 or not 0 <= rank < world:
             raise ValueError(f"batch_size {batch_size}, num_workers {num_workers} or rank {rank} of {world} is invalid")
-        self._make = _BatchMaker(dataset, transform, size, mode, seed)
+        self._make = _BatchMaker(dataset, transform, size, mode, seed, object_share)
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
         self.rank, self.world, self.drop_last, self.shuffle = rank, world, drop_last, shuffle
         self.prefetch, self.start_method = prefetch, start_method
@@ -96,7 +99,8 @@ class Loader:
     def order(self, epoch: int) -> NDArray[np.int64]:
         """Return the sample index at every position of an epoch, for all processes together."""
         count = len(self._make.dataset)
-        order = np.random.default_rng([self.seed, epoch]).permutation(count) if self.shuffle else np.arange(count)
+        rng = np.random.default_rng([self.seed, epoch])
+        order = self._make.order(rng) if self.shuffle else np.arange(count)
         return np.resize(order, -(-count // self.world) * self.world)
 
     def epoch(self, epoch: int, start_batch: int = 0) -> Iterator[Batch]:
@@ -160,9 +164,19 @@ _Job = tuple[int, NDArray[np.int64], NDArray[np.int64]]
 
 class _BatchMaker:
     def __init__(
-        self, dataset: Dataset, transform: Transform | None, size: tuple[int, int], mode: str, seed: int
+        self,
+        dataset: Dataset,
+        transform: Transform | None,
+        size: tuple[int, int],
+        mode: str,
+        seed: int,
+        object_share: float | None,
     ) -> None:
         self.dataset, self.transform, self.size, self.mode, self.seed = dataset, transform, size, mode, seed
+        has_object = np.array([len(record.boxes) > 0 for record in dataset.records])
+        self.shown, self.empty = np.flatnonzero(has_object), np.flatnonzero(~has_object)
+        # Nothing to balance when all images are of one kind.
+        self.object_share = object_share if len(self.shown) and len(self.empty) else None
 
     def __call__(self, epoch: int, positions: NDArray[np.int64], indices: NDArray[np.int64]) -> Batch:
         return collate([self._sample(epoch, int(p), int(i)) for p, i in zip(positions, indices, strict=True)])
@@ -173,8 +187,20 @@ class _BatchMaker:
         rng = np.random.default_rng([self.seed, epoch, position])
         return self.transform(self.dataset[index], rng, self.size, self.mode, self._partner)
 
+    def order(self, rng: np.random.Generator) -> NDArray[np.int64]:
+        """Return a random order of the images, of the data's length, with the wanted share of objects."""
+        count = len(self.dataset)
+        if self.object_share is None:
+            return rng.permutation(count)
+        wanted = round(self.object_share * count)
+        shown = np.resize(rng.permutation(self.shown), wanted)
+        return rng.permutation(np.concatenate([shown, np.resize(rng.permutation(self.empty), count - wanted)]))
+
     def _partner(self, rng: np.random.Generator) -> Sample:
-        return self.dataset[int(rng.integers(len(self.dataset)))]
+        if self.object_share is None:
+            return self.dataset[int(rng.integers(len(self.dataset)))]
+        pool = self.shown if rng.random() < self.object_share else self.empty
+        return self.dataset[int(pool[rng.integers(len(pool))])]
 
 
 _worker: _BatchMaker | None = None

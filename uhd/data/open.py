@@ -53,10 +53,9 @@ def open_data(config: DataConfig, seed: int = 42) -> OpenedData:
     where = config.image_dir or config.train_list
     if config.image_dir is not None and config.train_list is None and config.image_dir.suffix.lower() == ".json":
         train, known = read_coco(config.image_dir, config.classes, report)
-        val = None
+        val, names = None, _class_names(config, known)
     else:
-        train, val, known = _read_yolo(config, report)
-    names = _class_names(config, known)
+        train, val, names = _read_yolo(config, report)
     if not any(len(record.boxes) for record in [*train, *(val or [])]):
         raise UserError(f"{where}: no image has a box of --classes {','.join(map(str, config.classes))}")
     if config.drop_empty:
@@ -100,6 +99,7 @@ def read_dataset(records: list[Record], config: DataConfig, report: Report, prog
 
 def _read_yolo(config: DataConfig, report: Report) -> tuple[list[Record], list[Record] | None, tuple[str, ...]]:
     found = discover(config.image_dir, config.train_list, config.val_list, report)
+    names = _class_names(config, found.names)
     classes = ClassMap.of(config.classes, len(found.names) or None)
     ignore = IgnoreRegions(report)
     label_files = 0
@@ -123,7 +123,7 @@ def _read_yolo(config: DataConfig, report: Report) -> tuple[list[Record], list[R
     if classes.passed_over and not any(len(record.boxes) for record in [*train, *(val or [])]):
         seen = ", ".join(f"{number} ({count} boxes)" for number, count in classes.passed_over.most_common(8))
         raise UserError(f"{where}: no box of {classes.describe()}; the label files hold class {seen}")
-    return train, val, found.names
+    return train, val, names
 
 
 def _class_names(config: DataConfig, known: Sequence[str]) -> tuple[str, ...]:

@@ -1,34 +1,23 @@
-"""Score raw predictions of a whole data set."""
+"""Score a detector on a whole data set."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from uhd.boxes import xyxy_to_cxcywh
 from uhd.decode import select
 from uhd.evaluation.average_precision import all_point_ap, precision_recall
-from uhd.evaluation.matching import GroundTruth, Matches, match
+from uhd.evaluation.matching import Found, GroundTruth, Matches, match
 from uhd.evaluation.original_map import original_map
 from uhd.evaluation.report import Curve, Report
+from uhd.runtime.predictor import Prediction
 
 LOWEST_SCORE = 0.001
 NMS_IOU = 0.5
 THRESHOLDS = np.linspace(0.5, 0.95, 10)
-# Person heights in network pixels at 64: below 8 a person is a handful of cells of noise.
-SIZES = {"<8px": (0, 8), "8-16px": (8, 16), "16-32px": (16, 32), ">32px": (32, np.inf)}
-
-Prediction = tuple[NDArray[np.float32], NDArray[np.float32]]
-
-
-@dataclass(frozen=True, eq=False)
-class _Image:
-    matches: Matches
-    heights: NDArray[np.float32]
-    found_heights: NDArray[np.float32]
+# Person heights in network pixels: below 8 a person is a handful of cells of noise.
+SIZES = {"<8px": (0.0, 8.0), "8-16px": (8.0, 16.0), "16-32px": (16.0, 32.0), ">32px": (32.0, np.inf)}
 
 
 def evaluate(
@@ -40,6 +29,9 @@ def evaluate(
 ) -> Report:
     """Score predictions against the truth.
 
+    Detections below 0.001 are left out, the rest is suppressed at IoU 0.5. A detection in a region to ignore (at least
+    half of its own area) that found no truth does not count.
+
     Args:
         predictions: per image boxes (N, 4) ``xyxy`` normalised and scores (N, classes), unfiltered.
         truths: per image ground truth.
@@ -47,107 +39,76 @@ def evaluate(
         network_height: pixels, for the size classes.
         conf_thresh: of the original's mAP only.
     """
-    selected = [select(boxes, scores, LOWEST_SCORE, None, NMS_IOU) for boxes, scores in predictions]
-    per_class: dict[str, tuple[float, float]] = {}
-    curve = Curve(np.zeros(0), np.zeros(0), np.zeros(0, np.float32))
-    metrics: dict[str, float] = {}
+    found = select_all(predictions)
+    matches = match(found, truths, THRESHOLDS)
+    per_class: dict[str, list[float]] = {}
     for class_id, name in enumerate(class_names):
-        images = [
-            _match_image(found, truth, class_id, network_height) for found, truth in zip(selected, truths, strict=True)
-        ]
-        if class_id == 0:
-            curve = _curve(images, 0, (0, np.inf))
-            metrics |= _size_metrics(images)
-        if sum(image.matches.truths for image in images):
-            aps = [_ap(images, t, (0, np.inf)) for t in range(len(THRESHOLDS))]
-            per_class[name] = aps[0], float(np.mean(aps))
+        if (matches.truth_class_ids == class_id).any():
+            per_class[name] = [_ap(matches, t, class_id) for t in range(len(THRESHOLDS))]
+    curve = _curve(matches)
     threshold, f1, precision, recall = curve.best()
-    alarms = [int((scores >= threshold).sum()) for (_, scores, _), t in zip(selected, truths, strict=True) if _empty(t)]
-    head = {
-        "AP50": float(np.mean([ap50 for ap50, _ in per_class.values()])) if per_class else 0.0,
-        "AP": float(np.mean([ap for _, ap in per_class.values()])) if per_class else 0.0,
-    }
-    tail = {
+    above = np.bincount(matches.images[matches.scores >= threshold], minlength=len(truths))
+    alarms = above[[truth.empty for truth in truths]]
+    above_original = [(boxes[s >= conf_thresh], s[s >= conf_thresh], ids[s >= conf_thresh]) for boxes, s, ids in found]
+    metrics = {
+        "AP50": float(np.mean([aps[0] for aps in per_class.values()])) if per_class else 0.0,
+        "AP": float(np.mean(list(per_class.values()))) if per_class else 0.0,
+        **_size_metrics(matches, network_height),
         "recall": float(curve.recall[-1]) if len(curve.recall) else 0.0,
         "best_f1": f1,
         "best_threshold": threshold,
         "precision_at_best": precision,
         "recall_at_best": recall,
-        "false_alarms_per_empty_image": float(np.mean(alarms)) if alarms else 0.0,
-        "mAP@0.5 (original)": _original(selected, truths, len(class_names), conf_thresh),
+        "false_alarms_per_empty_image": float(alarms.mean()) if len(alarms) else 0.0,
+        "mAP@0.5 (original)": original_map(above_original, truths, len(class_names))["mAP@0.5"],
     }
     counts = {
         "images": len(truths),
-        "empty images": sum(map(_empty, truths)),
-        "boxes": sum(len(truth.boxes) for truth in truths),
+        "empty images": sum(truth.empty for truth in truths),
+        "boxes": len(matches.truth_heights),
         "ignore regions": sum(len(truth.ignore) for truth in truths),
-        "detections": sum(len(scores) for _, scores, _ in selected),
+        "detections": len(matches.scores),
     }
-    return Report(head | metrics | tail, counts, curve, {name: ap50 for name, (ap50, _) in per_class.items()})
+    return Report(metrics, counts, curve, {name: aps[0] for name, aps in per_class.items()})
 
 
-def _empty(truth: GroundTruth) -> bool:
-    return not len(truth.boxes) and not len(truth.ignore)
+def select_all(predictions: Sequence[Prediction]) -> list[Found]:
+    """Return the detections that an evaluation counts: above 0.001, suppressed at IoU 0.5, best first."""
+    return [select(boxes, scores, LOWEST_SCORE, None, NMS_IOU) for boxes, scores in predictions]
 
 
-def _match_image(
-    found: tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]],
-    truth: GroundTruth,
-    class_id: int,
-    network_height: int,
-) -> _Image:
-    boxes, scores, class_ids = found
-    mine = class_ids == class_id
-    wanted = truth.boxes[truth.labels == class_id]
-    matches = match(boxes[mine], scores[mine], wanted, truth.ignore, THRESHOLDS)
-    heights = (wanted[:, 3] - wanted[:, 1]) * network_height
-    return _Image(matches, heights, (boxes[mine, 3] - boxes[mine, 1]) * network_height)
+def _curve(
+    matches: Matches, threshold: int = 0, class_id: int | None = None, heights: tuple[float, float] = (-np.inf, np.inf)
+) -> Curve:
+    """Return the curve of one class, or of all pooled.
 
-
-def _curve(images: Sequence[_Image], threshold: int, heights: tuple[float, float]) -> Curve:
-    """Gather all images; outside a height range, truths and the unmatched detections of other heights do not count."""
+    Outside a range of (normalised) heights, truths, what found them, and unmatched detections do not count.
+    """
     low, high = heights
-    scores, correct, total = [], [], 0
-    for image in images:
-        total += int(((image.heights >= low) & (image.heights < high)).sum())
-        matched = image.matches.matched[threshold]
-        hit = matched >= 0
-        own = (image.found_heights >= low) & (image.found_heights < high)
-        if hit.any():
-            truth_height = image.heights[matched[hit]]
-            own = own.copy()
-            own[hit] = (truth_height >= low) & (truth_height < high)
-        keep = own & ~image.matches.dropped[threshold]
-        scores.append(image.matches.scores[keep])
-        correct.append(hit[keep])
-    joined = np.concatenate(scores) if scores else np.zeros(0, np.float32)
-    return Curve(*precision_recall(joined, np.concatenate(correct) if correct else np.zeros(0, bool), total))
+    matched = matches.matched[threshold]
+    hit = matched >= 0
+    # A detection belongs to the height of the truth it found; one that found none, to its own.
+    height = matches.heights.copy()
+    height[hit] = matches.truth_heights[matched[hit]]
+    counts = (hit | ~matches.ignorable) & (height >= low) & (height < high)
+    wanted = (matches.truth_heights >= low) & (matches.truth_heights < high)
+    if class_id is not None:
+        counts &= matches.class_ids == class_id
+        wanted &= matches.truth_class_ids == class_id
+    return Curve(*precision_recall(matches.scores[counts], hit[counts], int(wanted.sum())))
 
 
-def _ap(images: Sequence[_Image], threshold: int, heights: tuple[float, float]) -> float:
-    curve = _curve(images, threshold, heights)
+def _ap(
+    matches: Matches, threshold: int, class_id: int | None, heights: tuple[float, float] = (-np.inf, np.inf)
+) -> float:
+    curve = _curve(matches, threshold, class_id, heights)
     return all_point_ap(curve.precision, curve.recall)
 
 
-def _size_metrics(images: Sequence[_Image]) -> dict[str, float]:
+def _size_metrics(matches: Matches, network_height: int) -> dict[str, float]:
     found = {}
     for name, (low, high) in SIZES.items():
-        if any(((image.heights >= low) & (image.heights < high)).any() for image in images):
-            found[f"AP50/{name}"] = _ap(images, 0, (low, high))
+        limits = low / network_height, high / network_height
+        if ((matches.truth_heights >= limits[0]) & (matches.truth_heights < limits[1])).any():
+            found[f"AP50/{name}"] = _ap(matches, 0, None, limits)
     return found
-
-
-def _original(
-    selected: Sequence[tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]],
-    truths: Sequence[GroundTruth],
-    num_classes: int,
-    conf_thresh: float,
-) -> float:
-    predictions = []
-    for boxes, scores, class_ids in selected:
-        keep = scores >= conf_thresh
-        rows = np.empty((int(keep.sum()), 6))
-        rows[:, 0], rows[:, 1], rows[:, 2:] = scores[keep], class_ids[keep], xyxy_to_cxcywh(boxes[keep])
-        predictions.append(rows)
-    pairs = [(xyxy_to_cxcywh(truth.boxes).astype(np.float64), truth.labels) for truth in truths]
-    return original_map(predictions, pairs, num_classes)["mAP@0.5"]

@@ -1,7 +1,8 @@
-"""Pair detections with ground truth, best score first."""
+"""Pair detections with ground truth, best score first, for a whole data set at once."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 from uhd.boxes import area_xyxy, intersection_matrix, iou_matrix
 
 Boxes = NDArray[np.float32]
+# Boxes, scores and class ids of one image, sorted by descending score.
+Found = tuple[Boxes, NDArray[np.float32], NDArray[np.int64]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,22 +29,35 @@ class GroundTruth:
     labels: NDArray[np.int64]
     ignore: Boxes
 
+    @property
+    def empty(self) -> bool:
+        """Whether nothing at all is to be found: neither a box nor a region that may hold one."""
+        return not len(self.boxes) and not len(self.ignore)
+
 
 @dataclass(frozen=True, eq=False)
 class Matches:
-    """Detections of one image and class against its truth, at several IoU thresholds.
+    """Detections (K,) of all images against all truths (G,), at several IoU thresholds (T,).
 
     Attributes:
-        scores: (K,) best first.
+        scores: (K,) image after image.
+        class_ids: (K,).
+        heights: (K,) normalised box heights.
+        images: (K,) index of the image.
         matched: (T, K) index of the truth each detection found at each threshold, -1 for none.
-        dropped: (T, K) detections without a truth that lie in an ignore region: they do not count.
-        truths: number of ground-truth boxes.
+        ignorable: (K,) detections that lie in an ignore region: they do not count unless they found a truth.
+        truth_class_ids: (G,).
+        truth_heights: (G,) normalised.
     """
 
     scores: NDArray[np.float32]
+    class_ids: NDArray[np.int64]
+    heights: NDArray[np.float32]
+    images: NDArray[np.int64]
     matched: NDArray[np.int64]
-    dropped: NDArray[np.bool_]
-    truths: int
+    ignorable: NDArray[np.bool_]
+    truth_class_ids: NDArray[np.int64]
+    truth_heights: NDArray[np.float32]
 
 
 def in_ignore(boxes: Boxes, ignore: Boxes) -> NDArray[np.bool_]:
@@ -52,28 +68,86 @@ def in_ignore(boxes: Boxes, ignore: Boxes) -> NDArray[np.bool_]:
     return np.asarray(share.max(1) >= 0.5)
 
 
-def match(
-    boxes: Boxes, scores: NDArray[np.float32], truth: Boxes, ignore: Boxes, thresholds: NDArray[np.float64]
-) -> Matches:
-    """Match greedily: each detection, best first, takes the free truth it overlaps most.
+def match(found: Sequence[Found], truths: Sequence[GroundTruth], thresholds: NDArray[np.float64]) -> Matches:
+    """Match greedily: each detection, best first, takes the free truth of its class that it overlaps most.
 
     Args:
-        boxes: (K, 4) ``xyxy``, sorted by descending score.
-        scores: (K,).
-        truth: (N, 4).
-        ignore: (M, 4).
+        found: per image boxes (K, 4) ``xyxy``, scores (K,) and class ids (K,), by descending score.
+        truths: per image ground truth.
         thresholds: (T,) least IoU of a match.
     """
-    matched = np.full((len(thresholds), len(boxes)), -1, np.int64)
-    if len(truth) and len(boxes):
-        iou = iou_matrix(boxes, truth, eps=1e-12).astype(np.float64)
-        free = np.ones((len(thresholds), len(truth)), bool)
-        # Only detections that overlap something can match; few do, so the greedy order costs little.
-        for k in np.flatnonzero(iou.max(1) >= thresholds.min()):
-            candidate = np.where(free & (iou[k] >= thresholds[:, None]), iou[k], -1.0)
-            best = candidate.argmax(1)
-            hit = candidate[np.arange(len(thresholds)), best] >= 0
-            matched[hit, k] = best[hit]
-            free[hit, best[hit]] = False
-    dropped = (matched < 0) & in_ignore(boxes, ignore)[None]
-    return Matches(scores, matched, dropped, len(truth))
+    pair_d, pair_g, pair_iou, ignorable = [], [], [], []
+    first_d = first_g = 0
+    for (boxes, _, class_ids), truth in zip(found, truths, strict=True):
+        ignorable.append(in_ignore(boxes, truth.ignore))
+        if len(boxes) and len(truth.boxes):
+            iou = iou_matrix(boxes, truth.boxes, eps=1e-12)
+            near = (iou >= thresholds.min()) & (class_ids[:, None] == truth.labels[None, :])
+            d, g = near.nonzero()
+            pair_d.append(d + first_d)
+            pair_g.append(g + first_g)
+            pair_iou.append(iou[d, g])
+        first_d, first_g = first_d + len(boxes), first_g + len(truth.boxes)
+    scores = _floats([scores for _, scores, _ in found])
+    boxes = _floats([boxes for boxes, _, _ in found], 4)
+    truth_boxes = _floats([truth.boxes for truth in truths], 4)
+    matched = greedy_match(_integers(pair_d), _integers(pair_g), _floats(pair_iou), scores, first_g, thresholds)
+    return Matches(
+        scores=scores,
+        class_ids=_integers([class_ids for _, _, class_ids in found]),
+        heights=boxes[:, 3] - boxes[:, 1],
+        images=np.repeat(np.arange(len(found)), [len(scores) for _, scores, _ in found]),
+        matched=matched,
+        ignorable=np.concatenate([np.zeros(0, bool), *ignorable]),
+        truth_class_ids=_integers([truth.labels for truth in truths]),
+        truth_heights=truth_boxes[:, 3] - truth_boxes[:, 1],
+    )
+
+
+def greedy_match(
+    d: NDArray[np.int64],
+    g: NDArray[np.int64],
+    iou: NDArray[np.float32],
+    scores: NDArray[np.float32],
+    truths: int,
+    thresholds: NDArray[np.float64],
+) -> NDArray[np.int64]:
+    """Return (T, K) the truth that each detection takes when they choose in the order of their scores, or -1.
+
+    Letting the best choose first gives the one stable pairing of "detections prefer overlap, truths prefer score", so
+    it is found by deferred acceptance (Gale and Shapley, 1962), where all detections propose at once.
+
+    Args:
+        d, g, iou: (P,) candidate pairs: detection, truth, overlap.
+        scores: (K,) of the detections; equal scores choose in the given order.
+        truths: number of truths.
+        thresholds: (T,).
+    """
+    count = len(scores)
+    rank = np.empty(count, np.int64)
+    rank[np.argsort(-scores, kind="stable")] = np.arange(count)
+    t, pair = (iou[None, :] >= thresholds[:, None]).nonzero()
+    # A detection at one threshold is a player of its own.
+    player, prize, overlap, order = d[pair] + t * count, g[pair] + t * truths, iou[pair], rank[d[pair]]
+    by_taste = np.lexsort((prize, -overlap, player))
+    player, prize, order = player[by_taste], prize[by_taste], order[by_taste]
+    best = np.full(len(thresholds) * truths, count, np.int64)
+    while True:
+        proposes = np.ones(len(player), bool)
+        proposes[1:] = player[1:] != player[:-1]
+        np.minimum.at(best, prize[proposes], order[proposes])
+        hopeful = order <= best[prize]
+        if hopeful.all():
+            break
+        player, prize, order = player[hopeful], prize[hopeful], order[hopeful]
+    matched = np.full(len(thresholds) * count, -1, np.int64)
+    matched[player[proposes]] = prize[proposes] % max(truths, 1)
+    return matched.reshape(len(thresholds), count)
+
+
+def _floats(parts: Sequence[NDArray[np.float32]], *columns: int) -> NDArray[np.float32]:
+    return np.concatenate([np.zeros((0, *columns), np.float32), *parts])
+
+
+def _integers(parts: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+    return np.concatenate([np.zeros(0, np.int64), *parts])

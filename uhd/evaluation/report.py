@@ -29,10 +29,14 @@ class Curve:
         return np.asarray(2 * self.precision * self.recall / np.maximum(self.precision + self.recall, 1e-12))
 
     def best(self) -> tuple[float, float, float, float]:
-        """Return threshold, F1, precision and recall where F1 is largest; the threshold is 1 without detections."""
+        """Return threshold, F1, precision and recall where F1 is largest; the threshold is 1 without detections.
+
+        A threshold takes in all detections of equal score, so only the last of those is a possible operating point.
+        """
         if not len(self.scores):
             return 1.0, 0.0, 0.0, 0.0
-        k = int(self.f1.argmax())
+        last = np.append(self.scores[1:] != self.scores[:-1], True)
+        k = int(np.where(last, self.f1, -1.0).argmax())
         return float(self.scores[k]), float(self.f1[k]), float(self.precision[k]), float(self.recall[k])
 
 
@@ -46,7 +50,8 @@ class Report:
             ``recall`` at IoU 0.5; ``best_f1``, ``best_threshold``, ``precision_at_best``, ``recall_at_best``;
             ``false_alarms_per_empty_image`` at that threshold; ``mAP@0.5 (original)`` the original's definition.
         counts: images, empty images, boxes, ignore regions, detections.
-        curve: of the first class.
+        curve: of all classes together.
+        classes: AP50 by class name.
     """
 
     metrics: dict[str, float]

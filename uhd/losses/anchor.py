@@ -2,7 +2,8 @@
 
 Agrees with PINTO0309/UHD to float32 rounding under ``LossConfig`` preset ``original`` (there, ``simota`` is what is
 called ``simota-legacy`` here, and ``vfl`` is ``vfl-legacy``). Known weaknesses kept on purpose: objectness and quality
-learn the same target, quality is not taught by images without people, and varifocal terms average over all cells.
+learn the same target, quality learns nothing from a batch without people, ``vfl-legacy`` averages over all cells. The
+class losses the original lacks (``vfl``, ``qfl``, ``focal``) are summed over all cells and divided by the positives.
 """
 
 from __future__ import annotations
@@ -24,7 +25,6 @@ from uhd.losses.targets import Targets
 
 _DENSE: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "vfl": varifocal,
-    "vfl-legacy": varifocal_legacy,
     "focal": focal,
     "qfl": quality_focal,
 }
@@ -36,8 +36,11 @@ class AnchorLoss(torch.nn.Module):
     def __init__(self, config: LossConfig, head: AnchorHead, assigner: Assigner) -> None:
         super().__init__()
         self.config, self.head, self.assigner = config, head, assigner
-        # Without a quality branch the class also says how well the box fits, where the assigner follows the fit.
-        self.class_is_iou = not head.has_quality and config.anchor_assigner != "legacy"
+        # Varifocal and quality focal loss are made for IoU targets. The original has them for every class loss, where
+        # no quality branch says how well the box fits and the assigner follows the fit.
+        fits = not head.has_quality and config.anchor_assigner != "legacy"
+        kind = config.anchor_cls_loss
+        self.class_is_iou = kind in ("vfl", "qfl") or (fits and kind != "focal")
 
     def forward(
         self, raw: Tensor, targets: Targets, wh_scale: Tensor | None = None
@@ -89,9 +92,12 @@ class AnchorLoss(torch.nn.Module):
         if classes == 0:
             return raw.new_zeros(())
         logits = self.head.class_logits(raw)
-        if kind in _DENSE:
-            each = _DENSE[kind](logits, goal)
+        if kind == "vfl-legacy":
+            each = varifocal_legacy(logits, goal)
             return _mean(each, None if keep is None else keep[..., None].expand_as(each)) * (number > 0)
+        if kind in _DENSE:
+            each = _DENSE[kind](logits, goal).sum(-1)
+            return (each if keep is None else each * keep).sum() / number.clamp(min=1)
         if kind == "ce" and classes > 1:
             each = -(F.log_softmax(logits, -1) * goal).sum(-1)
         else:

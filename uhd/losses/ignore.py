@@ -13,14 +13,15 @@ from uhd.losses.targets import Targets
 def counted(assignment: Assignment, predictions: Predictions, targets: Targets, grid: Grid) -> Tensor | None:
     """Return which predictions (B, N) may be taught: all positives, and the negatives outside ignore regions.
 
-    A negative lies in a region when at least half of its box does, or the centre of its cell.
+    A negative lies in a region when at least half of its box (as far as the image goes) does, or the centre of its
+    cell.
     None means that no region exists in this batch and all count.
     """
     regions = targets.regions
     if len(regions.image) == 0:
         return None
-    planes = predictions.boxes.movedim(-1, 0).contiguous()
-    area = (planes[2] - planes[0]).clamp_(min=0) * (planes[3] - planes[1]).clamp_(min=0)
+    planes = predictions.boxes.movedim(-1, 0).clamp(0, 1).contiguous()
+    area = (planes[2] - planes[0]) * (planes[3] - planes[1])
     x1, y1, x2, y2 = (regions.boxes[:, i : i + 1] for i in range(4))
     wide = torch.minimum(planes[2][regions.image], x2) - torch.maximum(planes[0][regions.image], x1)
     high = torch.minimum(planes[3][regions.image], y2) - torch.maximum(planes[1][regions.image], y1)

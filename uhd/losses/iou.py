@@ -49,10 +49,3 @@ def aligned_iou(a_xyxy: Tensor, b_xyxy: Tensor, kind: str = "iou") -> tuple[Tens
 def pairwise_iou(a_xyxy: Tensor, b_xyxy: Tensor) -> Tensor:
     """Return the (..., N, M) IoU of (..., N, 4) and (..., M, 4) corner boxes."""
     return aligned_iou(a_xyxy[..., :, None, :], b_xyxy[..., None, :, :])[1]
-
-
-def wh_iou(a_wh: Tensor, b_wh: Tensor) -> Tensor:
-    """Return the (N, M) IoU of (N, 2) and (M, 2) widths and heights, as if the boxes had one centre."""
-    overlap = torch.minimum(a_wh[:, None], b_wh[None]).prod(-1)
-    union = a_wh.prod(-1)[:, None] + b_wh.prod(-1)[None] - overlap
-    return overlap / (union + EPS)

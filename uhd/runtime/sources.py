@@ -117,8 +117,8 @@ def open_source(source: str | int | Path) -> ImageSource | VideoSource:
     Raises:
         UserError: nothing there, or it cannot be opened.
     """
-    if isinstance(source, int) or (str(source).isdigit() and not Path(source).exists()):
-        return VideoSource(int(source), f"camera {source}", live=True)
+    if isinstance(source, int) or (str(source).isdecimal() and not Path(source).exists()):
+        return VideoSource(int(str(source)), f"camera {source}", live=True)
     text = str(source)
     if _URL.match(text):
         return VideoSource(text, without_password(text), live=True)

@@ -76,7 +76,7 @@ class _Handler(BaseHTTPRequestHandler):
     frames: MjpegServer
     protocol_version = "HTTP/1.0"
 
-    def do_GET(self) -> None:  # noqa: N802  the name is http.server's
+    def do_GET(self) -> None:
         """Answer the page or the stream."""
         host = (self.headers.get("Host") or "").rpartition(":")[0] or (self.headers.get("Host") or "")
         if host not in (_HOST, "localhost"):

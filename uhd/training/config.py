@@ -59,6 +59,14 @@ class TrainConfig:
     close_mosaic: float = knob(
         0.0, "share of the last epochs trained without mosaics", group=_OPT, minimum=0, maximum=1
     )
+    object_share: float | None = knob(
+        0.7,
+        "share of training samples that show an object; none: as in the data",
+        group=_OPT,
+        minimum=0,
+        maximum=1,
+        original=None,
+    )
     auto_anchors: bool = knob(True, "choose anchors by k-means on the training boxes", group=_OPT, original=False)
 
     eval_interval: int = knob(1, "epochs between evaluations", group=_EVAL, minimum=1)

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -15,8 +14,8 @@ from uhd.data.batch import Batch
 from uhd.data.config import DataConfig
 from uhd.data.dataset import Dataset
 from uhd.draw import draw
-from uhd.evaluation.evaluate import Prediction, evaluate
-from uhd.evaluation.matching import GroundTruth
+from uhd.evaluation.dataset import infer_images, truths_of
+from uhd.evaluation.evaluate import evaluate
 from uhd.evaluation.report import Report
 from uhd.losses import build_loss
 from uhd.losses.config import LossConfig
@@ -25,7 +24,6 @@ from uhd.models.predictor import TorchPredictor
 from uhd.models.ultratinyod import UltraTinyOD
 from uhd.models.weights import describe
 from uhd.resize import format_size, to_network
-from uhd.runtime.predictor import Predictor
 from uhd.runtime.spec import ModelSpec
 
 
@@ -82,9 +80,8 @@ class DetectTask:
     def evaluate(self, model: nn.Module) -> dict[str, float]:
         """Return the metrics of a model on the validation images."""
         assert isinstance(model, UltraTinyOD)
-        self.report = score_predictor(
-            TorchPredictor(model, self._spec()), self.val_images, self.truths, self.names, self.conf_thresh
-        )
+        found = infer_images(TorchPredictor(model, self._spec()), self.val_images)
+        self.report = evaluate(found, self.truths, self.names, self.data.img_size[0], self.conf_thresh)
         return self.report.metrics
 
     def describe(self) -> dict[str, Any]:
@@ -113,23 +110,3 @@ class DetectTask:
 
     def _spec(self) -> ModelSpec:
         return ModelSpec(self.data.img_size, self.data.resize_mode, self.names)
-
-
-def truths_of(dataset: Dataset) -> list[GroundTruth]:
-    """Return the ground truth of every image."""
-    return [GroundTruth(record.boxes, record.labels, record.ignore) for record in dataset.records]
-
-
-def score_predictor(
-    predictor: Predictor,
-    images: np.ndarray[Any, np.dtype[np.uint8]],
-    truths: list[GroundTruth],
-    names: tuple[str, ...],
-    conf_thresh: float,
-    batch_size: int = 64,
-) -> Report:
-    """Evaluate any predictor on images (n, h, w, 3) already at network size."""
-    predictions: list[Prediction] = []
-    for start in range(0, len(images), batch_size):
-        predictions += predictor.infer(to_network(images[start : start + batch_size], predictor.spec.resize_mode))
-    return evaluate(predictions, truths, names, images.shape[1], conf_thresh)

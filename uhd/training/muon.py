@@ -20,13 +20,14 @@ def orthogonalise(update: Tensor, steps: int = 5) -> Tensor:
     A quintic Newton-Schulz iteration, which needs products only.
     """
     a, b, c = _COEFFICIENTS
-    tall = update.shape[0] > update.shape[1]
+    tall: bool = update.shape[0] > update.shape[1]
     x = update.T if tall else update
     x = x / (x.norm() + 1e-7)
     for _ in range(steps):
         gram = x @ x.T
         x = a * x + (b * gram + c * gram @ gram) @ x
-    return x.T if tall else x
+    result: Tensor = x.T if tall else x
+    return result
 
 
 class Muon(torch.optim.Optimizer):

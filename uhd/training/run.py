@@ -39,8 +39,6 @@ def run(train: TrainConfig, data: DataConfig, model: UltraTinyODConfig, loss: Lo
         validate(config, "flags")
     if train.arch != "ultratinyod":
         raise UserError(f"--arch {train.arch} is not available yet: use --arch ultratinyod")
-    if loss.objective != "aligned" or loss.anchor_assigner != "tal":
-        raise UserError("--objective original (and its assigners) is not available yet: use --objective aligned")
     if train.resume is not None and train.ckpt is not None:
         raise UserError("--resume and --ckpt exclude each other: one continues a run, the other starts a new one")
     check_size(data.img_size, model.stride)
@@ -77,6 +75,7 @@ def run(train: TrainConfig, data: DataConfig, model: UltraTinyODConfig, loss: Lo
         data.num_workers,
         processes.rank,
         processes.world,
+        object_share=train.object_share,
     )
     trainer = Trainer(task, loader, train, folder, device, processes)
     if last is not None:

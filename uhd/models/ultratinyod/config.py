@@ -19,9 +19,9 @@ class UltraTinyODConfig:
     """
 
     cnn_width: int = knob(32, "channels of the stem; the head has four times as many", group=_GROUP, minimum=4)
-    in_channels: int = knob(3, "input channels; follows the resize mode", group=_GROUP, choices=(1, 2, 3), flag=None)
-    num_classes: int = knob(1, "classes; follows --classes", group=_GROUP, minimum=0)
-    num_attributes: int = knob(0, "attributes of the separate multi-label head", group=_GROUP, minimum=0)
+    in_channels: int = knob(3, "input channels; follows the resize mode", group=_GROUP, choices=(1, 2, 3), hidden=True)
+    num_classes: int = knob(1, "classes; follows --classes", group=_GROUP, minimum=0, hidden=True)
+    num_attributes: int = knob(0, "attributes of the separate multi-label head", group=_GROUP, minimum=0, hidden=True)
     num_anchors: int = knob(8, "anchors per cell", group=_GROUP, minimum=1, maximum=64, original=3)
     anchors: tuple[tuple[float, float], ...] = knob(
         (), 'anchor sizes "w,h w,h ...", normalised to the image', group=_GROUP, parse=parse_anchors

@@ -1,0 +1,7 @@
+"""Run a detector on images or a camera with the original's flags and defaults."""
+
+import sys
+
+from uhd.cli.original import demo
+
+sys.exit(demo())

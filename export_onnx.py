@@ -1,0 +1,7 @@
+"""Write a checkpoint as ONNX with the original's flags and defaults."""
+
+import sys
+
+from uhd.cli.original import export
+
+sys.exit(export())

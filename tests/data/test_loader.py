@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+
+import cv2
+import numpy as np
+import pytest
+
+from uhd.data.batch import Batch
+from uhd.data.config import DataConfig
+from uhd.data.dataset import Dataset
+from uhd.data.loader import Loader
+from uhd.data.open import open_data, read_dataset
+from uhd.errors import UserError
+from uhd.resize import resize_image
+from uhd.sample import Sample
+
+SIZE, MODE = (16, 24), "opencv_inter_nearest"
+
+
+def blend(
+    sample: Sample,
+    rng: np.random.Generator,
+    size: tuple[int, int],
+    mode: str,
+    draw_partner: Callable[[np.random.Generator], Sample],
+) -> Sample:
+    """Mix with a partner and noise, so that every random draw shows in the pixels."""
+    partner = draw_partner(rng)
+    image = resize_image(sample.image, size, mode) // 2 + resize_image(partner.image, size, mode) // 2
+    noise = rng.integers(0, 2, image.shape, dtype=np.uint8)
+    return Sample(image ^ noise, sample.boxes, sample.labels, sample.ignore, sample.name)
+
+
+def fail(sample: Sample, *_: object) -> Sample:
+    raise ValueError(f"cannot transform {sample.name}")
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory, picture) -> Dataset:
+    folder = tmp_path_factory.mktemp("loader")
+    for i in range(23):
+        cv2.imwrite(str(folder / f"p{i:02d}.png"), picture(30 + i, 40, i))
+        (folder / f"p{i:02d}.txt").write_text("0 .5 .5 .2 .2\n0 .2 .2 .1 .1"[: 14 * (i % 3)])
+    config = DataConfig(image_dir=folder, img_size=SIZE)
+    opened = open_data(config)
+    return read_dataset(sorted(opened.train + opened.val, key=lambda r: r.image), config, opened.report, False)
+
+
+@pytest.fixture
+def make(dataset: Dataset) -> Iterator[Callable[..., Loader]]:
+    made: list[Loader] = []
+
+    def build(transform: object = blend, batch_size: int = 4, **options: object) -> Loader:
+        made.append(Loader(dataset, transform, SIZE, MODE, batch_size, 7, **options))  # type: ignore[arg-type]
+        return made[-1]
+
+    yield build
+    for loader in made:
+        loader.close()
+
+
+def same(a: list[Batch], b: list[Batch]) -> None:
+    assert len(a) == len(b)
+    for x, y in zip(a, b, strict=True):
+        assert x.names == y.names
+        for field in ("images", "boxes", "labels", "ignore"):
+            np.testing.assert_array_equal(getattr(x, field), getattr(y, field))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"prefetch": False}, {"num_workers": 1}, {"num_workers": 3}, {"num_workers": 1, "start_method": "spawn"}],
+)
+def test_same_batches_for_any_workers(make, options: dict[str, object]) -> None:
+    reference, other = make(), make(**options)
+    for epoch in range(2):
+        same(list(reference.epoch(epoch)), list(other.epoch(epoch)))
+
+
+def test_length_and_coverage(make) -> None:
+    loader = make()
+    batches = list(loader.epoch(0))
+    assert len(batches) == len(loader) == 5
+    names = [name for batch in batches for name in batch.names]
+    assert len(set(names)) == 20
+    full = make(drop_last=False)
+    assert sorted(name for batch in full.epoch(0) for name in batch.names) == sorted(
+        record.image.as_posix() for record in full._make.dataset.records
+    )
+    assert len(full) == 6
+
+
+def test_epochs_and_seeds_differ(make, dataset: Dataset) -> None:
+    loader = make()
+    first, second = list(loader.epoch(0)), list(loader.epoch(1))
+    assert first[0].names != second[0].names
+    same(first, list(loader.epoch(0)))
+    other = Loader(dataset, blend, SIZE, MODE, 4, seed=8)
+    assert next(other.epoch(0)).names != first[0].names
+    other.close()
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_resume_in_the_middle(make, workers: int) -> None:
+    loader = make(num_workers=workers)
+    same(list(loader.epoch(3))[2:], list(loader.epoch(3, start_batch=2)))
+    assert list(loader.epoch(3, start_batch=5)) == []
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_an_epoch_left_early_does_not_disturb_the_next(make, workers: int) -> None:
+    loader = make(num_workers=workers)
+    whole = list(loader.epoch(1))
+    started = loader.epoch(0)
+    next(started)
+    started.close()
+    same(whole, list(loader.epoch(1)))
+
+
+@pytest.mark.parametrize("world", [2, 3])
+def test_ranks_share_an_epoch(make, world: int) -> None:
+    alone = make(batch_size=1, drop_last=False)
+    ranks = [make(batch_size=1, drop_last=False, rank=rank, world=world) for rank in range(world)]
+    assert len({len(rank) for rank in ranks}) == 1
+    expected = list(alone.epoch(2))
+    shares = [list(rank.epoch(2)) for rank in ranks]
+    woven = [shares[i % world][i // world] for i in range(len(expected))]
+    same(expected, woven)  # position p is augmented alike wherever it is computed
+
+
+def test_without_transform_the_whole_image_is_resized_once(make, dataset: Dataset) -> None:
+    batches = list(make(None, shuffle=False, drop_last=False).epoch(0))
+    np.testing.assert_array_equal(np.concatenate([b.images for b in batches]), dataset.network_images(SIZE, MODE))
+
+
+def test_a_batch_larger_than_the_data_set(make) -> None:
+    loader = make(batch_size=64)
+    assert [len(batch) for batch in loader.epoch(0)] == [23]
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_errors_of_the_transform_arrive(make, workers: int) -> None:
+    with pytest.raises(ValueError, match="cannot transform"):
+        list(make(fail, num_workers=workers).epoch(0))
+
+
+def test_waiting_is_measured(make) -> None:
+    def slow(sample: Sample, *_: object) -> Sample:
+        time.sleep(0.005)
+        return Sample(resize_image(sample.image, SIZE, MODE))
+
+    waits = {}
+    for prefetch in (False, True):
+        loader = make(slow, prefetch=prefetch)
+        for _ in loader.epoch(0):
+            time.sleep(0.04)
+        waits[prefetch] = loader.wait_seconds
+    assert waits[False] > 0.09
+    assert waits[True] < 0.7 * waits[False]
+
+
+def test_killed_worker_is_explained(make) -> None:
+    loader = make(num_workers=1)
+    batches = loader.epoch(0)
+    next(batches)
+    (worker,) = loader._executor._processes  # type: ignore[union-attr]
+    os.kill(worker, signal.SIGKILL)
+    with pytest.raises(UserError, match="--num-workers"):
+        list(batches)
+    assert len(list(loader.epoch(0))) == 5  # new workers
+
+
+def test_impossible_settings(dataset: Dataset) -> None:
+    with pytest.raises(ValueError, match="rank"):
+        Loader(dataset, None, SIZE, MODE, 4, rank=2, world=2)

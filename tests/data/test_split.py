@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from uhd.data.records import Record
+from uhd.data.split import split, write_list
+from uhd.errors import UserError
+
+
+def test_known_order() -> None:
+    train, val = split(list(range(10)), 0.8, 0.2, 42)
+    assert (train, val) == ([7, 3, 2, 8, 5, 6, 9, 4], [0, 1])
+
+
+@given(st.integers(2, 300), st.floats(0.05, 0.95), st.integers(0, 9))
+def test_nothing_is_lost_or_shared(count: int, share: float, seed: int) -> None:
+    train, val = split(list(range(count)), share, 1 - share, seed)
+    assert sorted(train + val) == list(range(count))
+    assert train
+    assert val
+
+
+def test_shares_below_one_leave_images_out() -> None:
+    train, val = split(list(range(100)), 0.5, 0.1, 0)
+    assert (len(train), len(val)) == (50, 10)
+
+
+def test_shares_above_one() -> None:
+    with pytest.raises(UserError, match="more than 1"):
+        split([1, 2, 3], 0.9, 0.2, 0)
+
+
+def test_list_is_written_absolute(tmp_path: Path) -> None:
+    none = np.zeros((0, 4), np.float32)
+    write_list([Record(tmp_path / "b.jpg", none, np.zeros(0, np.int64), none)], tmp_path / "train.txt")
+    assert (tmp_path / "train.txt").read_text() == f"{tmp_path.resolve() / 'b.jpg'}\n"

@@ -1,0 +1,7 @@
+"""Train a detector with the original's flags and defaults."""
+
+import sys
+
+from uhd.cli.original import train
+
+sys.exit(train())

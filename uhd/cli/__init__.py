@@ -1,0 +1,72 @@
+"""The command line: ``uhd VERB ...``, one file per verb."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+
+from uhd.cli.flags import PrintedConfig
+from uhd.errors import UserError, nearest
+
+VERBS = {
+    "train": "train a detector on a folder of labelled images",
+    "val": "measure a model on labelled images",
+    "predict": "detect people in images, folders, videos or a camera",
+    "export": "write a checkpoint as ONNX",
+    "bench": "time a model: preparing, network, post-processing",
+    "info": "parameters, multiply-adds and layers of a model",
+    "inspect": "what a model or checkpoint file says of itself",
+    "data": "check a data set, show augmented samples, choose anchors",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a verb and return the exit code: 0 done, 2 something the user can mend, 130 stopped by Ctrl-C."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(_overview())
+        return 0
+    if arguments[0] == "--version":
+        from uhd import __version__
+
+        print(f"uhd {__version__}")
+        return 0
+    verb, rest = arguments[0], arguments[1:]
+    return guarded(lambda: _verb(verb)(rest))
+
+
+def guarded(action: Callable[[], int]) -> int:
+    """Run a command; what the user can mend becomes one line on standard error and exit code 2."""
+    try:
+        return action()
+    except PrintedConfig:
+        return 0
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader went away (`uhd info | head`); what Python flushes at exit has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except ImportError as error:
+        package = (error.name or str(error)).split(".")[0]
+        extra = "export" if package in ("onnx", "onnxslim") else "train"
+        print(f"error: this needs {package}: pip install 'uhd-vision[{extra}]'", file=sys.stderr)
+        return 2
+
+
+def _verb(name: str) -> Callable[[Sequence[str]], int]:
+    if name not in VERBS:
+        raise UserError(f"unknown verb {name!r}{nearest(name, VERBS)}: choose from {', '.join(VERBS)}")
+    run: Callable[[Sequence[str]], int] = import_module(f"uhd.cli.{name}").main
+    return run
+
+
+def _overview() -> str:
+    lines = ["usage: uhd VERB [options]", "", "Models that see people, small enough for anything.", ""]
+    lines += [f"  {verb:<9} {about}" for verb, about in VERBS.items()]
+    return "\n".join([*lines, "", "uhd VERB --help lists the options of a verb."])

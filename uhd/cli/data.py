@@ -1,0 +1,107 @@
+"""``uhd data``: check a data set, look at augmented samples, choose anchors."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from uhd.cli.flags import Flags
+from uhd.config import knob
+from uhd.data.config import DataConfig
+from uhd.errors import UserError, nearest
+
+_ACTIONS = ("check", "preview", "anchors")
+
+
+@dataclass(frozen=True)
+class DataCommandConfig:
+    """Options of ``uhd data``."""
+
+    json: bool = knob(False, "print JSON")
+    aug_config: Path | None = knob(None, "augmentation YAML (default: our recipe)")
+    output: Path = knob(Path("preview.png"), "file of the contact sheet")
+    count: int = knob(64, "samples on the contact sheet", minimum=1, maximum=400)
+    num_anchors: int = knob(8, "anchors to choose", minimum=1, maximum=64)
+    algorithm: str = knob(
+        "kmeans", "how", choices=("kmeans", "logkmeans", "stratified", "stratified_large", "sml_fixed")
+    )
+    seed: int = knob(0, "seed", minimum=0)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run ``uhd data ACTION DIR``; returns the exit code."""
+    flags = Flags("uhd data", "check: problems and statistics. preview: augmented samples. anchors: box sizes.",
+                  (DataCommandConfig, DataConfig))  # fmt: skip
+    flags.add_positional("action", nargs="?", help=", ".join(_ACTIONS))
+    flags.add_positional("place", nargs="?", type=Path, help="folder of labelled images, or a data.yaml")
+    resolved = flags.resolve(argv)
+    action = resolved.positional.get("action")
+    if action not in _ACTIONS:
+        raise UserError(f"uhd data needs an action: {', '.join(_ACTIONS)}{nearest(str(action), _ACTIONS)}")
+    data = resolved[DataConfig]
+    if "place" in resolved.positional:
+        data = dataclasses.replace(data, image_dir=resolved.positional["place"])
+    config = resolved[DataCommandConfig]
+    return {"check": _check, "preview": _preview, "anchors": _anchors}[action](data, config)
+
+
+def _check(data: DataConfig, config: DataCommandConfig) -> int:
+    from uhd.data.check import check_data
+
+    result = check_data(data, config.seed or 42)
+    print(result.to_json() if config.json else result.to_text())
+    return 0
+
+
+def _preview(data: DataConfig, config: DataCommandConfig) -> int:
+    import cv2
+    import numpy as np
+
+    from uhd.augment.pipeline import Pipeline
+    from uhd.data.open import open_data, read_dataset
+    from uhd.draw import contact_sheet
+
+    pipeline = Pipeline.load(config.aug_config, data.classes)
+    opened = open_data(data, config.seed or 42)
+    rng = np.random.default_rng(config.seed)
+    chosen = rng.permutation(len(opened.train))[: config.count * 2]
+    dataset = read_dataset([opened.train[i] for i in chosen], data, opened.report)
+    tiles = []
+    for i in range(min(config.count, len(dataset))):
+        sample = pipeline(
+            dataset[i],
+            np.random.default_rng([config.seed, i]),
+            data.img_size,
+            data.resize_mode,
+            lambda draw: dataset[int(draw.integers(len(dataset)))],
+        )
+        factor = max(1, 128 // data.img_size[0])
+        tile = cv2.resize(sample.image, None, fx=factor, fy=factor, interpolation=cv2.INTER_NEAREST)
+        for boxes, colour in ((sample.boxes, (64, 255, 64)), (sample.ignore, (160, 160, 160))):
+            scaled = (boxes * np.array([tile.shape[1], tile.shape[0]] * 2)).round().astype(int)
+            for x0, y0, x1, y1 in scaled:
+                cv2.rectangle(tile, (int(x0), int(y0)), (int(x1) - 1, int(y1) - 1), colour, 1)
+        tiles.append(np.asarray(tile, np.uint8))
+    sheet = contact_sheet(tiles)
+    config.output.parent.mkdir(parents=True, exist_ok=True)
+    if not cv2.imwrite(str(config.output), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR)):
+        raise UserError(f"{config.output}: could not be written; name a .png")
+    print(f"wrote {config.output}: {len(tiles)} samples; green boxes are people, gray ones count neither way")
+    return 0
+
+
+def _anchors(data: DataConfig, config: DataCommandConfig) -> int:
+    import numpy as np
+
+    from uhd.anchors import auto_anchors, wh_iou
+    from uhd.data.open import open_data
+
+    opened = open_data(data, config.seed or 42)
+    sizes = [record.boxes[:, 2:] - record.boxes[:, :2] for record in opened.train]
+    stacked = np.concatenate(sizes)
+    found = auto_anchors(stacked, config.num_anchors, config.algorithm)
+    print('--anchors "' + " ".join(f"{w:.6f},{h:.6f}" for w, h in found) + '"')
+    print(f"{len(stacked)} boxes; mean best IoU {float(wh_iou(stacked, found).max(1).mean()):.4f}")
+    return 0

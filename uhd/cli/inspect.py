@@ -1,0 +1,67 @@
+"""``uhd inspect``: what a file says of itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from uhd.cli.flags import Flags
+from uhd.config import knob
+from uhd.errors import UserError
+
+
+@dataclass(frozen=True)
+class InfoConfig:
+    """How ``uhd info`` and ``uhd inspect`` print."""
+
+    json: bool = knob(False, "print JSON")
+    layers: bool = knob(True, "print the table of layers")
+
+
+def main(argv: Sequence[str]) -> int:
+    """Print a file's metadata and tensors; returns the exit code."""
+    flags = Flags("uhd inspect", "What a checkpoint or model file says of itself.", (InfoConfig,))
+    flags.add_positional("file", type=Path, nargs="?", help=".pt, .safetensors or .onnx")
+    resolved = flags.resolve(argv)
+    path = resolved.positional.get("file")
+    if path is None:
+        raise UserError("uhd inspect needs a file")
+    table = _onnx(path) if path.suffix == ".onnx" else _weights(path)
+    if resolved[InfoConfig].json:
+        print(json.dumps(table, indent=1))
+        return 0
+    for name, value in table.items():
+        if isinstance(value, dict):
+            print(f"{name}:")
+            for key, item in value.items():
+                print(f"  {key}: {item}")
+        else:
+            print(f"{name}: {value}")
+    return 0
+
+
+def _onnx(path: Path) -> dict[str, Any]:
+    from uhd.runtime.onnx import open_session
+
+    session = open_session(path, 1)
+    return {
+        "file": str(path),
+        "inputs": {item.name: f"{item.shape} {item.type}" for item in session.get_inputs()},
+        "outputs": {item.name: f"{item.shape} {item.type}" for item in session.get_outputs()},
+        "metadata": dict(session.get_modelmeta().custom_metadata_map),
+    }
+
+
+def _weights(path: Path) -> dict[str, Any]:
+    from uhd.models.weights import read_weights
+
+    state, meta = read_weights(path)
+    return {
+        "file": str(path),
+        "parameters": sum(value.numel() for value in state.values() if value.is_floating_point()),
+        "metadata": meta,
+        "tensors": {name: f"{list(value.shape)} {value.dtype}" for name, value in state.items()},
+    }

@@ -1,0 +1,41 @@
+"""``uhd train`` and the root script ``train.py``."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+from uhd.cli.flags import Flags
+from uhd.cli.later import LaterTrainConfig, refuse_later
+
+
+def main(argv: Sequence[str], program: str = "uhd train", default_preset: str = "uhd") -> int:
+    """Train a detector; returns the exit code."""
+    from uhd.data.config import DataConfig
+    from uhd.losses.config import LossConfig
+    from uhd.models.ultratinyod.config import UltraTinyODConfig
+    from uhd.training.config import TrainConfig
+
+    kinds = (DataConfig, TrainConfig, UltraTinyODConfig, LossConfig, LaterTrainConfig)
+    about = "Train a detector on a folder of images with YOLO labels."
+    flags = Flags(program, about, kinds, default_preset)
+    flags.add_positional("data", nargs="?", type=Path, help="folder of labelled images, or a data.yaml")
+    resolved = flags.resolve(argv)
+    refuse_later(resolved, LaterTrainConfig)
+    data = resolved[DataConfig]
+    if "data" in resolved.positional:
+        data = dataclasses.replace(data, image_dir=resolved.positional["data"])
+
+    import cv2
+
+    from uhd.training.run import run
+    from uhd.training.trainer import Interrupted
+
+    # The images are tiny: OpenCV's own threads only get in the way of torch's.
+    cv2.setNumThreads(0)
+    try:
+        run(resolved[TrainConfig], data, resolved[UltraTinyODConfig], resolved[LossConfig])
+    except Interrupted:
+        return 130
+    return 0

@@ -1,0 +1,115 @@
+"""``uhd data check``: everything about a data set that is better known before training than after."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from uhd.data.config import DataConfig
+from uhd.data.dataset import Dataset
+from uhd.data.open import open_data, read_dataset
+from uhd.data.problems import Report
+from uhd.data.statistics import Statistics, statistics
+from uhd.resize import format_size
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True, eq=False)
+class DataCheck:
+    """What a data set holds and what is wrong with it.
+
+    Attributes:
+        size: network size (h, w) in which box heights are measured.
+        splits: statistics of ``train`` and ``val``.
+        duplicates: groups of image paths with equal pixels within one split.
+        leaks: groups of image paths with equal pixels on both sides of the split.
+        report: files and lines that were skipped.
+    """
+
+    size: tuple[int, int]
+    splits: dict[str, Statistics]
+    duplicates: list[list[str]]
+    leaks: list[list[str]]
+    report: Report
+
+    @property
+    def clean(self) -> bool:
+        """Whether there is nothing to mend."""
+        return not (self.report.total or self.duplicates or self.leaks)
+
+    def to_text(self) -> str:
+        """Return the findings for people."""
+        lines = [f"network size {format_size(self.size)}"]
+        for name, found in self.splits.items():
+            lines += [name, *(f"  {line}" for line in found.lines())]
+        lines += _group_lines("image(s) repeated within a split", self.duplicates)
+        lines += _group_lines("image(s) in both train and val: the validation result will be too good", self.leaks)
+        lines += self.report.lines(_SHOWN)
+        lines.append("nothing to mend" if self.clean else "the lines above name what to mend")
+        return "\n".join(lines)
+
+    def to_json(self) -> str:
+        """Return the findings for programs: ``splits``, ``duplicates``, ``leaks``, ``problems``, ``clean``."""
+        content: dict[str, Any] = {
+            "img_size": format_size(self.size),
+            "splits": {name: found.to_dict() for name, found in self.splits.items()},
+            "duplicates": self.duplicates,
+            "leaks": self.leaks,
+            "problems": self.report.to_dict(),
+            "clean": self.clean,
+        }
+        return json.dumps(content, indent=2)
+
+
+def check_data(config: DataConfig, seed: int = 42, progress: bool = True) -> DataCheck:
+    """Open a data set, read every image and label, and report. Nothing is written into the data set.
+
+    Args:
+        config: the data set; images without objects are kept whatever ``drop_empty`` says, so that they are counted.
+        seed: of the split, where the data set leaves it open; leaks depend on it.
+        progress: show a bar on a terminal.
+
+    Raises:
+        UserError: missing or empty folder, no labels at all; with ``strict`` the first problem.
+    """
+    opened = open_data(dataclasses.replace(config, drop_empty=False), seed)
+    train = read_dataset(opened.train, config, opened.report, progress)
+    val = read_dataset(opened.val, config, opened.report, progress)
+    places: dict[bytes, list[tuple[str, str]]] = defaultdict(list)
+    for split, dataset in (("train", train), ("val", val)):
+        for name, digest in _pixel_hashes(dataset):
+            places[digest].append((split, name))
+    duplicates: list[list[str]] = []
+    leaks: list[list[str]] = []
+    for group in places.values():
+        if len(group) > 1:
+            is_leak = len({split for split, _ in group}) > 1
+            (leaks if is_leak else duplicates).append(sorted({name for _, name in group}))
+    rows = config.img_size[0]
+    splits = {"train": statistics(train, opened.names, rows), "val": statistics(val, opened.names, rows)}
+    return DataCheck(config.img_size, splits, sorted(duplicates), sorted(leaks), opened.report)
+
+
+def _pixel_hashes(dataset: Dataset) -> Iterator[tuple[str, bytes]]:
+    """Yield path and hash of the decoded pixels: a copy with other metadata is a copy all the same."""
+    for index in range(len(dataset)):
+        sample = dataset[index]
+        digest = hashlib.blake2b(repr(sample.image.shape).encode(), digest_size=16)
+        digest.update(sample.image.data)
+        yield sample.name, digest.digest()
+
+
+def _group_lines(what: str, groups: list[list[str]]) -> list[str]:
+    if not groups:
+        return []
+    lines = [f"{len(groups)} x {what}"]
+    lines += ["  " + " = ".join(group) for group in groups[:_SHOWN]]
+    if len(groups) > _SHOWN:
+        lines.append(f"  ... and {len(groups) - _SHOWN} more")
+    return lines

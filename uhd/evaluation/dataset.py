@@ -1,0 +1,34 @@
+"""Score a predictor on a data set."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from uhd.data.dataset import Dataset
+from uhd.evaluation.evaluate import evaluate
+from uhd.evaluation.matching import GroundTruth
+from uhd.evaluation.report import Report
+from uhd.resize import to_network
+from uhd.runtime.predictor import Prediction, Predictor
+
+
+def truths_of(dataset: Dataset) -> list[GroundTruth]:
+    """Return the ground truth of every image."""
+    return [GroundTruth(record.boxes, record.labels, record.ignore) for record in dataset.records]
+
+
+def infer_images(predictor: Predictor, images: NDArray[np.uint8], batch_size: int = 64) -> list[Prediction]:
+    """Run a predictor on images (n, h, w, 3) already at network size."""
+    found: list[Prediction] = []
+    for start in range(0, len(images), batch_size):
+        found += predictor.infer(to_network(images[start : start + batch_size], predictor.spec.resize_mode))
+    return found
+
+
+def evaluate_dataset(predictor: Predictor, dataset: Dataset, conf_thresh: float = 0.15) -> Report:
+    """Resize every image once, as deployment does, and score the predictor on all of them."""
+    spec = predictor.spec
+    images = dataset.network_images(spec.input_size, spec.resize_mode)
+    found = infer_images(predictor, images)
+    return evaluate(found, truths_of(dataset), spec.class_names, spec.input_size[0], conf_thresh)

@@ -1,0 +1,119 @@
+"""Parameters, multiply-adds and layers of a model."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from uhd.models.ultratinyod import UltraTinyOD
+
+
+@dataclass(frozen=True)
+class LayerCost:
+    """One layer.
+
+    Attributes:
+        name, kind: where it stands and what it is.
+        output: shape without the batch.
+        params: trainable parameters of its own.
+        macs: multiply-adds (convolutions only).
+        flops: 2 x MACs, plus one per output element for biases, norms, activations and pooling windows.
+    """
+
+    name: str
+    kind: str
+    output: tuple[int, ...]
+    params: int
+    macs: int
+    flops: int
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What a model costs at one input size.
+
+    Attributes:
+        input_size: (height, width).
+        params: trainable parameters.
+        folded: parameters after batch-norm is folded into the convolutions, as an exported file holds them.
+        backbone, head: trainable parameters of either part.
+        macs: multiply-adds of the convolutions.
+        flops: of all layers.
+        layers: in order of execution.
+    """
+
+    input_size: tuple[int, int]
+    params: int
+    folded: int
+    backbone: int
+    head: int
+    macs: int
+    flops: int
+    layers: tuple[LayerCost, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        return asdict(self)
+
+    def to_text(self, layers: bool = True) -> str:
+        """Return a table for a terminal."""
+        lines = []
+        if layers:
+            width = max(len(layer.name) for layer in self.layers)
+            lines.append(f"{'layer':<{width}}  {'kind':<12} {'output':>14} {'params':>9} {'MACs':>11}")
+            for layer in self.layers:
+                shape = "x".join(map(str, layer.output))
+                lines.append(
+                    f"{layer.name:<{width}}  {layer.kind:<12} {shape:>14} {layer.params:>9,} {layer.macs:>11,}"
+                )
+            lines.append("")
+        lines += [
+            f"input           {self.input_size[0]}x{self.input_size[1]}",
+            f"parameters      {self.params:,} trainable (backbone {self.backbone:,}, head {self.head:,})",
+            f"                {self.folded:,} with batch-norm folded",
+            f"multiply-adds   {self.macs:,}",
+            f"FLOPs           {self.flops:,} (2 x multiply-adds, plus element-wise work)",
+        ]
+        return "\n".join(lines)
+
+
+def profile(model: UltraTinyOD, size: tuple[int, int] = (64, 64)) -> Profile:
+    """Run the model once on zeros of (height, width) and count."""
+    layers: list[LayerCost] = []
+    handles = []
+
+    def count(name: str, module: nn.Module) -> None:
+        def hook(_module: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
+            elements = output[0].numel()
+            macs = 0
+            flops = elements
+            if isinstance(module, nn.Conv2d):
+                kernel = module.weight[0].numel()
+                macs = elements * kernel
+                flops = 2 * macs + (elements if module.bias is not None else 0)
+            elif isinstance(module, nn.MaxPool2d):
+                flops = elements * 25
+            params = sum(p.numel() for p in module.parameters(recurse=False))
+            layers.append(LayerCost(name, type(module).__name__, tuple(output.shape[1:]), params, macs, flops))
+
+        handles.append(module.register_forward_hook(hook))
+
+    for name, module in model.named_modules():
+        if not list(module.children()) and not isinstance(module, nn.Identity):
+            count(name, module)
+    training = model.training
+    model.eval()
+    with torch.inference_mode():
+        device = next(model.parameters()).device
+        model(torch.zeros(1, model.config.in_channels, *size, device=device))
+    model.train(training)
+    for handle in handles:
+        handle.remove()
+    params = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    norms = sum(module.num_features for module in model.modules() if isinstance(module, nn.BatchNorm2d))
+    backbone = sum(p.numel() for p in model.backbone.parameters() if p.requires_grad)
+    macs, flops = sum(layer.macs for layer in layers), sum(layer.flops for layer in layers)
+    return Profile(size, params, params - norms, backbone, params - backbone, macs, flops, tuple(layers))
