@@ -85,6 +85,7 @@ def test_people_in_the_same_place_share(targets_of, random_head, crowd):
     predictions, grid = random_head(1)
     got = TaskAlignedAssigner()(predictions, targets, grid)
     assert got.owns.any(1).all()
+    assert int(got.owns.sum()) == int((got.gt_index >= 0).sum()), "each positive is listed once"
     assert sorted(got.gt_index.unique().tolist()) == list(range(-1, crowd))
 
 

@@ -174,6 +174,17 @@ def test_killed_worker_is_explained(make) -> None:
     assert len(list(loader.epoch(0))) == 5  # new workers
 
 
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.9, 1.0])
+def test_share_of_images_with_objects(make, dataset: Dataset, share: float) -> None:
+    loader = make(object_share=share)
+    has_object = np.array([len(record.boxes) > 0 for record in dataset.records])
+    order = loader.order(0)
+    assert len(order) == len(dataset)
+    assert has_object[order].sum() == round(share * len(dataset))
+    np.testing.assert_array_equal(order, make(object_share=share).order(0))
+    same(list(loader.epoch(1)), list(make(object_share=share, num_workers=2).epoch(1)))
+
+
 def test_impossible_settings(dataset: Dataset) -> None:
     with pytest.raises(ValueError, match="rank"):
         Loader(dataset, None, SIZE, MODE, 4, rank=2, world=2)

@@ -78,7 +78,7 @@ class Flags:
 
     def add_positional(self, name: str, **options: Any) -> None:
         """Add an argument without a flag (``nargs``, ``help`` as in argparse)."""
-        self.parser.add_argument(name, **options)
+        self.parser.add_argument(name, default=None, **options)
         self.positional.append(name)
 
     def resolve(self, argv: Sequence[str]) -> Resolved:
@@ -113,9 +113,7 @@ class Flags:
             wrong = sorted(unknown)[0]
             choices = [flag_of(f).replace("-", "_") for kind in self.kinds for f in dataclasses.fields(kind)]
             raise UserError(f"{given['config']}: unknown key {wrong!r}{nearest(wrong.replace('-', '_'), choices)}")
-        positional = {
-            key: given[key] for key in self.positional if given.get(key, argparse.SUPPRESS) != argparse.SUPPRESS
-        }
+        positional = {key: given[key] for key in self.positional if given.get(key) not in (None, [])}
         resolved = Resolved(configs, frozenset(typed), positional, name)
         if given.get("print_config"):
             print(self.to_yaml(resolved), end="")
