@@ -1,0 +1,52 @@
+"""Models whose every weight is random, so that no branch, bias or statistic is a constant that hides a mistake."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from uhd.models.ultratinyod import UltraTinyOD, UltraTinyODConfig
+
+torch.set_num_threads(1)
+
+IOU_AWARE = {"use_improved_head": True, "use_iou_aware_head": True}
+LEGACY = {"use_improved_head": False, "use_iou_aware_head": False, "activation": "swish"}
+CONFIGS: dict[str, dict[str, Any]] = {
+    "iou_aware": IOU_AWARE,
+    "improved_only": {"use_iou_aware_head": False, "activation": "swish"},
+    "legacy": {**LEGACY, "utod_large_obj_branch": False, "utod_head_ese": False, "utod_residual": False},
+    "classless": {**IOU_AWARE, "disable_cls": True, "utod_sppf_scale": "conv"},
+    "three_classes": {**IOU_AWARE, "num_classes": 3},
+    "three_classes_obj": {"use_iou_aware_head": False, "num_classes": 3, "score_mode": "obj_quality"},
+    "no_batchnorm": {**IOU_AWARE, "use_batchnorm": False},
+    "power_and_rfb": {"quality_power": 2.0, "score_mode": "obj_quality_cls", "utod_context_rfb": True},
+    "leftover_batchnorm": {**IOU_AWARE, "utod_sppf_scale": "bn"},
+    "dense": {**IOU_AWARE, "utod_conv": "std"},
+    "split_box": {**IOU_AWARE, "utod_quant_arch": 8},
+    "dual_residual": {**IOU_AWARE, "utod_quant_arch": 9},
+    "stride_4": {**IOU_AWARE, "output_stride": 4, "num_anchors": 2},
+    "stride_16": {**IOU_AWARE, "output_stride": 16},
+}
+
+
+def make_model(name: str = "iou_aware", width: int = 4, seed: int = 0, **changes: Any) -> UltraTinyOD:
+    rng = np.random.default_rng(seed)
+    config = {"cnn_width": width, **CONFIGS[name], **changes}
+    count = config.get("num_anchors", 8)
+    anchors = tuple((float(w), float(h)) for w, h in rng.uniform(0.05, 0.5, (count, 2)))
+    model = UltraTinyOD(UltraTinyODConfig(**config, anchors=anchors))
+    state = {}
+    for key, value in model.state_dict().items():
+        if not value.is_floating_point() or key.endswith("anchors"):
+            state[key] = value
+        elif value.ndim == 4:
+            fan_in = value[0].numel()
+            state[key] = torch.from_numpy(rng.uniform(-1, 1, value.shape).astype(np.float32)) * 2.2 / fan_in**0.5
+        else:
+            # Statistics, biases, gains: around one where they divide or multiply.
+            centre = 1.0 if key.endswith(("running_var", "wh_scale", "bn.weight")) else 0.0
+            state[key] = torch.as_tensor(centre + rng.uniform(-0.4, 0.4, value.shape), dtype=torch.float32)
+    model.load_state_dict(state)
+    return model.eval()
