@@ -19,8 +19,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-
 from environment import environment
+
 from uhd.augment.pipeline import Pipeline
 from uhd.data.config import DataConfig
 from uhd.data.dataset import Dataset

@@ -52,7 +52,9 @@ def test_graph_torch_and_numpy_agree(name: str, tmp_path: Path) -> None:
     assert np.abs(scores - numpy_scores[0]).max() < 1e-5
     assert scores.std() > 1e-3
 
-    export_onnx(model, tmp_path / "m.onnx", ModelSpec(size, class_names=names), topk=10_000, verify=False)
+    export_onnx(
+        model, tmp_path / "m.onnx", ModelSpec(size, class_names=names), topk=10_000, simplify=False, verify=False
+    )
     predictor = OnnxPredictor(tmp_path / "m.onnx")
     rows = predictor.session.run(None, {"input_rgb": image})[0][0]
     best = scores.max(1)
@@ -66,13 +68,11 @@ def test_graph_torch_and_numpy_agree(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("form", ["raw", "parts"])
-@pytest.mark.parametrize(
-    "name", ["iou_aware", "improved_only", "legacy", "classless", "three_classes", "power_and_rfb", "split_box"]
-)
+@pytest.mark.parametrize("name", ["iou_aware", "legacy", "classless", "three_classes"])
 def test_forms_without_postprocessing_decode_to_the_same(name: str, form: str, tmp_path: Path) -> None:
     model = make_model(name)
     names = tuple(f"class {i}" for i in range(max(1, model.config.class_channels)))
-    export_onnx(model, tmp_path / "m.onnx", ModelSpec(class_names=names), form=form)
+    export_onnx(model, tmp_path / "m.onnx", ModelSpec(class_names=names), form=form, verify=False)
     image = images(model, (64, 64))
     boxes, scores = OnnxPredictor(tmp_path / "m.onnx").infer(image)[0]
     expected_boxes, expected_scores = torch_decode(model, image)
@@ -93,7 +93,7 @@ def test_forms_without_postprocessing_decode_to_the_same(name: str, form: str, t
 def test_convolutions_have_the_names_that_recipes_match(name: str, golden: str, form: str, tmp_path: Path) -> None:
     plain = {"utod_large_obj_branch": False, "utod_head_ese": False} if name == "improved_only" else {}
     model = make_model(name, **plain, utod_sppf_scale="none")
-    graph = export_onnx(model, tmp_path / "m.onnx", ModelSpec(), form=form)
+    graph = export_onnx(model, tmp_path / "m.onnx", ModelSpec(), form=form, verify=False)
     names = sorted(node.name for node in graph.graph.node if node.op_type == "Conv")
     assert names == CONV_NAMES[golden]
 
@@ -163,8 +163,7 @@ def test_input_follows_the_resize_mode(mode: str, name: str, channels: int, tmp_
     assert graph.graph.input[0].type.tensor_type.shape.dim[1].dim_value == channels
 
 
-@pytest.mark.parametrize("opset", [13, 20])
-@pytest.mark.parametrize("simplify", [True, False])
+@pytest.mark.parametrize(("opset", "simplify"), [(13, True), (20, True), (17, False)])
 def test_other_opsets_and_the_unsimplified_graph_work(opset: int, simplify: bool, tmp_path: Path) -> None:
     graph = export_onnx(make_model(), tmp_path / "m.onnx", ModelSpec(), opset=opset, simplify=simplify)
     assert graph.opset_import[0].version == opset

@@ -32,11 +32,11 @@ class TrainConfig:
     tensorboard: bool = knob(True, "write TensorBoard files when it is installed", group=_RUN)
 
     epochs: int = knob(100, "passes over the training images", group=_OPT, minimum=1)
-    batch_size: int = knob(32, "images per step and process", group=_OPT, minimum=1, original=64)
-    optimizer: str = knob("adamw", "optimiser", group=_OPT, choices=("adamw", "sgd", "muon"))
-    lr: float = knob(0.012, "highest learning rate", group=_OPT, minimum=0, exclusive_minimum=True, original=0.001)
+    batch_size: int = knob(16, "images per step and process", group=_OPT, minimum=1, original=64)
+    optimizer: str = knob("muon", "optimiser", group=_OPT, choices=("adamw", "sgd", "muon"), original="adamw")
+    lr: float = knob(0.006, "highest learning rate", group=_OPT, minimum=0, exclusive_minimum=True, original=0.001)
     muon_lr: float = knob(
-        0.02, "highest learning rate of the matrices under muon", group=_OPT, minimum=0, exclusive_minimum=True
+        0.03, "highest learning rate of the matrices under muon", group=_OPT, minimum=0, exclusive_minimum=True
     )
     momentum: float = knob(0.9, "momentum of sgd", group=_OPT, minimum=0, maximum=1)
     weight_decay: float = knob(0.02, "weight decay", group=_OPT, minimum=0, original=0.0001)
