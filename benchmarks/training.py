@@ -107,7 +107,8 @@ def measure(train: Dataset, val: Dataset, data: DataConfig, width: int, optimize
     print(
         f"width {width}, {optimizer}: bare {statistics.median(s for s, _ in speeds):.0f} img/s, whole loop "
         f"{statistics.median(s for _, s in speeds):.0f} img/s, ratio {statistics.median(ratios):.3f} "
-        f"(min {min(ratios):.3f}, max {max(ratios):.3f}); loss and assignment {statistics.median(taken) * 1000:.1f} ms = "
+        f"(min {min(ratios):.3f}, max {max(ratios):.3f}); "
+        f"loss and assignment {statistics.median(taken) * 1000:.1f} ms = "
         f"{statistics.median(taken) / step:.1%} of the step; evaluating {len(val)} images {evaluation:.2f} s = "
         f"{evaluation / epoch:.1%} of an epoch of {len(train)} images"
     )

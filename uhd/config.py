@@ -173,7 +173,7 @@ def _plain(value: Any) -> Any:
 
 
 def _as_text(value: Any) -> str:
-    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return ",".join(map(_as_text, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _optional(hint: Any) -> bool:

@@ -27,7 +27,7 @@ class ExportConfig:
     topk: int = knob(100, "rows of the merged output", minimum=1)
     conf_thresh: float = knob(0.0, "scores below become 0", minimum=0, maximum=1)
     merge_postprocess: bool = knob(True, "decode inside the graph: score_classid_cxcywh [1, K, 6]")
-    noconcat_box_obj_quality_cls: bool = knob(False, "separate raw outputs (not available yet)")
+    noconcat_box_obj_quality_cls: bool = knob(False, "separate raw outputs, with --no-merge-postprocess")
     merge_primitive_postprocess: bool = knob(False, "decoded maps without top-k (not available yet)")
     dynamic_resize: bool = knob(False, "resize inside the graph (not available yet)")
     simplify: bool = knob(True, "simplify the graph")
@@ -46,14 +46,13 @@ def main(argv: Sequence[str], program: str = "uhd export", default_preset: str =
     source = resolved.positional.get("source") or config.checkpoint or config.weights
     if source is None:
         raise UserError("which checkpoint? give --checkpoint FILE")
-    for name in ("noconcat_box_obj_quality_cls", "merge_primitive_postprocess", "dynamic_resize"):
+    for name in ("merge_primitive_postprocess", "dynamic_resize"):
         if getattr(config, name):
             raise UserError(f"--{name.replace('_', '-')} is not available yet")
-    if not config.merge_postprocess:
-        raise UserError("--no-merge-postprocess is not available yet")
     output = config.output or source.with_suffix(".onnx")
 
     from uhd.export.onnx import export_onnx
+    from uhd.export.verify import largest_difference
     from uhd.models.predictor import spec_of
     from uhd.models.weights import load_model
 
@@ -61,25 +60,23 @@ def main(argv: Sequence[str], program: str = "uhd export", default_preset: str =
     spec = spec_of(meta)
     if config.img_size is not None and ("img_size" in resolved.typed or not meta.get("img_size")):
         spec = dataclasses.replace(spec, input_size=config.img_size)
-    export_onnx(model, output, spec, config.topk, config.conf_thresh, config.opset, config.simplify)
+    graph = export_onnx(
+        model, output, spec, form_of(config), config.topk, config.conf_thresh, config.opset, config.simplify
+    )
     print(f"wrote {output} ({output.stat().st_size / 1e6:.2f} MB)")
     if config.verify:
-        print(f"largest difference to torch: {_difference(source, output):.2e}")
+        print(f"largest difference to torch: {largest_difference(graph, model, spec.input_size):.2e}")
     return 0
 
 
-def _difference(source: Path, output: Path) -> float:
-    import numpy as np
+def form_of(config: ExportConfig) -> str:
+    """Return the form that the original's switches ask for.
 
-    from uhd.load import load
-
-    torch_model, onnx_model = load(source).predictor, load(output).predictor
-    images = np.random.default_rng(0).integers(0, 256, (4, *torch_model.spec.input_size, 3), np.uint8)
-    batch = torch_model.preprocess(list(images))
-    worst = 0.0
-    for (boxes, scores), (rows, best) in zip(torch_model.infer(batch), onnx_model.infer(batch), strict=True):
-        # The graph keeps the best rows only; equal scores may come in another order.
-        order = np.argsort(-scores.max(1), kind="stable")[: len(rows)]
-        worst = max(worst, float(np.abs(np.sort(scores.max(1)[order]) - np.sort(best.max(1))).max()))
-        worst = max(worst, float(np.abs(np.sort(boxes[order].sum(1)) - np.sort(rows.sum(1))).max()))
-    return worst
+    Raises:
+        UserError: separate outputs were asked for together with the merged one.
+    """
+    if config.merge_postprocess:
+        if config.noconcat_box_obj_quality_cls:
+            raise UserError("--noconcat-box-obj-quality-cls goes with --no-merge-postprocess")
+        return "merged"
+    return "parts" if config.noconcat_box_obj_quality_cls else "raw"
