@@ -10,10 +10,12 @@ torch thread, no loader process; the median ratio over the pairs is printed.
 from __future__ import annotations
 
 import argparse
+import itertools
 import resource
 import statistics
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -22,6 +24,7 @@ import torch
 from environment import environment
 
 from uhd.augment.pipeline import Pipeline
+from uhd.data.batch import Batch
 from uhd.data.config import DataConfig
 from uhd.data.dataset import Dataset
 from uhd.data.loader import Loader
@@ -57,6 +60,12 @@ def draw_images(folder: Path, count: int, seed: int = 0) -> None:
         (place / f"{i:06d}.txt").write_text("\n".join(rows))
 
 
+def endless(loader: Loader) -> Iterator[Batch]:
+    """Yield the batches of epoch after epoch."""
+    for epoch in itertools.count():
+        yield from loader.epoch(epoch)
+
+
 def bare_step(model: UltraTinyOD, optimiser: torch.optim.Optimizer, images: torch.Tensor) -> None:
     """Forward, backward and optimiser step on a fixed batch."""
     loss = model(images).square().mean()
@@ -75,7 +84,7 @@ def measure(train: Dataset, val: Dataset, data: DataConfig, width: int, optimize
     task = DetectTask(model, data, LossConfig(), val, ("person",), 0.3)
     loader = Loader(train, Pipeline.load(None), data.img_size, data.resize_mode, BATCH, object_share=0.7)
     trainer = Trainer(task, loader, config, Path(tempfile.mkdtemp()), torch.device("cpu"))
-    stream = (batch for epoch in range(10**6) for batch in loader.epoch(epoch))
+    stream = endless(loader)
     bare.train()
     model.train()
     ratios, speeds = [], []

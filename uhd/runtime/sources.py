@@ -72,8 +72,9 @@ class VideoSource:
         self.name, self.live, self.problems = name, live, list[str]()
         self._capture = _open_capture(address)
         if not self._capture.isOpened():
-            what = "camera or stream cannot be opened" if live else "not a video or an image that can be read"
-            raise UserError(f"{name}: {what}; check the address and that no other program uses it")
+            if live:
+                raise UserError(f"{name}: cannot be opened; check the address and that no other program uses it")
+            raise UserError(f"{name}: not a video or an image that can be read")
         if live:
             # A deep buffer shows the past when the model is slower than the camera.
             self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
