@@ -2,8 +2,8 @@
 
     python benchmarks/scaling.py [--counts 300 3000 30000] [--width 16] [--batches 60]
 
-Draws a set of images, then times training steps (loading, augmentation, network, loss, optimiser) on its first 300, 3,000
-and 30,000 images in turn, one torch thread, no loader process.
+Draws a set of images, then times training steps (loading, augmentation, network, loss, optimiser) on its first 300,
+3,000 and 30,000 images in turn, one torch thread, no loader process.
 """
 
 from __future__ import annotations

@@ -23,19 +23,30 @@ def main(argv: Sequence[str], program: str = "uhd train", default_preset: str = 
     flags.add_positional("data", nargs="?", type=Path, help="folder of labelled images, or a data.yaml")
     resolved = flags.resolve(argv)
     refuse_later(resolved, LaterTrainConfig)
-    data = resolved[DataConfig]
+    train, data, model, loss = (resolved.configs[kind] for kind in kinds[:4])
+    typed = set(resolved.typed)
     if "data" in resolved.positional:
         data = dataclasses.replace(data, image_dir=resolved.positional["data"])
+        typed.add("image_dir")
 
     import cv2
 
-    from uhd.training.run import run
+    from uhd.models.weights import read_checkpoint
+    from uhd.training.continuing import continued
+    from uhd.training.run import find_last, run
     from uhd.training.trainer import Interrupted
+
+    if (last := find_last(train.resume)) is not None:
+        state = read_checkpoint(last)
+        data = continued(data, "data_config", state, typed, last)
+        model = continued(model, "model_config", state, typed, last)
+        loss = continued(loss, "loss_config", state, typed, last)
+        train = dataclasses.replace(continued(train, "train_config", state, typed, last), resume=train.resume)
 
     # The images are tiny: OpenCV's own threads only get in the way of torch's.
     cv2.setNumThreads(0)
     try:
-        run(resolved[TrainConfig], data, resolved[UltraTinyODConfig], resolved[LossConfig])
+        run(train, data, model, loss)
     except Interrupted:
         return 130
     return 0

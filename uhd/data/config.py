@@ -48,6 +48,9 @@ class DataConfig:
     val_list: Path | None = knob(None, "text file with one validation image per line (with --train-list)", group=_GROUP)
     train_split: float = knob(0.8, "share of the images to train on", group=_GROUP, minimum=0.0, maximum=1.0)
     val_split: float = knob(0.2, "share of the images to validate on", group=_GROUP, minimum=0.0, maximum=1.0)
+    split_seed: int | None = knob(
+        42, "seed of the split, where the data has none; none: --seed", group=_GROUP, minimum=0, original=None
+    )
     classes: tuple[int, ...] = knob(
         (0,), "class numbers in the label files to detect, e.g. 0,2", group=_GROUP, minimum=0, parse=parse_classes
     )

@@ -46,11 +46,11 @@ def run(train: TrainConfig, data: DataConfig, model: UltraTinyODConfig, loss: Lo
     device = choose_device(train.device, processes)
     if train.threads:
         torch.set_num_threads(train.threads)
-    folder = train.output / train.exp_name
     last = find_last(train.resume)
+    folder = last.parent if last is not None and not train.val_only else train.output / train.exp_name
     guard_folder(folder, train, resuming=last is not None)
     transform = Pipeline.load(train.aug_config, data.classes)
-    opened = open_data(data, train.seed if train.seed else 42)
+    opened = open_data(data, train.seed if data.split_seed is None else data.split_seed)
     dataset = read_dataset(opened.train, data, opened.report, processes.main)
     val = read_dataset(opened.val[: train.val_count], data, opened.report, processes.main)
     tell(opened, dataset, val, processes)
