@@ -23,7 +23,8 @@ def main(argv: Sequence[str], program: str = "uhd train", default_preset: str = 
     flags.add_positional("data", nargs="?", type=Path, help="folder of labelled images, or a data.yaml")
     resolved = flags.resolve(argv)
     refuse_later(resolved, LaterTrainConfig)
-    train, data, model, loss = (resolved.configs[kind] for kind in kinds[:4])
+    data, train = resolved[DataConfig], resolved[TrainConfig]
+    model, loss = resolved[UltraTinyODConfig], resolved[LossConfig]
     typed = set(resolved.typed)
     if "data" in resolved.positional:
         data = dataclasses.replace(data, image_dir=resolved.positional["data"])
