@@ -138,3 +138,16 @@ def test_a_validation_set_of_400_images_takes_seconds_at_most() -> None:
     evaluate(predictions, truths)
     # A tenth of the images; a loop over boxes takes ten times as long.
     assert time.process_time() - began < 0.6
+
+
+def test_detections_down_to_a_score_of_a_thousandth_count() -> None:
+    truths = far_apart()
+    assert evaluate(oracle(truths, 0.0011), truths).metrics["AP50"] == pytest.approx(1)
+    assert evaluate(oracle(truths, 0.0009), truths).metrics["AP50"] == 0
+
+
+def test_duplicates_are_suppressed_at_half_overlap() -> None:
+    truth = GroundTruth(np.array([[0, 0, 0.5, 0.5]], np.float32), np.zeros(1, np.int64), boxes_none())
+    found = np.array([[0, 0, 0.5, 0.5], [0, 0, 0.5, 0.45]], np.float32)
+    report = evaluate([(found, np.array([[0.9], [0.8]], np.float32))], [truth])
+    assert report.counts["detections"] == 1
