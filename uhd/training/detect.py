@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from uhd.data.batch import Batch
 from uhd.data.config import DataConfig
 from uhd.data.dataset import Dataset
 from uhd.draw import draw
+from uhd.evaluation.coco import coco_numbers
+from uhd.evaluation.curves import plot_curves
 from uhd.evaluation.dataset import infer_images, truths_of
 from uhd.evaluation.evaluate import evaluate
 from uhd.evaluation.report import Report
@@ -37,6 +40,8 @@ class DetectTask:
         val: validation images.
         names: of the classes.
         conf_thresh: of drawn samples and the original's mAP.
+        coco: add the COCO numbers to the metrics.
+        per_class: add the AP50 of every class.
     """
 
     tag = "utod"
@@ -49,8 +54,11 @@ class DetectTask:
         val: Dataset,
         names: tuple[str, ...],
         conf_thresh: float,
+        coco: bool = False,
+        per_class: bool = False,
     ) -> None:
         self.model: nn.Module = model
+        self.coco, self.per_class = coco, per_class
         self._network = model
         self.data, self.loss_config, self.names, self.conf_thresh = data, loss, names, conf_thresh
         layout = model.layout()
@@ -82,7 +90,13 @@ class DetectTask:
         assert isinstance(model, UltraTinyOD)
         found = infer_images(TorchPredictor(model, self._spec()), self.val_images)
         self.report = evaluate(found, self.truths, self.names, self.data.img_size[0], self.conf_thresh)
-        return self.report.metrics
+        metrics = dict(self.report.metrics)
+        if self.coco:
+            numbers = coco_numbers(found, self.truths, len(self.names))
+            metrics |= {f"COCO/{name}": value for name, value in numbers.items()}
+        if self.per_class:
+            metrics |= {f"AP50/class {name}": value for name, value in self.report.classes.items()}
+        return metrics
 
     def describe(self) -> dict[str, Any]:
         """Return plain values that rebuild the model and its input."""
@@ -96,12 +110,19 @@ class DetectTask:
             data_config=to_plain(self.data),
         )
 
-    def draw_samples(self, model: nn.Module, folder: Path, count: int) -> None:
-        """Write the first validation images with people, with the boxes found in them."""
+    def illustrate(self, model: nn.Module, folder: Path, samples: int) -> None:
+        """Write ``report.json``, ``curves.png`` and the first validation images with people, with the boxes found."""
         assert isinstance(model, UltraTinyOD)
+        if self.report is not None:
+            (folder / "report.json").write_text(self.report.to_json(), encoding="utf-8")
+            if find_spec("matplotlib") is not None:
+                plot_curves(self.report, folder)
+        if not samples:
+            return
+        folder = folder / "samples"
         folder.mkdir(parents=True, exist_ok=True)
         predictor = TorchPredictor(model, self._spec())
-        chosen = [i for i in range(len(self.val)) if len(self.val.records[i].boxes)][:count]
+        chosen = [i for i in range(len(self.val)) if len(self.val.records[i].boxes)][:samples]
         for i in chosen:
             sample = self.val[i]
             found = predictor.predict([sample.image], self.conf_thresh)[0]

@@ -44,6 +44,8 @@ def run(train: TrainConfig, data: DataConfig, model: UltraTinyODConfig, loss: Lo
     check_size(data.img_size, model.stride)
     processes = join_processes()
     device = choose_device(train.device, processes)
+    if train.use_amp and device.type != "cuda" and processes.main:
+        print("--use-amp: mixed precision needs a CUDA device; training in float32", file=sys.stderr)  # noqa: T201
     if train.threads:
         torch.set_num_threads(train.threads)
     last = find_last(train.resume)
@@ -56,7 +58,7 @@ def run(train: TrainConfig, data: DataConfig, model: UltraTinyODConfig, loss: Lo
     tell(opened, dataset, val, processes)
     torch.manual_seed(train.seed)
     network = build_model(model, train, data, opened, dataset).to(device)
-    task = DetectTask(network, data, loss, val, opened.names, train.conf_thresh)
+    task = DetectTask(network, data, loss, val, opened.names, train.conf_thresh, train.coco_eval, train.coco_per_class)
     if train.val_only:
         if train.ckpt is None and last is None:
             raise UserError("--val-only needs --ckpt or --resume: which weights are to be measured?")

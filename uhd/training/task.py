@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Protocol
 
 from torch import Tensor, nn
@@ -32,6 +33,6 @@ class Task(Protocol):
         """Return plain values that rebuild the model: stored in checkpoints and weight files."""
         ...
 
-    def draw_samples(self, model: nn.Module, folder: Any, count: int) -> None:
-        """Write validation images with the model's boxes."""
+    def illustrate(self, model: nn.Module, folder: Path, samples: int) -> None:
+        """Write what a person wants to see of a new best model: report, curves, validation images with boxes."""
         ...

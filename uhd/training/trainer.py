@@ -177,8 +177,7 @@ class Trainer:
         if self.processes.main:
             if better:
                 self._save("best")
-                if self.config.samples:
-                    self.task.draw_samples(self.model, self.folder / "samples", self.config.samples)
+                self.task.illustrate(self.model, self.folder, self.config.samples)
             self._save("last")
         return self.metrics
 
