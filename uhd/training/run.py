@@ -160,6 +160,8 @@ def build_model(
         except RuntimeError as error:
             reason = " ".join(str(error).split())[:160]
             raise UserError(f"{train.ckpt}: belongs to another architecture: {reason}") from None
+        # The anchors came with the weights; the configuration has to say the same.
+        network.set_anchors(network.head.anchors.tolist())
     return network
 
 
