@@ -49,16 +49,16 @@ class Head(nn.Module):
             )
             self.large_obj_fuse = blocks.cba(large, c)
             if variant in (5, 6):
-                self.large_obj_gate_raw = nn.Parameter(torch.zeros(()))
+                self.large_obj_gate_raw = nn.Parameter(torch.zeros(1))
         self.box_tower: nn.Sequential | None = None
         if towers:
             second = LowRankBlock(blocks, c) if variant in (2, 8) else blocks.dw(c, c)
             self.box_tower = nn.Sequential(blocks.dw(c, c), second)
             if variant in (1, 6, 7, 11):
-                self.box_tower_res_alpha_raw = nn.Parameter(torch.zeros(()))
+                self.box_tower_res_alpha_raw = nn.Parameter(torch.zeros(1))
             if variant == 9:
-                self.box_tower_res1_alpha_raw = nn.Parameter(torch.zeros(()))
-                self.box_tower_res2_alpha_raw = nn.Parameter(torch.zeros(()))
+                self.box_tower_res1_alpha_raw = nn.Parameter(torch.zeros(1))
+                self.box_tower_res2_alpha_raw = nn.Parameter(torch.zeros(1))
         else:
             self.box_conv = blocks.dw(c, c)
         self.box_out = None if variant in (3, 7, 8) else nn.Conv2d(c, 4 * a, 1)
