@@ -26,6 +26,10 @@ def save_atomic(path: Path, write: Callable[[Path], object]) -> None:
         write(temporary)
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
+        # Some writers make private files; this one gets the mode that any other new file has here.
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
         temporary.replace(path)
     except (OSError, RuntimeError) as error:
         # torch reports a failed write as RuntimeError from its zip writer.

@@ -34,6 +34,7 @@ class ExportConfig:
     decompose_bn: bool = knob(True, "without effect: batch-norm is always folded")
     ema: bool = knob(True, "averaged weights where the checkpoint has them")
     non_strict: bool = knob(False, "without effect: a checkpoint that does not fit is an error")
+    licence: str = knob("", "licence of the weights, written into the file")
     verify: bool = knob(False, "compare with torch on random images")
 
 
@@ -58,6 +59,8 @@ def main(argv: Sequence[str], program: str = "uhd export", default_preset: str =
 
     model, meta = load_model(source)
     spec = spec_of(meta)
+    if config.licence:
+        spec = dataclasses.replace(spec, licence=config.licence)
     if config.img_size is not None and ("img_size" in resolved.typed or not meta.get("img_size")):
         spec = dataclasses.replace(spec, input_size=config.img_size)
     graph = export_onnx(

@@ -106,9 +106,11 @@ class DetectTask:
             resize_mode=self.data.resize_mode,
             classes=list(self.data.classes),
             class_names=list(self.names),
-            loss_config=to_plain(self.loss_config),
-            data_config=to_plain(self.data),
         )
+
+    def settings(self) -> dict[str, Any]:
+        """Return the configurations that a resumed run continues with; they name places on this machine."""
+        return {"loss_config": to_plain(self.loss_config), "data_config": to_plain(self.data)}
 
     def illustrate(self, model: nn.Module, folder: Path, samples: int) -> None:
         """Write ``report.json``, ``curves.png`` and the first validation images with people, with the boxes found."""

@@ -33,6 +33,10 @@ class Task(Protocol):
         """Return plain values that rebuild the model: stored in checkpoints and weight files."""
         ...
 
+    def settings(self) -> dict[str, Any]:
+        """Return plain values that only a resumed run needs: stored in checkpoints, not in weight files."""
+        ...
+
     def illustrate(self, model: nn.Module, folder: Path, samples: int) -> None:
         """Write what a person wants to see of a new best model: report, curves, validation images with boxes."""
         ...

@@ -193,7 +193,7 @@ class Trainer:
 
     def state(self) -> dict[str, Any]:
         """Return everything an exact resume needs, as tensors and plain values."""
-        return self.task.describe() | {
+        own = {
             "format": 1,
             "epoch": self.epoch,
             "batch": self.batch,
@@ -210,6 +210,7 @@ class Trainer:
             "torch_rng": torch.get_rng_state(),
             "train_config": to_plain(self.config),
         }
+        return self.task.describe() | self.task.settings() | own
 
     def restore(self, state: dict[str, Any], where: Path) -> None:
         """Continue from a checkpoint of this trainer.
