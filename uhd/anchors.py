@@ -103,7 +103,9 @@ def _small_medium_large(sizes: Sizes, k: int, rng: np.random.Generator) -> Sizes
     parts: Sequence[Sizes] = np.array_split(ordered, 3)
     found = [np.median(part, axis=0)[None] for part in parts if len(part)][:k]
     remaining = k - len(found)
-    for i, part in enumerate(parts):
+    # Largest first, because the original draws its random starts in that order.
+    for i in (2, 1, 0):
+        part = parts[i]
         share = remaining // 3 + (i < remaining % 3)
         if share and len(part):
             found.append(_kmeans(part, min(share, len(part)), rng))

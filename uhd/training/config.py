@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from uhd.anchors import ALGORITHMS
 from uhd.config import knob
 
 _RUN, _OPT, _EVAL = "run", "optimisation", "evaluation"
@@ -67,7 +68,15 @@ class TrainConfig:
         maximum=1,
         original=None,
     )
-    auto_anchors: bool = knob(True, "choose anchors by k-means on the training boxes", group=_OPT, original=False)
+    auto_anchors: bool = knob(True, "choose anchors from the training boxes", group=_OPT, original=False)
+    auto_anchors_alg: str = knob("kmeans", "how anchors are chosen", group=_OPT, choices=ALGORITHMS)
+    auto_anchors_bias: float = knob(
+        0.2,
+        "of stratified_large: smaller spends more anchors on large boxes",
+        group=_OPT,
+        minimum=0,
+        exclusive_minimum=True,
+    )
 
     eval_interval: int = knob(1, "epochs between evaluations", group=_EVAL, minimum=1)
     patience: int = knob(0, "stop after so many evaluations without a better AP50; 0 never", group=_EVAL, minimum=0)

@@ -146,7 +146,7 @@ def build_model(
     """
     anchors = config.anchors
     if not anchors and train.auto_anchors:
-        found = auto_anchors(dataset.label_sizes(), config.num_anchors)
+        found = auto_anchors(dataset.label_sizes(), config.num_anchors, train.auto_anchors_alg, train.auto_anchors_bias)
         anchors = tuple((float(w), float(h)) for w, h in found) if found.any() else ()
     network = UltraTinyOD(
         dataclasses.replace(
