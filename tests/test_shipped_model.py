@@ -1,0 +1,54 @@
+"""The model in the package is the one its card describes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import uhd
+from uhd.data.config import DataConfig
+from uhd.data.open import open_data, read_dataset
+from uhd.data.read import read_image
+from uhd.evaluation.dataset import evaluate_dataset
+from uhd.load import default_model
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+def test_it_is_small_and_says_how_to_feed_it() -> None:
+    assert default_model().stat().st_size < 3_000_000
+    spec = uhd.load().spec
+    assert (spec.input_size, spec.resize_mode, spec.class_names) == ((64, 64), "opencv_inter_nearest", ("person",))
+    assert spec.licence == "MIT"
+
+
+@pytest.mark.parametrize("name", ["astronaut", "cameraman", "grace_hopper"])
+def test_it_finds_the_one_person_of_each_example(name: str) -> None:
+    image = read_image(EXAMPLES / f"{name}.jpg")
+    found = uhd.load()(image)
+    assert len(found) == 1
+    width, height = image.shape[1], image.shape[0]
+    area = np.prod(found.xyxy[0, 2:] - found.xyxy[0, :2]) / (width * height)
+    assert area > 0.3
+
+
+def test_onnx_equals_the_weights_it_was_made_from() -> None:
+    images = [read_image(path) for path in sorted(EXAMPLES.glob("*.jpg"))]
+    by_onnx = uhd.load().predictor.predict(images)
+    by_torch = uhd.load(default_model().with_suffix(".safetensors")).predictor.predict(images)
+    for a, b in zip(by_onnx, by_torch, strict=True):
+        np.testing.assert_allclose(a.xyxy, b.xyxy, atol=0.1)
+        np.testing.assert_allclose(a.scores, b.scores, atol=1e-4)
+
+
+@pytest.mark.shared
+def test_its_accuracy_on_real_photographs(people: Path) -> None:
+    predictor = uhd.load().predictor
+    data = DataConfig(image_dir=people)
+    opened = open_data(data)
+    report = evaluate_dataset(predictor, read_dataset(opened.val, data, opened.report, progress=False))
+    assert report.counts["images"] == 366
+    assert report.metrics["AP50"] > 0.27
+    assert abs(report.metrics["AP50"] - predictor.spec.metrics["AP50"]) < 0.005
