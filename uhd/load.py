@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from uhd.errors import UserError
@@ -61,3 +63,13 @@ def load(path: str | Path | None = None, **known: Any) -> Detector:
             raise
         package = f"uhd-vision[{extra}]" if extra else missing
         raise UserError(f"{path}: a {suffix} file needs {missing}: pip install '{package}'") from None
+
+
+class _CallableModule(ModuleType):
+    """``uhd.load`` names this module as soon as anyone imports it, and the function before: both load a model."""
+
+    def __call__(self, path: str | Path | None = None, **known: Any) -> Detector:
+        return load(path, **known)
+
+
+sys.modules[__name__].__class__ = _CallableModule
