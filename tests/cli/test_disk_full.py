@@ -23,8 +23,8 @@ def test_training_into_a_full_disk(tmp_path: Path) -> None:
     for i in range(10):
         cv2.imwrite(str(photos / f"{i}.png"), np.full((20, 20, 3), 20 * i, np.uint8))
         (photos / f"{i}.txt").write_text("0 0.5 0.5 0.5 0.5\n")
-    flags = "--epochs 1 --cnn-width 4 --batch-size 4 --samples 0 --threads 1 --no-tensorboard".split()
-    arguments = ["train", str(photos), "--output", str(tmp_path / "runs"), *flags]
+    flags = ["--epochs", "1", "--cnn-width", "4", "--batch-size", "4", "--samples", "0", "--threads", "1"]
+    arguments = ["train", str(photos), "--output", str(tmp_path / "runs"), "--no-tensorboard", *flags]
     code = LIMITED.format(limit=20_000, arguments=arguments)
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert found.returncode == 2, found.stderr
