@@ -8,30 +8,34 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from uhd.config import knob
+
 Image = NDArray[np.uint8]
-_LEVELS = np.arange(256)
+Range = tuple[float, float]
+_LEVELS = np.arange(256, dtype=np.float64)
+_LEVELS_BY_CHANNEL = np.repeat(_LEVELS[:, None], 3, axis=1)
 
 
 @dataclass(frozen=True)
 class RandomHSV:
     """Multiply hue (modulo 180 degrees), saturation and value by 1 + uniform(-gain, gain)."""
 
-    prob: float = 0.5
-    hue: float = 0.015
-    saturation: float = 0.7
-    value: float = 0.4
+    prob: float = knob(0.5, "of recolouring", minimum=0, maximum=1)
+    hue: float = knob(0.015, "gain of the hue", flag="hue-gain", minimum=0, maximum=1)
+    saturation: float = knob(0.7, "gain of the saturation", flag="saturation-gain", minimum=0, maximum=1)
+    value: float = knob(0.4, "gain of the value", flag="value-gain", minimum=0, maximum=1)
 
     def __call__(self, image: Image, rng: np.random.Generator) -> Image:
         """Return the recoloured image."""
-        r = rng.random(4)
-        if r[0] >= self.prob:
+        chance, h, s, v = rng.random(4).tolist()
+        if chance >= self.prob:
             return image
-        gain = 1 + (2 * r[1:] - 1) * (self.hue, self.saturation, self.value)
-        table = np.empty((1, 256, 3), np.uint8)
-        table[0, :, 0] = (_LEVELS * gain[0]) % 180
-        table[0, :, 1] = np.minimum(_LEVELS * gain[1], 255)
-        table[0, :, 2] = np.minimum(_LEVELS * gain[2], 255)
-        hsv = cv2.LUT(cv2.cvtColor(image, cv2.COLOR_RGB2HSV), table)
+        gains = (1 + (2 * h - 1) * self.hue, 1 + (2 * s - 1) * self.saturation, 1 + (2 * v - 1) * self.value)
+        table = _LEVELS_BY_CHANNEL * gains
+        np.minimum(table, 255, out=table)
+        lut = table.astype(np.uint8)
+        lut[:, 0] %= 180
+        hsv = cv2.LUT(cv2.cvtColor(image, cv2.COLOR_RGB2HSV), lut[None])
         return np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB), np.uint8)
 
 
@@ -39,8 +43,8 @@ class RandomHSV:
 class RandomBrightness:
     """Multiply by a factor."""
 
-    prob: float = 0.5
-    factor: tuple[float, float] = (0.8, 1.2)
+    prob: float = knob(0.5, "of changing the brightness", minimum=0, maximum=1)
+    factor: Range = knob((0.8, 1.2), "least and largest factor", minimum=0)
 
     def __call__(self, image: Image, rng: np.random.Generator) -> Image:
         """Return the brighter or darker image."""
@@ -49,22 +53,24 @@ class RandomBrightness:
 
 @dataclass(frozen=True)
 class RandomContrast:
-    """Scale the distance to the mean luma by a factor."""
+    """Scale the distance to the mean of each channel by a factor."""
 
-    prob: float = 0.5
-    factor: tuple[float, float] = (0.8, 1.2)
+    prob: float = knob(0.5, "of changing the contrast", minimum=0, maximum=1)
+    factor: Range = knob((0.8, 1.2), "least and largest factor", minimum=0)
 
     def __call__(self, image: Image, rng: np.random.Generator) -> Image:
         """Return the image with more or less contrast."""
-        return contrast(image, rng.uniform(*self.factor)) if rng.random() < self.prob else image
+        if rng.random() >= self.prob:
+            return image
+        return contrast(image, rng.uniform(*self.factor), np.array(cv2.mean(image)[:3]))
 
 
 @dataclass(frozen=True)
 class RandomSaturation:
     """Scale the distance to gray by a factor."""
 
-    prob: float = 0.5
-    factor: tuple[float, float] = (0.8, 1.2)
+    prob: float = knob(0.5, "of changing the saturation", minimum=0, maximum=1)
+    factor: Range = knob((0.8, 1.2), "least and largest factor", minimum=0)
 
     def __call__(self, image: Image, rng: np.random.Generator) -> Image:
         """Return the image with more or less colour."""
@@ -75,27 +81,27 @@ class RandomSaturation:
 class RandomPhotometricDistort:
     """Brightness, contrast, saturation and hue, each with probability one half (SSD, Liu et al. 2016)."""
 
-    prob: float = 0.5
-    brightness: tuple[float, float] = (0.875, 1.125)
-    contrast: tuple[float, float] = (0.5, 1.5)
-    saturation: tuple[float, float] = (0.5, 1.5)
-    hue: float = 0.05
+    prob: float = knob(0.5, "of distorting", minimum=0, maximum=1)
+    brightness: Range = knob((0.875, 1.125), "factor", minimum=0)
+    contrast: Range = knob((0.5, 1.5), "factor", minimum=0)
+    saturation: Range = knob((0.5, 1.5), "factor", minimum=0)
+    hue: float = knob(0.05, "largest rotation, in full circles", minimum=0, maximum=0.5)
 
     def __call__(self, image: Image, rng: np.random.Generator) -> Image:
         """Return the distorted image; contrast comes before or after the colours, at random."""
         if rng.random() >= self.prob:
             return image
-        on = rng.random(5) < 0.5
+        on = (rng.random(5) < 0.5).tolist()
         if on[0]:
             image = brighten(image, rng.uniform(*self.brightness))
         if on[1] and on[4]:
-            image = contrast(image, rng.uniform(*self.contrast))
+            image = contrast(image, rng.uniform(*self.contrast), _mean_luma(image))
         if on[2]:
             image = saturate(image, rng.uniform(*self.saturation))
         if on[3]:
             image = shift_hue(image, rng.uniform(-self.hue, self.hue))
         if on[1] and not on[4]:
-            image = contrast(image, rng.uniform(*self.contrast))
+            image = contrast(image, rng.uniform(*self.contrast), _mean_luma(image))
         return image
 
 
@@ -103,9 +109,9 @@ class RandomPhotometricDistort:
 class CLAHE:
     """Contrast-limited adaptive histogram equalisation of the lightness (Zuiderveld 1994)."""
 
-    prob: float = 0.5
-    clip_limit: float = 2.0
-    tile_grid_size: tuple[int, int] = (8, 8)
+    prob: float = knob(0.5, "of equalising", minimum=0, maximum=1)
+    clip_limit: float = knob(2.0, "of the contrast", minimum=0)
+    tile_grid_size: tuple[int, int] = knob((8, 8), "tiles, columns and rows", minimum=1)
 
     def __call__(self, image: Image, rng: np.random.Generator) -> Image:
         """Return the equalised image."""
@@ -120,7 +126,7 @@ class CLAHE:
 class ToGray:
     """Replace the colours by the luma."""
 
-    prob: float = 0.1
+    prob: float = knob(0.1, "of removing the colour", minimum=0, maximum=1)
 
     def __call__(self, image: Image, rng: np.random.Generator) -> Image:
         """Return the gray image, three channels."""
@@ -131,13 +137,13 @@ class ToGray:
 
 def brighten(image: Image, factor: float) -> Image:
     """Multiply by a factor, clipped to 0..255."""
-    return np.asarray(cv2.LUT(image, np.clip(_LEVELS * factor, 0, 255).astype(np.uint8)), np.uint8)
+    return np.asarray(cv2.LUT(image, _table(_LEVELS * factor)), np.uint8)
 
 
-def contrast(image: Image, factor: float) -> Image:
-    """Scale the distance to the mean luma by a factor."""
-    mean = float(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).mean())
-    return np.asarray(cv2.LUT(image, np.clip(mean + (_LEVELS - mean) * factor, 0, 255).astype(np.uint8)), np.uint8)
+def contrast(image: Image, factor: float, mean: NDArray[np.float64]) -> Image:
+    """Scale the distance to a mean, one for all (1,) or per channel (3,), by a factor."""
+    table = _table(mean + (_LEVELS[:, None] - mean) * factor)
+    return np.asarray(cv2.LUT(image, table[None] if len(mean) == 3 else table), np.uint8)
 
 
 def saturate(image: Image, factor: float) -> Image:
@@ -151,3 +157,11 @@ def shift_hue(image: Image, turn: float) -> Image:
     hsv = cv2.cvtColor(image, cv2.COLOR_RGB2HSV)
     hsv[..., 0] = (hsv[..., 0].astype(np.int16) + round(180 * turn)) % 180
     return np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB), np.uint8)
+
+
+def _mean_luma(image: Image) -> NDArray[np.float64]:
+    return np.array(cv2.mean(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))[:1])
+
+
+def _table(levels: NDArray[np.float64]) -> Image:
+    return np.rint(np.clip(levels, 0, 255)).astype(np.uint8)

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from uhd.augment.view import View
+from uhd.augment.view import GRAY, Colour, View
+from uhd.augment.visible import WHOLE, visible
+from uhd.config import knob
 
 Range = tuple[float, float]
 
@@ -17,7 +19,7 @@ Range = tuple[float, float]
 class HorizontalFlip:
     """Mirror left and right, exchanging the classes that ``class_swap_map`` names (``left hand: right hand``)."""
 
-    prob: float = 0.5
+    prob: float = knob(0.5, "of mirroring", minimum=0, maximum=1)
     class_swap_map: Mapping[int, int] = field(default_factory=dict)
 
     def __call__(self, view: View, rng: np.random.Generator) -> View:
@@ -28,8 +30,7 @@ class HorizontalFlip:
         if not self.class_swap_map or not len(view.labels):
             return flipped
         table = np.arange(max(int(view.labels.max()), *self.class_swap_map.keys()) + 1)
-        for old, new in self.class_swap_map.items():
-            table[old] = new
+        table[list(self.class_swap_map.keys())] = list(self.class_swap_map.values())
         return replace(flipped, labels=table[view.labels])
 
 
@@ -37,7 +38,7 @@ class HorizontalFlip:
 class VerticalFlip:
     """Mirror top and bottom."""
 
-    prob: float = 0.5
+    prob: float = knob(0.5, "of mirroring", minimum=0, maximum=1)
 
     def __call__(self, view: View, rng: np.random.Generator) -> View:
         """Return the mirrored view with probability ``prob``."""
@@ -45,110 +46,144 @@ class VerticalFlip:
 
 
 @dataclass(frozen=True)
-class RandomWindow:
-    """Show a window of the image, smaller or larger than it, anywhere along it.
-
-    The side is log-uniform in ``scale`` (of the image's side), the aspect is changed by up to ``e ** aspect``. A
-    window larger than the image is filled with gray around it. Point samples get a random phase, as a camera has.
-
-    Attributes:
-        prob: of doing anything.
-        scale: least and largest side, in image sides.
-        aspect: largest change of the logarithm of width to height.
-        min_visibility: boxes of which a smaller share is left become ignore regions.
-    """
-
-    prob: float = 1.0
-    scale: Range = (0.4, 1.4)
-    aspect: float = 0.25
-    min_visibility: float = 0.3
-
-    def __call__(self, view: View, rng: np.random.Generator) -> View:
-        """Return the view through a random window."""
-        r = rng.random(7)
-        if r[0] >= self.prob:
-            return view
-        low, high = self.scale
-        side = low * (high / low) ** r[1]
-        stretch = math.exp((2 * r[2] - 1) * self.aspect / 2)
-        width, height = side * stretch, side / stretch
-        x, y = r[3] * (1 - width), r[4] * (1 - height)
-        shown = replace(view, phase=(float(r[5]), float(r[6])))
-        return shown.crop((x, y, x + width, y + height), self.min_visibility)
-
-
-@dataclass(frozen=True)
-class RandomCrop:
-    """Cut out a rectangle of a share of the area and shape it to the network.
-
-    Attributes:
-        prob: of doing anything.
-        ratio: share of the largest possible area, or a range to draw it from.
-        aspect: width to height of the cut in pixels, a range, or None for the image's own.
-        deterministic: cut the centre rather than a random place.
-        max_retries: places tried until ``min_boxes`` boxes remain; otherwise nothing is cut.
-        min_boxes: least boxes left, for images that have any.
-        allow_empty: accept a cut without boxes.
-        min_visibility: boxes of which a smaller share is left become ignore regions.
-    """
-
-    prob: float = 1.0
-    ratio: Range = (0.9, 0.9)
-    aspect: Range | None = None
-    deterministic: bool = False
-    max_retries: int = 10
-    min_boxes: int = 1
-    allow_empty: bool = False
-    min_visibility: float = 0.1
-
-    def __call__(self, view: View, rng: np.random.Generator) -> View:
-        """Return the view of the cut-out part."""
-        if rng.random() >= self.prob:
-            return view
-        x0, y0, x1, y1 = view.window
-        width, height = (x1 - x0) * view.image.shape[1], (y1 - y0) * view.image.shape[0]
-        for _ in range(1 if self.deterministic else self.max_retries):
-            aspect = rng.uniform(*self.aspect) if self.aspect else width / height
-            area = rng.uniform(*self.ratio)
-            # The largest rectangle of that aspect inside the image, then its share of the area.
-            w = min(width, height * aspect) * math.sqrt(area) / width
-            h = min(height, width / aspect) * math.sqrt(area) / height
-            x, y = (
-                ((1 - w) / 2, (1 - h) / 2) if self.deterministic else (rng.random() * (1 - w), rng.random() * (1 - h))
-            )
-            cut = view.crop((x, y, x + w, y + h), self.min_visibility)
-            if self.allow_empty or not len(view.boxes) or len(cut.boxes) >= self.min_boxes:
-                return cut
-        return view
-
-
-@dataclass(frozen=True)
 class RandomScale:
-    """Enlarge or shrink about the centre; what a shrunk image leaves free is gray."""
+    """Enlarge or shrink about the centre; what a shrunk image leaves free is filled."""
 
-    prob: float = 0.5
-    scale: Range = (0.8, 1.2)
-    min_visibility: float = 0.1
+    prob: float = knob(0.5, "of scaling", minimum=0, maximum=1)
+    scale: Range = knob((0.8, 1.2), "least and largest factor", flag="scale-range", minimum=0, exclusive_minimum=True)
+    keep_aspect_ratio: bool = knob(True, "one factor for both axes")
+    fill: Colour = knob(GRAY, "colour beyond the image, RGB", minimum=0, maximum=255)
+    min_visibility: float = knob(0.1, "boxes that show less are ignored", minimum=0, maximum=1)
 
     def __call__(self, view: View, rng: np.random.Generator) -> View:
         """Return the scaled view."""
         if rng.random() >= self.prob:
             return view
-        margin = (1 - 1 / rng.uniform(*self.scale)) / 2
-        return view.crop((margin, margin, 1 - margin, 1 - margin), self.min_visibility)
+        x = rng.uniform(*self.scale)
+        y = x if self.keep_aspect_ratio else rng.uniform(*self.scale)
+        mx, my = (1 - 1 / x) / 2, (1 - 1 / y) / 2
+        return replace(view.crop((mx, my, 1 - mx, 1 - my), self.min_visibility), fill=self.fill)
 
 
 @dataclass(frozen=True)
 class Translation:
-    """Shift by up to ``shift`` of the size; what becomes free is gray."""
+    """Shift by a share of the size; what becomes free is filled."""
 
-    prob: float = 0.5
-    shift: float = 0.1
-    min_visibility: float = 0.1
+    prob: float = knob(0.5, "of shifting", minimum=0, maximum=1)
+    shift: float = knob(0.1, "largest shift in image sides", flag="translate", minimum=0, maximum=1)
+    fill: Colour = knob(GRAY, "colour beyond the image, RGB", minimum=0, maximum=255)
+    min_visibility: float = knob(0.1, "boxes that show less are ignored", minimum=0, maximum=1)
 
     def __call__(self, view: View, rng: np.random.Generator) -> View:
         """Return the shifted view."""
         if rng.random() >= self.prob:
             return view
-        dx, dy = rng.uniform(-self.shift, self.shift, 2)
-        return view.crop((-dx, -dy, 1 - dx, 1 - dy), self.min_visibility)
+        dx, dy = rng.uniform(-self.shift, self.shift, 2).tolist()
+        return replace(view.crop((-dx, -dy, 1 - dx, 1 - dy), self.min_visibility), fill=self.fill)
+
+
+@dataclass(frozen=True)
+class RandomWindow:
+    """Show a window of the image, smaller or larger than it.
+
+    The side is log-uniform in ``scale``, the logarithm of width to height changes by up to ``aspect``. A window
+    smaller than the image lies inside it, a larger one holds the image and is filled around it. Point samples get a
+    random phase, as a camera has.
+    """
+
+    prob: float = knob(1.0, "of doing anything", minimum=0, maximum=1)
+    scale: Range = knob((0.4, 1.4), "least and largest side, in image sides", minimum=0, exclusive_minimum=True)
+    aspect: float = knob(0.25, "largest change of log(width / height)", minimum=0)
+    min_visibility: float = knob(0.3, "boxes that show less are ignored", minimum=0, maximum=1)
+    phase: str = knob("random", "of point samples: random, or off for deployment's own", choices=("random", "off"))
+
+    def __call__(self, view: View, rng: np.random.Generator) -> View:
+        """Return the view through a random window."""
+        chance, size, squeeze, left, top, phase_x, phase_y = rng.random(7).tolist()
+        if chance >= self.prob:
+            return view
+        low, high = self.scale
+        side = low * (high / low) ** size
+        stretch = math.exp((2 * squeeze - 1) * self.aspect / 2)
+        width, height = side * stretch, side / stretch
+        x, y = left * (1 - width), top * (1 - height)
+        phase = (phase_x, phase_y) if self.phase == "random" else None
+        return view.crop((x, y, x + width, y + height), self.min_visibility, phase)
+
+
+@dataclass(frozen=True)
+class RandomCrop:
+    """Cut out a rectangle of whole pixels with a share of the area, and shape it to the network.
+
+    The cut shrinks to fit where the image is too narrow or too low for its aspect. Without phase or scaling before it,
+    the network reads it exactly as deployment reads a photograph cropped that way.
+    """
+
+    prob: float = knob(1.0, "of cutting", minimum=0, maximum=1)
+    ratio: Range = knob((0.9, 0.9), "share of the area, or a range", minimum=0, maximum=1, exclusive_minimum=True)
+    aspect: Range | None = knob(
+        None, "width / height in pixels, or a range; none keeps the image's", flag="aspect-ratio", minimum=0,
+        exclusive_minimum=True,
+    )  # fmt: skip
+    deterministic: bool = knob(False, "cut the centre, with the middle of every range")
+    max_retries: int = knob(10, "places tried until enough boxes remain; otherwise nothing is cut", minimum=1)
+    min_boxes: int = knob(1, "boxes that must remain, of an image that has any", minimum=0)
+    allow_empty: bool = knob(False, "accept a cut without boxes")
+    min_visibility: float = knob(0.1, "boxes that show less are ignored", minimum=0, maximum=1)
+
+    def __call__(self, view: View, rng: np.random.Generator) -> View:
+        """Return the view of the cut-out part."""
+        if rng.random() >= self.prob:
+            return view
+        for _ in range(1 if self.deterministic else self.max_retries):
+            width, height = self._size(view, rng)
+            cut = replace(_cut(view, width, height, None if self.deterministic else rng),
+                          min_visibility=max(view.min_visibility, self.min_visibility))  # fmt: skip
+            if self.deterministic or self.allow_empty or not len(view.sample.boxes):
+                return cut
+            if len(visible([(cut, WHOLE)])[0]) >= self.min_boxes:
+                return cut
+        return view
+
+    def _size(self, view: View, rng: np.random.Generator) -> tuple[int, int]:
+        x0, y0, x1, y1 = view.window
+        aspect_range = self.aspect or ((x1 - x0) / (y1 - y0),) * 2
+        if self.deterministic:
+            share, aspect = sum(self.ratio) / 2, sum(aspect_range) / 2
+        else:
+            share, aspect = rng.uniform(*self.ratio), rng.uniform(*aspect_range)
+        return _fit(x1 - x0, y1 - y0, share, aspect)
+
+
+@dataclass(frozen=True)
+class RandomResizedCrop:
+    """Cut out a rectangle of a random share of the area and a random aspect, anywhere (Szegedy et al. 2015)."""
+
+    prob: float = knob(0.5, "of cutting", minimum=0, maximum=1)
+    scale: Range = knob((0.6, 1.0), "share of the area", minimum=0, maximum=1, exclusive_minimum=True)
+    aspect: Range = knob(
+        (0.75, 1.33), "width / height in pixels", flag="aspect-ratio", minimum=0, exclusive_minimum=True
+    )
+    min_visibility: float = knob(0.25, "boxes that show less are ignored", minimum=0, maximum=1)
+
+    def __call__(self, view: View, rng: np.random.Generator) -> View:
+        """Return the view of the cut-out part; the largest that fits where the drawn one does not."""
+        if rng.random() >= self.prob:
+            return view
+        x0, y0, x1, y1 = view.window
+        width, height = _fit(x1 - x0, y1 - y0, rng.uniform(*self.scale), rng.uniform(*self.aspect))
+        return replace(_cut(view, width, height, rng), min_visibility=max(view.min_visibility, self.min_visibility))
+
+
+def _fit(width: float, height: float, share: float, aspect: float) -> tuple[int, int]:
+    """Return the whole (width, height) of an aspect and a share of the area, shrunk to fit inside."""
+    h = max(1, round(min(math.sqrt(share * width * height / aspect), height, width / aspect)))
+    return max(1, min(round(h * aspect), math.floor(width))), min(h, max(1, math.floor(height)))
+
+
+def _cut(view: View, width: int, height: int, rng: np.random.Generator | None) -> View:
+    """Return the view of a rectangle of that size at a random whole offset, or in the centre."""
+    x0, y0, x1, y1 = view.window
+    free_x, free_y = max(0, math.floor(x1 - x0) - width), max(0, math.floor(y1 - y0) - height)
+    dx, dy = (free_x // 2, free_y // 2) if rng is None else rng.integers(0, (free_x + 1, free_y + 1)).tolist()
+    return replace(view, window=(x0 + dx, y0 + dy, x0 + dx + width, y0 + dy + height))

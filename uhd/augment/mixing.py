@@ -2,47 +2,111 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from uhd.augment.view import View
+from uhd.augment.visible import WHOLE, Window, visible
+from uhd.boxes import area_xyxy, intersection_matrix
+from uhd.config import knob
 from uhd.sample import Sample
 
-Geometry = Callable[[View, np.random.Generator], View]
+Look = Callable[[], View]
 
 
 @dataclass(frozen=True)
 class Mosaic:
     """Four samples in the four quarters (YOLOv4, Bochkovskiy et al. 2020).
 
-    The geometric operations listed after it act on each of the four, which are then read straight into their quarter:
-    every pixel is still sampled once.
+    Every geometric operation of the pipeline acts on each of the four, which are then read straight into their quarter:
+    every pixel is sampled once, every box is clipped to its own quarter.
     """
 
-    prob: float = 1.0
+    prob: float = knob(1.0, "of joining four", minimum=0, maximum=1)
 
-    def __call__(
-        self,
-        sample: Sample,
-        rng: np.random.Generator,
-        size: tuple[int, int],
-        mode: str,
-        draw_partner: Callable[[np.random.Generator], Sample],
-        geometry: Sequence[Geometry],
-    ) -> Sample:
-        """Return the joined sample at network size."""
+    @staticmethod
+    def quarters(size: tuple[int, int]) -> list[tuple[slice, slice, Window]]:
+        """Return rows, columns and place (left, top, right, bottom, 0 to 1) of the four parts of an (h, w) image.
+
+        An image of one row or column has two parts of it that are empty; they are left out.
+        """
         h, w = size
-        image = np.empty((h, w, 3), np.uint8)
-        parts: list[View] = []
-        for corner in range(4):
-            top, bottom = ((0, h // 2), (h // 2, h))[corner // 2]
-            left, right = ((0, w // 2), (w // 2, w))[corner % 2]
-            view = View.of(sample if corner == 0 else draw_partner(rng))
-            for operation in geometry:
-                view = operation(view, rng)
-            view.read_into(image[top:bottom, left:right], mode)
-            parts.append(view.placed((left / w, top / h, right / w, bottom / h)))
-        boxes, labels, ignore = zip(*((part.boxes, part.labels, part.ignore) for part in parts), strict=True)
-        return Sample(image, np.concatenate(boxes), np.concatenate(labels), np.concatenate(ignore), sample.name)
+        return [
+            (slice(top, bottom), slice(left, right), (left / w, top / h, right / w, bottom / h))
+            for top, bottom in ((0, h // 2), (h // 2, h))
+            for left, right in ((0, w // 2), (w // 2, w))
+            if bottom > top and right > left
+        ]
+
+
+@dataclass(frozen=True)
+class MixUp:
+    """Blend two samples half and half and keep the boxes of both (Zhang et al. 2018)."""
+
+    prob: float = knob(1.0, "of blending", minimum=0, maximum=1)
+
+    def __call__(self, sample: Sample, rng: np.random.Generator, partner: Look, mode: str) -> Sample:
+        """Return the blend of a sample at network size with a partner."""
+        if rng.random() >= self.prob:
+            return sample
+        view = partner()
+        boxes, labels, ignore = visible([(view, WHOLE)])
+        h, w = sample.image.shape[:2]
+        image = np.asarray(cv2.addWeighted(sample.image, 0.5, view.read((h, w), mode), 0.5, 0), np.uint8)
+        return Sample(
+            image,
+            np.concatenate([sample.boxes, boxes]),
+            np.concatenate([sample.labels, labels]),
+            np.concatenate([sample.ignore, ignore]),
+            sample.name,
+        )
+
+
+@dataclass(frozen=True)
+class CopyPaste:
+    """Cut labelled boxes out of other samples and paste them at random places (Ghiasi et al. 2021, with boxes).
+
+    Each patch is read once from its source at the size it will have. A box of which a pasted patch leaves less than
+    ``min_visibility`` becomes an ignore region.
+    """
+
+    prob: float = knob(0.3, "of pasting", minimum=0, maximum=1)
+    sample_num: int = knob(1, "samples to cut from", minimum=1)
+    max_objects: int = knob(5, "boxes taken from each", minimum=1)
+    scale: tuple[float, float] = knob((0.8, 1.2), "change of size", flag="scale-jitter", minimum=0,
+                                      exclusive_minimum=True)  # fmt: skip
+    min_visibility: float = knob(0.3, "boxes that a patch leaves less of are ignored", minimum=0, maximum=1)
+
+    def __call__(self, sample: Sample, rng: np.random.Generator, partner: Look, mode: str) -> Sample:
+        """Return the sample at network size with patches on it."""
+        if rng.random() >= self.prob:
+            return sample
+        h, w = sample.image.shape[:2]
+        image = sample.image.copy()
+        boxes, labels, ignore = sample.boxes, sample.labels, sample.ignore
+        for _ in range(self.sample_num):
+            source = partner()
+            whole, classes, _ = visible([(source, WHOLE)])
+            for index in rng.permutation(len(whole))[: self.max_objects]:
+                x0, y0, x1, y1 = whole[index].tolist()
+                scale = rng.uniform(*self.scale)
+                width, height = min(round((x1 - x0) * scale * w), w), min(round((y1 - y0) * scale * h), h)
+                if width < 1 or height < 1:
+                    continue
+                left, top = rng.integers(0, (w - width + 1, h - height + 1)).tolist()
+                source.crop((x0, y0, x1, y1)).read_into(image[top : top + height, left : left + width], mode)
+                patch = np.array([[left / w, top / h, (left + width) / w, (top + height) / h]], np.float32)
+                hidden = _hidden(boxes, patch) > 1 - self.min_visibility
+                ignore = np.concatenate([ignore, boxes[hidden]])
+                boxes = np.concatenate([boxes[~hidden], patch])
+                labels = np.concatenate([labels[~hidden], classes[index : index + 1]])
+        return Sample(image, boxes, labels, ignore, sample.name)
+
+
+def _hidden(boxes: NDArray[np.float32], patch: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the share (N,) of each box that a patch (1, 4) covers."""
+    return np.asarray(intersection_matrix(boxes, patch)[:, 0] / np.maximum(area_xyxy(boxes), 1e-12))

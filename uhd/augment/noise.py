@@ -1,4 +1,4 @@
-"""Blur and noise on the small uint8 image."""
+"""Blur, noise and compression on the small uint8 image."""
 
 from __future__ import annotations
 
@@ -8,19 +8,23 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from uhd.config import knob
+
 Image = NDArray[np.uint8]
 
 
 def _odd(limit: tuple[int, int], rng: np.random.Generator) -> int:
-    return int(rng.integers(limit[0] // 2, limit[1] // 2 + 1)) * 2 + 1
+    """Return an odd kernel side within the limits (one more where they hold no odd number)."""
+    low, high = limit[0] // 2, max(limit[0] // 2, (limit[1] - 1) // 2)
+    return int(rng.integers(low, high + 1)) * 2 + 1
 
 
 @dataclass(frozen=True)
 class Blur:
     """Box blur with an odd kernel."""
 
-    prob: float = 0.5
-    blur_limit: tuple[int, int] = (3, 7)
+    prob: float = knob(0.5, "of doing anything", minimum=0, maximum=1)
+    blur_limit: tuple[int, int] = knob((3, 7), "least and largest side of the kernel", minimum=1)
 
     def __call__(self, image: Image, rng: np.random.Generator) -> Image:
         """Return the blurred image."""
@@ -34,8 +38,8 @@ class Blur:
 class MedianBlur:
     """Median of an odd window."""
 
-    prob: float = 0.5
-    blur_limit: tuple[int, int] = (3, 7)
+    prob: float = knob(0.5, "of doing anything", minimum=0, maximum=1)
+    blur_limit: tuple[int, int] = knob((3, 7), "least and largest side of the kernel", minimum=1)
 
     def __call__(self, image: Image, rng: np.random.Generator) -> Image:
         """Return the filtered image."""
@@ -48,9 +52,11 @@ class MedianBlur:
 class GaussianBlur:
     """Gaussian blur."""
 
-    prob: float = 0.5
-    blur_limit: tuple[int, int] = (3, 7)
-    sigma_limit: tuple[float, float] = (0.1, 2.0)
+    prob: float = knob(0.5, "of doing anything", minimum=0, maximum=1)
+    blur_limit: tuple[int, int] = knob((3, 7), "least and largest side of the kernel", minimum=1)
+    sigma_limit: tuple[float, float] = knob(
+        (0.1, 2.0), "least and largest deviation, in pixels", minimum=0, exclusive_minimum=True
+    )
 
     def __call__(self, image: Image, rng: np.random.Generator) -> Image:
         """Return the blurred image."""
@@ -64,8 +70,8 @@ class GaussianBlur:
 class MotionBlur:
     """Mean along a line in a random direction."""
 
-    prob: float = 0.5
-    blur_limit: tuple[int, int] = (5, 15)
+    prob: float = knob(0.5, "of doing anything", minimum=0, maximum=1)
+    blur_limit: tuple[int, int] = knob((5, 15), "least and largest length", minimum=1)
 
     def __call__(self, image: Image, rng: np.random.Generator) -> Image:
         """Return the smeared image."""
@@ -81,20 +87,51 @@ class MotionBlur:
 
 @dataclass(frozen=True)
 class GaussNoise:
-    """Add independent normal noise to every value.
+    """Add independent normal noise to every value."""
 
-    Attributes:
-        prob: of doing anything.
-        var_limit: range of the noise's variance in squared gray levels.
-    """
-
-    prob: float = 0.5
-    var_limit: tuple[float, float] = (10.0, 50.0)
+    prob: float = knob(0.5, "of doing anything", minimum=0, maximum=1)
+    var_limit: tuple[float, float] = knob((10.0, 50.0), "variance, in squared gray levels", minimum=0)
 
     def __call__(self, image: Image, rng: np.random.Generator) -> Image:
         """Return the noisy image."""
         if rng.random() >= self.prob:
             return image
         sigma = np.sqrt(rng.uniform(*self.var_limit))
-        noisy = image + rng.standard_normal(image.shape, np.float32) * np.float32(sigma)
-        return np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
+        noise = rng.standard_normal(image.shape, np.float32) * np.float32(sigma)
+        return np.asarray(cv2.add(image, np.rint(noise).astype(np.int16), dtype=cv2.CV_8U), np.uint8)
+
+
+@dataclass(frozen=True)
+class ISONoise:
+    """Noise of a camera at high sensitivity: more in the luma than in the colour, growing with the brightness."""
+
+    prob: float = knob(0.5, "of doing anything", minimum=0, maximum=1)
+    intensity: tuple[float, float] = knob((0.1, 0.5), "strength of the luma noise", minimum=0, maximum=1)
+    color_shift: tuple[float, float] = knob((0.01, 0.05), "strength of the colour noise", minimum=0, maximum=1)
+
+    def __call__(self, image: Image, rng: np.random.Generator) -> Image:
+        """Return the noisy image."""
+        if rng.random() >= self.prob:
+            return image
+        luma_noise, colour_noise = 50 * rng.uniform(*self.intensity), 255 * rng.uniform(*self.color_shift)
+        luma = rng.standard_normal((*image.shape[:2], 1), np.float32) * np.float32(luma_noise)
+        colour = rng.standard_normal(image.shape, np.float32) * np.float32(colour_noise)
+        shot = np.sqrt(np.arange(256, dtype=np.float32) / 255)[image]  # photon noise grows with the root of the light
+        return np.asarray(cv2.add(image, np.rint((luma + colour) * shot).astype(np.int16), dtype=cv2.CV_8U), np.uint8)
+
+
+@dataclass(frozen=True)
+class ImageCompression:
+    """Save as JPEG and read again."""
+
+    prob: float = knob(0.5, "of compressing", minimum=0, maximum=1)
+    quality: tuple[int, int] = knob((40, 90), "least and largest JPEG quality", minimum=1, maximum=100)
+
+    def __call__(self, image: Image, rng: np.random.Generator) -> Image:
+        """Return the image with JPEG's artefacts."""
+        if rng.random() >= self.prob:
+            return image
+        quality = int(rng.integers(self.quality[0], self.quality[1] + 1))
+        data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+        small = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+        return np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2RGB), np.uint8)

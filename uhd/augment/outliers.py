@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from uhd.boxes import area_xyxy
+from uhd.config import knob
 from uhd.sample import Sample
 
 
@@ -14,7 +15,7 @@ from uhd.sample import Sample
 class RemoveOutliers:
     """Turn boxes with less than ``min_area`` of the image's area into ignore regions."""
 
-    min_area: float = 0.0
+    min_area: float = knob(0.0, "least area, in image areas", minimum=0, maximum=1)
 
     def __call__(self, sample: Sample) -> Sample:
         """Return the sample without them."""

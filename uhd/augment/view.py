@@ -1,68 +1,69 @@
-"""A sample seen through a window: geometric operations move the window, the pixels are read once."""
+"""A sample seen through a window: geometric operations move the window, the pixels are read once, at network size."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from uhd.augment.visible import WHOLE, Window, visible
 from uhd.resize import is_point_sampling, resize_image
 from uhd.sample import Sample
 
-FILL = 114
-Window = tuple[float, float, float, float]
-WHOLE: Window = (0.0, 0.0, 1.0, 1.0)
+Image = NDArray[np.uint8]
+Colour = tuple[int, int, int]
+GRAY: Colour = (114, 114, 114)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class View:
-    """What of a source image will be shown, and the boxes as they will appear.
+    """Which part of a sample is shown, and how. The boxes that go with it: :func:`uhd.augment.visible.visible`.
+
+    The window alone says where everything is, so nothing is lost or rounded however many operations follow each other:
+    a window that grows again shows again what an earlier one hid.
 
     Attributes:
-        image: (H, W, 3) uint8 source, any size.
-        window: left, top, right, bottom of the shown part in source coordinates (0 to 1 inside the image; beyond it
-            the output is filled with gray 114).
+        sample: the source, an image of any size.
+        window: left, top, right, bottom in pixels of the source, with right > left and bottom > top; what lies beyond
+            the image is filled.
+        labels: (N,) int64 class positions of the source's boxes, as they are now.
         mirror_x, mirror_y: the shown part is flipped after it is cut out.
-        boxes: (N, 4) ``xyxy`` normalised to the output, clipped to it.
-        labels: (N,) class positions.
-        ignore: (M, 4) regions, normalised to the output.
-        phase: where inside its output pixel a point sample is taken, per axis, 0 to 1; 0 is what deployment does.
-        name: of the sample.
+        min_visibility: boxes of which a smaller share is shown become ignore regions.
+        phase: where inside its output pixel a point sample is taken, per axis (x, y), 0 to 1. None reads as deployment
+            does.
+        softness: (x, y) side of the blur before the reading, in output pixels; 0 is sharp.
+        fill: colour beyond the image.
     """
 
-    image: NDArray[np.uint8]
+    sample: Sample
     window: Window
-    mirror_x: bool
-    mirror_y: bool
-    boxes: NDArray[np.float32]
     labels: NDArray[np.int64]
-    ignore: NDArray[np.float32]
-    phase: tuple[float, float]
-    name: str
+    mirror_x: bool = False
+    mirror_y: bool = False
+    min_visibility: float = 0.0
+    phase: tuple[float, float] | None = None
+    softness: tuple[float, float] = (0.0, 0.0)
+    fill: Colour = GRAY
 
     @classmethod
     def of(cls, sample: Sample) -> View:
         """Show the whole sample."""
-        return cls(
-            sample.image, WHOLE, False, False, sample.boxes, sample.labels, sample.ignore, (0.0, 0.0), sample.name
-        )
+        height, width = sample.image.shape[:2]
+        return cls(sample, (0.0, 0.0, float(width), float(height)), sample.labels)
 
-    def crop(self, window: Window, min_visibility: float = 0.0) -> View:
-        """Show only a window of the present output (it may reach beyond).
+    def crop(self, part: Window, min_visibility: float = 0.0, phase: tuple[float, float] | None = None) -> View:
+        """Show only a part of what is shown now; it may reach beyond.
 
         Args:
-            window: left, top, right, bottom in present output coordinates.
-            min_visibility: boxes of which a smaller share remains become ignore regions.
+            part: left, top, right, bottom in the present output, 0 to 1.
+            min_visibility: boxes of which a smaller share is shown become ignore regions.
+            phase: of the point samples; None keeps the present one.
         """
-        a0, b0, a1, b1 = window
-        scale = np.array([a1 - a0, b1 - b0, a1 - a0, b1 - b0], np.float32)
-        offset = np.array([a0, b0, a0, b0], np.float32)
-        boxes, share = _clip((self.boxes - offset) / scale)
-        keep = (share >= min_visibility) & (share > 0)
-        cut = boxes[~keep & (share > 0)]
-        ignore, left = _clip((self.ignore - offset) / scale)
+        a0, b0, a1, b1 = part
         if self.mirror_x:
             a0, a1 = 1 - a1, 1 - a0
         if self.mirror_y:
@@ -72,94 +73,124 @@ class View:
         return replace(
             self,
             window=(x0 + a0 * width, y0 + b0 * height, x0 + a1 * width, y0 + b1 * height),
-            boxes=boxes[keep],
-            labels=self.labels[keep],
-            ignore=np.concatenate([ignore[left > 0], cut]),
+            min_visibility=max(self.min_visibility, min_visibility),
+            phase=phase or self.phase,
         )
 
     def flip_x(self) -> View:
         """Mirror left and right."""
-        return replace(self, mirror_x=not self.mirror_x, boxes=_mirror(self.boxes, 0), ignore=_mirror(self.ignore, 0))
+        return replace(self, mirror_x=not self.mirror_x)
 
     def flip_y(self) -> View:
         """Mirror top and bottom."""
-        return replace(self, mirror_y=not self.mirror_y, boxes=_mirror(self.boxes, 1), ignore=_mirror(self.ignore, 1))
-
-    def placed(self, area: Window) -> View:
-        """Return the view with its boxes moved into a part of a larger output: left, top, right, bottom in it."""
-        left, top, right, bottom = area
-        scale = np.array([right - left, bottom - top] * 2, np.float32)
-        offset = np.array([left, top] * 2, np.float32)
-        return replace(self, boxes=self.boxes * scale + offset, ignore=self.ignore * scale + offset)
-
-    def read_into(self, out: NDArray[np.uint8], mode: str) -> None:
-        """Read the shown part into (h, w, 3), by point sampling or interpolation as the resize mode says."""
-        h, w = out.shape[:2]
-        if self.window == WHOLE and self.phase == (0.0, 0.0):
-            pixels = resize_image(self.image, (h, w), mode)
-        elif is_point_sampling(mode):
-            self._sample_points(out)
-            return
-        else:
-            pixels = self._interpolate(h, w)
-        out[:] = pixels[:: -1 if self.mirror_y else 1, :: -1 if self.mirror_x else 1]
-
-    def _sample_points(self, out: NDArray[np.uint8]) -> None:
-        rows = _indices(self.window[1], self.window[3], self.image.shape[0], out.shape[0], self.phase[1])
-        columns = _indices(self.window[0], self.window[2], self.image.shape[1], out.shape[1], self.phase[0])
-        if self.mirror_y:
-            rows = rows[::-1]
-        if self.mirror_x:
-            columns = columns[::-1]
-        top, bottom = _inside(rows, self.image.shape[0])
-        left, right = _inside(columns, self.image.shape[1])
-        if bottom - top < out.shape[0] or right - left < out.shape[1]:
-            out[:] = FILL
-        part = self.image.take(rows[top:bottom], 0).take(columns[left:right], 1)
-        out[top:bottom, left:right] = part
-
-    def _interpolate(self, h: int, w: int) -> NDArray[np.uint8]:
-        x0, y0, x1, y1 = self.window
-        sx, sy = (x1 - x0) * self.image.shape[1] / w, (y1 - y0) * self.image.shape[0] / h
-        # cv2 counts pixel centres as whole numbers; the half pixels keep both grids aligned at their edges.
-        matrix = np.array(
-            [
-                [sx, 0, x0 * self.image.shape[1] + sx / 2 - 0.5],
-                [0, sy, y0 * self.image.shape[0] + sy / 2 - 0.5],
-            ]
-        )
-        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        return np.asarray(
-            cv2.warpAffine(self.image, matrix, (w, h), flags=flags, borderValue=(FILL, FILL, FILL)), np.uint8
-        )
+        return replace(self, mirror_y=not self.mirror_y)
 
     def render(self, size: tuple[int, int], mode: str) -> Sample:
-        """Read the pixels at network size (h, w)."""
+        """Return what is shown as a sample at network size (h, w)."""
+        return Sample(self.read(size, mode), *visible([(self, WHOLE)]), self.sample.name)
+
+    def read(self, size: tuple[int, int], mode: str) -> Image:
+        """Return the shown part at network size (h, w): (h, w, 3) uint8."""
         out = np.empty((*size, 3), np.uint8)
         self.read_into(out, mode)
-        return Sample(out, self.boxes, self.labels, self.ignore, self.name)
+        return out
+
+    def read_into(self, out: Image, mode: str) -> None:
+        """Read the shown part into (h, w, 3), by point sampling or interpolation as the resize mode says.
+
+        A window of whole pixels inside the image, without a phase, is read exactly as deployment would read that part.
+        """
+        x0, y0, x1, y1 = self.window
+        height, width = self.sample.image.shape[:2]
+        h, w = out.shape[:2]
+        whole = x0.is_integer() and y0.is_integer() and x1.is_integer() and y1.is_integer()
+        if max(self.softness) > 0:
+            image, x0, y0 = self._softened((x1 - x0) / w, (y1 - y0) / h)
+            x1, y1 = x0 + self.window[2] - self.window[0], y0 + self.window[3] - self.window[1]
+            height, width = image.shape[:2]
+        else:
+            image = self.sample.image
+        if self.phase is None and whole and x0 >= 0 and y0 >= 0 and x1 <= width and y1 <= height:
+            part = resize_image(image[int(y0) : int(y1), int(x0) : int(x1)], (h, w), mode)
+            out[:] = part[:: -1 if self.mirror_y else 1, :: -1 if self.mirror_x else 1]
+            return
+        if is_point_sampling(mode):
+            self._sample_points(out, image, (x0, y0, x1, y1))
+        else:
+            self._interpolate(out, image, (x0, y0, x1, y1))
+
+    def _sample_points(self, out: Image, image: Image, window: Window) -> None:
+        x0, y0, x1, y1 = window
+        height, width = image.shape[:2]
+        h, w = out.shape[:2]
+        phase_x, phase_y = self.phase or (0.0, 0.0)
+        rows, top, bottom = _indices(y0, y1, height, h, phase_y, self.mirror_y)
+        columns, left, right = _indices(x0, x1, width, w, phase_x, self.mirror_x)
+        if bottom - top < h or right - left < w:
+            out[:] = self.fill
+        out[top:bottom, left:right] = image.take(rows, 0).take(columns, 1)
+
+    def _interpolate(self, out: Image, image: Image, window: Window) -> None:
+        x0, y0, x1, y1 = window
+        height, width = image.shape[:2]
+        h, w = out.shape[:2]
+        sx, sy = (x1 - x0) / w, (y1 - y0) / h
+        if self.mirror_x:
+            x0, sx = x1, -sx
+        if self.mirror_y:
+            y0, sy = y1, -sy
+        # cv2 counts pixel centres as whole numbers; the half pixels keep both grids aligned at their edges.
+        matrix = np.array([[sx, 0, x0 + sx / 2 - 0.5], [0, sy, y0 + sy / 2 - 0.5]])
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        # The edge is continued, as resizing does, and what lies beyond is filled: the gray does not bleed into it.
+        out[:] = cv2.warpAffine(image, matrix, (w, h), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        left, right = _inside(x0, sx, width, w, 0.5)
+        top, bottom = _inside(y0, sy, height, h, 0.5)
+        out[:top] = out[bottom:] = out[top:bottom, :left] = out[top:bottom, right:] = self.fill
+
+    def _softened(self, step_x: float, step_y: float) -> tuple[Image, float, float]:
+        """Return the neighbourhood of the window, blurred, and the window's left and top in it."""
+        x0, y0, x1, y1 = self.window
+        height, width = self.sample.image.shape[:2]
+        kx, ky = max(1, round(self.softness[0] * step_x)), max(1, round(self.softness[1] * step_y))
+        left, right = _span(x0 - kx, x1 + kx, width)
+        top, bottom = _span(y0 - ky, y1 + ky, height)
+        image = self.sample.image[top:bottom, left:right]
+        return np.asarray(cv2.blur(image, (kx, ky)), np.uint8), x0 - left, y0 - top
 
 
-def _indices(low: float, high: float, count: int, n_out: int, phase: float) -> NDArray[np.int64]:
-    step = (high - low) * count / n_out
-    return np.asarray(np.floor(low * count + (np.arange(n_out) + phase) * step), np.int64)
+@lru_cache(maxsize=64)
+def _steps(n_out: int, mirrored: bool) -> NDArray[np.float64]:
+    steps = np.arange(n_out, dtype=np.float64)
+    return steps[::-1].copy() if mirrored else steps
 
 
-def _inside(index: NDArray[np.int64], count: int) -> tuple[int, int]:
-    ok = np.flatnonzero((index >= 0) & (index < count))
-    return (int(ok[0]), int(ok[-1]) + 1) if len(ok) else (0, 0)
+def _indices(
+    low: float, high: float, count: int, n_out: int, phase: float, mirrored: bool
+) -> tuple[NDArray[np.intp], int, int]:
+    """Return the source indices of the outputs that lie inside the image, and the first and one past the last."""
+    step = (high - low) / n_out
+    first = low + phase * step
+    position = _steps(n_out, mirrored) * step
+    position += first
+    if first >= 0 and high - step + phase * step < count:  # all inside: truncation is floor
+        return np.minimum(position.astype(np.intp), count - 1), 0, n_out
+    ok = np.flatnonzero((position >= 0) & (position < count))
+    if not len(ok):
+        return np.zeros(0, np.intp), 0, 0
+    start, stop = int(ok[0]), int(ok[-1]) + 1
+    return position[start:stop].astype(np.intp), start, stop
 
 
-def _clip(boxes: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return boxes clipped to the output and the share of each one's area that is left."""
-    if not len(boxes):
-        return boxes, np.zeros(0, np.float32)
-    clipped = np.clip(boxes, 0, 1)
-    size, full = clipped[:, 2:] - clipped[:, :2], boxes[:, 2:] - boxes[:, :2]
-    return clipped, np.asarray(size.prod(1) / np.maximum(full.prod(1), 1e-12), np.float32)
+def _inside(start: float, step: float, count: int, n_out: int, phase: float) -> tuple[int, int]:
+    """Return the first and one past the last output whose sample position lies inside 0 .. count."""
+    at_zero, at_end = -start / step - phase, (count - start) / step - phase
+    low, high = min(at_zero, at_end), max(at_zero, at_end)
+    first = min(max(math.ceil(low), 0), n_out)
+    return first, max(first, min(math.floor(high) + 1, n_out))
 
 
-def _mirror(boxes: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
-    flipped = boxes.copy()
-    flipped[:, axis], flipped[:, axis + 2] = 1 - boxes[:, axis + 2], 1 - boxes[:, axis]
-    return flipped
+def _span(low: float, high: float, count: int) -> tuple[int, int]:
+    """Return whole pixel bounds, at least one pixel inside the image."""
+    start = min(max(math.floor(low), 0), count - 1)
+    return start, max(start + 1, min(math.ceil(high), count))

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from uhd.augment import colour, geometry
+from uhd.augment.layout import OPERATIONS, RECIPE, read_operations
+from uhd.augment.mixing import Mosaic
+from uhd.augment.outliers import RemoveOutliers
+from uhd.errors import UserError
+
+PACKAGE = Path(geometry.__file__).parent.parent
+
+
+def test_the_recipe_is_the_default() -> None:
+    names = [type(operation).__name__ for operation in read_operations(None, (0,))]
+    assert names == [type(operation).__name__ for operation in read_operations(RECIPE, (0,))]
+    assert {"Mosaic", "RandomWindow", "HorizontalFlip", "RandomHSV"} <= set(names)
+
+
+@pytest.mark.parametrize("path", [PACKAGE / "aug.yaml", *sorted(RECIPE.parent.glob("*.yaml"))], ids=lambda p: p.name)
+def test_every_file_in_the_package_can_be_read(path: Path) -> None:
+    assert len(read_operations(path, (0,))) >= 4
+
+
+def test_the_originals_default() -> None:
+    assert read_operations(PACKAGE / "aug.yaml", (0,)) == [
+        geometry.HorizontalFlip(0.5),
+        geometry.RandomCrop(0.5, (1.0, 1.0), (1.0, 1.0)),
+        colour.RandomPhotometricDistort(0.5),
+        colour.RandomHSV(0.5, 0.015, 0.7, 0.4),
+        colour.CLAHE(0.01, 4.0, (8, 8)),
+        RemoveOutliers(0.000244141),
+    ]
+
+
+@pytest.mark.parametrize("wrap", [
+    lambda ops: ops,
+    lambda ops: {"data_augment": ops},
+    lambda ops: {"data_augment_pre": ops, "data_augment_post": None},
+    lambda ops: {"data_augment_pre": {}, "data_augment_post": ops},
+])  # fmt: skip
+def test_every_layout_reads_the_same(wrap: Any) -> None:
+    operations = {"ToGray": 0.01, "HorizontalFlip": None, "RandomCrop": 0.5, "RemoveOutliers": "1e-8", "CLAHE": {}}
+    assert read_operations(wrap(operations), (0,)) == [
+        colour.ToGray(0.01), geometry.RandomCrop(ratio=(0.5, 0.5)), RemoveOutliers(1e-8), colour.CLAHE(),
+    ]  # fmt: skip
+
+
+def test_keys_of_the_originals_files() -> None:
+    config = {
+        "RandomScale": {"prob": 0.5, "scale_range": [1.0, 1.4], "keep_aspect_ratio": True},
+        "Translation": {"prob": 0.5, "translate": 0.1, "fill": [114, 114, 114]},
+        "RandomCrop": {
+            "prob": 0.5, "aspect_ratio": 1.0, "ratio": 0.9, "min_boxes": 1, "max_retries": 10, "allow_empty": False,
+            "deterministic": True,
+        },
+        "RandomHSV": {"prob": 0.75, "hue_gain": 0.015, "saturation_gain": 0.7, "value_gain": 0.4},
+        "MedianBlur": {"prob": 0.01, "blur_limit": [3, 7]},
+    }  # fmt: skip
+    scale, shift, crop, hsv, _ = read_operations(config, (0,))
+    assert scale.scale == (1.0, 1.4)
+    assert shift == geometry.Translation(0.5, 0.1)
+    assert crop == geometry.RandomCrop(0.5, (0.9, 0.9), (1.0, 1.0), True)
+    assert hsv == colour.RandomHSV(0.75, 0.015, 0.7, 0.4)
+
+
+@pytest.mark.parametrize("place", ["top", "section", "operation"])
+@pytest.mark.parametrize("section", ["data_augment_pre", "data_augment"])
+def test_the_swap_map_is_found_at_every_level_and_translated(place: str, section: str) -> None:
+    swap = {9: 15, 15: 9, 10: 14, 3: 4}
+    config: dict[str, Any] = {section: {"HorizontalFlip": {"prob": 0.5}}}
+    {"top": config, "section": config[section], "operation": config[section]["HorizontalFlip"]}[place][
+        "class_swap_map"
+    ] = swap
+    (flip,) = read_operations(config, (9, 15, 14, 10, 3))
+    assert flip.class_swap_map == {0: 1, 1: 0, 3: 2, 2: 3}  # 10 <-> 14 both ways, 3 without its partner left out
+
+
+def test_a_scalar_flip_gets_the_swap_map_too() -> None:
+    (flip,) = read_operations({"class_swap_map": {0: 1}, "HorizontalFlip": 0.5}, (0, 1))
+    assert flip == geometry.HorizontalFlip(0.5, {0: 1, 1: 0})
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_every_operation_can_be_listed_with_a_probability_alone(name: str) -> None:
+    value = {"RemoveOutliers": 0.01, "RandomCrop": {"prob": 0.25}}.get(name, 0.25)
+    (operation,) = read_operations({name: value}, (0,))
+    assert type(operation).__name__ == name
+    assert name == "RemoveOutliers" or operation.prob == 0.25
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    ("HorizontalFlop: 0.5", r"aug\.yaml: unknown operation 'HorizontalFlop' \(did you mean 'HorizontalFlip'\?\)"),
+    ("data_augment_prae: {}", r"did you mean 'data_augment_pre'"),
+    ("data_augment: {RandomHSV: {hu_gain: 0.1}}", r"aug\.yaml: RandomHSV: unknown key 'hu_gain' \(did you mean"),
+    ("ToGray: 1.5", r"aug\.yaml: ToGray: prob: 1\.5 must be at most 1"),
+    ("ToGray: often", r"aug\.yaml: ToGray: prob: 'often' is not a number"),
+    ("ToGray: [0.1]", r"aug\.yaml: ToGray: prob"),
+    ("RandomWindow: {scale: [1.4, 0.4]}", r"RandomWindow: scale: the range \[1\.4, 0\.4\] is upside down"),
+    ("RandomWindow: {scale: [0, 1]}", r"RandomWindow: scale: 0.* must be above 0"),
+    ("RandomWindow: {scale: [1, 2, 3]}", r"RandomWindow: scale: .*needs 2 values"),
+    ("RandomWindow: {phase: sideways}", r"RandomWindow: phase: 'sideways' is not one of random, off"),
+    ("Blur: {blur_limit: [3.5, 7]}", r"Blur: blur-limit: .*is not a whole number"),
+    ("HorizontalFlip: {class_swap_map: {a: b}}", r"HorizontalFlip: class_swap_map must map class numbers"),
+    ("HorizontalFlip: {class_swap_map: [1, 2]}", r"HorizontalFlip: class_swap_map must map class numbers"),
+    ("data_augment: [1, 2]", r"aug\.yaml: a section must be a table"),
+    ("- 1", r"aug\.yaml: must be a table of operations"),
+    ("a: [", r"aug\.yaml: cannot be read as YAML"),
+])  # fmt: skip
+def test_mistakes_are_named_with_file_and_place(text: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "aug.yaml"
+    path.write_text(text)
+    with pytest.raises(UserError, match=message):
+        read_operations(path, (0,))
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="nothing"):
+        read_operations(tmp_path / "nothing.yaml", (0,))
+
+
+def test_an_empty_file_augments_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "none.yaml"
+    path.write_text("# nothing\n")
+    assert read_operations(str(path), (0,)) == []
+
+
+def test_off_and_on() -> None:
+    config = {"Mosaic": False, "ToGray": True, "VerticalFlip": 0}
+    assert read_operations(config, (0,)) == [colour.ToGray(), geometry.VerticalFlip(0.0)]
+    assert read_operations({"Mosaic": None}, (0,)) == []
+    assert read_operations({"Mosaic": {}}, (0,)) == [Mosaic(1.0)]
