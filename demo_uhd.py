@@ -4,4 +4,5 @@ import sys
 
 from uhd.cli.original import demo
 
-sys.exit(demo())
+if __name__ == "__main__":
+    sys.exit(demo())

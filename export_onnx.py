@@ -4,4 +4,5 @@ import sys
 
 from uhd.cli.original import export
 
-sys.exit(export())
+if __name__ == "__main__":
+    sys.exit(export())

@@ -4,4 +4,5 @@ import sys
 
 from uhd.cli.original import train
 
-sys.exit(train())
+if __name__ == "__main__":
+    sys.exit(train())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -18,7 +19,7 @@ VERBS = {
     "bench": "time a model: preparing, network, post-processing",
     "info": "parameters, multiply-adds and layers of a model",
     "inspect": "what a model or checkpoint file says of itself",
-    "data": "check a data set, show augmented samples, choose anchors",
+    "data": "check a data set, count it, show augmented samples, choose anchors",
 }
 
 
@@ -26,23 +27,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a verb and return the exit code: 0 done, 2 something the user can mend, 130 stopped by Ctrl-C."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or arguments[0] in ("-h", "--help"):
-        print(_overview())
-        return 0
+        return guarded(_overview)
     if arguments[0] == "--version":
-        from uhd import __version__
-
-        print(f"uhd {__version__}")
-        return 0
-    verb, rest = arguments[0], arguments[1:]
-    return guarded(lambda: _verb(verb)(rest))
+        return guarded(_version)
+    return guarded(lambda: _verb(arguments[0])(arguments[1:]))
 
 
 def guarded(action: Callable[[], int]) -> int:
     """Run a command; what the user can mend becomes one line on standard error and exit code 2."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A file name need not be text in the terminal's encoding; printing one must not end a run.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        return action()
-    except PrintedConfig:
-        return 0
+        code = _finished(action)
+        sys.stdout.flush()
+        return code
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -52,11 +51,28 @@ def guarded(action: Callable[[], int]) -> int:
         # The reader went away (`uhd info | head`); what Python flushes at exit has nowhere to go.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except ImportError as error:
-        package = (error.name or str(error)).split(".")[0]
-        extra = "export" if package in ("onnx", "onnxslim") else "train"
-        print(f"error: this needs {package}: pip install 'uhd-vision[{extra}]'", file=sys.stderr)
+    except OSError as error:
+        print(f"error: {f'{error.filename}: {error.strerror}' if error.filename else error}", file=sys.stderr)
         return 2
+    except ImportError as error:
+        package = (error.name or "uhd").split(".")[0]
+        if package == "uhd":
+            raise
+        extra = "export" if package in ("onnx", "onnxslim") else "train"
+        missing = isinstance(error, ModuleNotFoundError)
+        told = f"this needs {package}: pip install 'uhd-vision[{extra}]'" if missing else f"{package}: {error}"
+        print(f"error: {told}", file=sys.stderr)
+        return 2
+
+
+def _finished(action: Callable[[], int]) -> int:
+    try:
+        return action()
+    except PrintedConfig:
+        return 0
+    except SystemExit as stop:
+        # argparse leaves this way after --help.
+        return stop.code if isinstance(stop.code, int) else 0
 
 
 def _verb(name: str) -> Callable[[Sequence[str]], int]:
@@ -66,7 +82,15 @@ def _verb(name: str) -> Callable[[Sequence[str]], int]:
     return run
 
 
-def _overview() -> str:
+def _version() -> int:
+    from uhd import __version__
+
+    print(f"uhd {__version__}")
+    return 0
+
+
+def _overview() -> int:
     lines = ["usage: uhd VERB [options]", "", "Models that see people, small enough for anything.", ""]
     lines += [f"  {verb:<9} {about}" for verb, about in VERBS.items()]
-    return "\n".join([*lines, "", "uhd VERB --help lists the options of a verb."])
+    print("\n".join([*lines, "", "uhd VERB --help lists the options of a verb."]))
+    return 0

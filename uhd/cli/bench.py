@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from uhd.cli.flags import Flags
+from uhd.cli.output import JSON, claim
 from uhd.config import knob
 
 
@@ -31,6 +32,8 @@ def main(argv: Sequence[str]) -> int:
     flags.add_positional("file", nargs="?", type=Path, help="model file (default: the one in the package)")
     resolved = flags.resolve(argv)
     config = resolved[BenchConfig]
+    if config.json is not None:
+        claim(config.json, JSON)
     figures = measure(resolved.positional.get("file") or config.model, config.threads, config.runs, config.warmup)
     print(f"{figures['model']}  {figures['cpu']}, {figures['threads']} thread(s), {figures['versions']}")
     for name, row in figures["milliseconds"].items():

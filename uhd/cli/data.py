@@ -1,18 +1,20 @@
-"""``uhd data``: check a data set, look at augmented samples, choose anchors."""
+"""``uhd data``: check a data set, count what it holds, look at augmented samples, choose anchors."""
 
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from uhd.cli.flags import Flags
+from uhd.cli.output import claim, write_image
 from uhd.config import knob
 from uhd.data.config import DataConfig
 from uhd.errors import UserError, nearest
 
-_ACTIONS = ("check", "preview", "anchors")
+_ACTIONS = ("check", "stats", "preview", "anchors")
 
 
 @dataclass(frozen=True)
@@ -27,13 +29,13 @@ class DataCommandConfig:
     algorithm: str = knob(
         "kmeans", "how", choices=("kmeans", "logkmeans", "stratified", "stratified_large", "sml_fixed")
     )
-    seed: int = knob(0, "seed", minimum=0)
+    seed: int = knob(0, "seed of the samples, and of the split with --split-seed none", minimum=0, original=42)
 
 
 def main(argv: Sequence[str]) -> int:
     """Run ``uhd data ACTION DIR``; returns the exit code."""
-    flags = Flags("uhd data", "check: problems and statistics. preview: augmented samples. anchors: box sizes.",
-                  (DataCommandConfig, DataConfig))  # fmt: skip
+    about = "check: what to mend. stats: what it holds. preview: augmented samples. anchors: box sizes."
+    flags = Flags("uhd data", about, (DataCommandConfig, DataConfig))
     flags.add_positional("action", nargs="?", help=", ".join(_ACTIONS))
     flags.add_positional("place", nargs="?", type=Path, help="folder of labelled images, or a data.yaml")
     resolved = flags.resolve(argv)
@@ -44,18 +46,45 @@ def main(argv: Sequence[str]) -> int:
     if "place" in resolved.positional:
         data = dataclasses.replace(data, image_dir=resolved.positional["place"])
     config = resolved[DataCommandConfig]
-    return {"check": _check, "preview": _preview, "anchors": _anchors}[action](data, config)
+    return {"check": _check, "stats": _stats, "preview": _preview, "anchors": _anchors}[action](data, config)
+
+
+def _split_seed(data: DataConfig, config: DataCommandConfig) -> int:
+    """Return the seed that training would split with."""
+    return config.seed if data.split_seed is None else data.split_seed
 
 
 def _check(data: DataConfig, config: DataCommandConfig) -> int:
     from uhd.data.check import check_data
 
-    result = check_data(data, config.seed or 42)
+    result = check_data(data, _split_seed(data, config))
     print(result.to_json() if config.json else result.to_text())
     return 0
 
 
+def _stats(data: DataConfig, config: DataCommandConfig) -> int:
+    from uhd.data.open import open_data, read_dataset
+    from uhd.data.statistics import statistics
+
+    opened = open_data(data, _split_seed(data, config))
+    found = {}
+    for name, records in (("train", opened.train), ("val", opened.val)):
+        found[name] = statistics(read_dataset(records, data, opened.report), opened.names, data.img_size[0])
+    if config.json:
+        print(json.dumps({name: split.to_dict() for name, split in found.items()}, indent=1))
+        return 0
+    for name, split in found.items():
+        print("\n  ".join([name, *split.lines()]))
+    for line in opened.report.lines():
+        print(line)
+    return 0
+
+
 def _preview(data: DataConfig, config: DataCommandConfig) -> int:
+    root = data.image_dir
+    if root is not None and root.is_dir() and config.output.resolve().is_relative_to(root.resolve()):
+        raise UserError(f"{config.output}: lies in the data set, which is never written to; give another --output")
+    claim(config.output, (".png", ".jpg", ".jpeg", ".webp", ".bmp"))
     import cv2
     import numpy as np
 
@@ -64,7 +93,7 @@ def _preview(data: DataConfig, config: DataCommandConfig) -> int:
     from uhd.draw import contact_sheet
 
     pipeline = Pipeline.load(config.aug_config, data.classes)
-    opened = open_data(data, config.seed or 42)
+    opened = open_data(data, _split_seed(data, config))
     rng = np.random.default_rng(config.seed)
     chosen = rng.permutation(len(opened.train))[: config.count * 2]
     dataset = read_dataset([opened.train[i] for i in chosen], data, opened.report)
@@ -84,10 +113,7 @@ def _preview(data: DataConfig, config: DataCommandConfig) -> int:
             for x0, y0, x1, y1 in scaled:
                 cv2.rectangle(tile, (int(x0), int(y0)), (int(x1) - 1, int(y1) - 1), colour, 1)
         tiles.append(np.asarray(tile, np.uint8))
-    sheet = contact_sheet(tiles)
-    config.output.parent.mkdir(parents=True, exist_ok=True)
-    if not cv2.imwrite(str(config.output), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR)):
-        raise UserError(f"{config.output}: could not be written; name a .png")
+    write_image(config.output, contact_sheet(tiles))
     print(f"wrote {config.output}: {len(tiles)} samples; green boxes are people, gray ones count neither way")
     return 0
 
@@ -98,7 +124,7 @@ def _anchors(data: DataConfig, config: DataCommandConfig) -> int:
     from uhd.anchors import auto_anchors, wh_iou
     from uhd.data.open import open_data
 
-    opened = open_data(data, config.seed or 42)
+    opened = open_data(data, _split_seed(data, config))
     sizes = [record.boxes[:, 2:] - record.boxes[:, :2] for record in opened.train]
     stacked = np.concatenate(sizes)
     found = auto_anchors(stacked, config.num_anchors, config.algorithm)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from uhd.cli.flags import Flags
+from uhd.cli.output import claim
 from uhd.config import knob
 from uhd.errors import UserError
 from uhd.resize import parse_size
@@ -50,7 +51,7 @@ def main(argv: Sequence[str], program: str = "uhd export", default_preset: str =
     for name in ("merge_primitive_postprocess", "dynamic_resize"):
         if getattr(config, name):
             raise UserError(f"--{name.replace('_', '-')} is not available yet")
-    output = config.output or source.with_suffix(".onnx")
+    output = claim(config.output or source.with_suffix(".onnx"), (".onnx",), [source])
 
     from uhd.export.onnx import export_onnx
     from uhd.export.verify import largest_difference

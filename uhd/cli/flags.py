@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar, get_type_hints
@@ -44,6 +44,15 @@ class Resolved:
         return config
 
 
+@dataclass(frozen=True)
+class _Positional:
+    """An argument without a flag: one (``many`` is False) or any number."""
+
+    name: str
+    many: bool
+    kind: Callable[[str], Any]
+
+
 class Flags:
     """The flags of one command.
 
@@ -58,10 +67,11 @@ class Flags:
         self.kinds, self.default_preset = tuple(kinds), default_preset
         self.parser = _Parser(
             prog=program, description=about, allow_abbrev=False, argument_default=argparse.SUPPRESS,
-            formatter_class=_Help,
+            formatter_class=_Help, add_help=False, usage=f"{program} [flags]",
         )  # fmt: skip
-        self.positional: list[str] = []
+        self.positional: list[_Positional] = []
         general = self.parser.add_argument_group("general")
+        general.add_argument("-h", "--help", action="help", help="show this help and stop")
         general.add_argument("--config", type=Path, metavar="FILE", help="YAML file with any of these settings")
         general.add_argument("--preset", choices=PRESETS, help=f"whose defaults (default: {default_preset})")
         general.add_argument("--print-config", action="store_true", help="print the resolved settings and stop")
@@ -76,10 +86,18 @@ class Flags:
                     group = groups[title]
                     _add(group, kind, field, getattr(defaults, field.name))
 
-    def add_positional(self, name: str, **options: Any) -> None:
-        """Add an argument without a flag (``nargs``, ``help`` as in argparse)."""
-        self.parser.add_argument(name, default=None, **options)
-        self.positional.append(name)
+    def add_positional(self, name: str, nargs: str = "?", type: Callable[[str], Any] = str, help: str = "") -> None:
+        """Add an argument without a flag, which may stand before, between or after the flags.
+
+        Args:
+            name: key in :attr:`Resolved.positional`.
+            nargs: ``?`` for one that may be left out, ``*`` for any number.
+            type: turns the text into the value.
+            help: what it is.
+        """
+        self.positional.append(_Positional(name, nargs == "*", type))
+        self.parser.usage = f"{self.parser.usage} [{name}{' ...' if nargs == '*' else ''}]"
+        self.parser.description = f"{self.parser.description}\n\n  {name:<22} {help}"
 
     def resolve(self, argv: Sequence[str]) -> Resolved:
         """Parse a command line: typed flags win over ``--config``, which wins over the preset.
@@ -88,15 +106,19 @@ class Flags:
             UserError: unknown or malformed flag, unknown YAML key, value out of range.
             PrintedConfig: ``--print-config``.
         """
-        known, rest = self.parser.parse_known_args([_dashed(token) for token in argv])
-        if rest:
+        # What stands after a lone ``--`` is never a flag, whatever it looks like.
+        end = list(argv).index("--") if "--" in argv else len(argv)
+        known, rest = self.parser.parse_known_args([_dashed(word) for word in argv[:end]])
+        wrong = next((word for word in rest if word.startswith("-")), None)
+        if wrong is not None:
             flags = [option for action in self.parser._actions for option in action.option_strings]
-            wrong = next((token for token in rest if token.startswith("-")), rest[0])
-            raise UserError(f"unknown argument {wrong}{nearest(wrong.split('=')[0], flags)}; see --help")
+            hint = nearest(wrong.split("=")[0], flags).replace("'", "") or f"; see {self.parser.prog} --help"
+            raise UserError(f"unknown flag {wrong}{hint}")
+        positional = self._assign([*rest, *argv[end + 1 :]])
         given = vars(known)
-        name = given.get("preset", self.default_preset)
         table = _read_yaml(given.get("config"))
-        name = table.pop("preset", name) if "preset" not in given else name
+        from_file = table.pop("preset", self.default_preset)
+        name = given.get("preset", from_file)
         configs, typed, unknown = {}, set(), set(table)
         for kind in self.kinds:
             keys = {flag_of(f).replace("-", "_"): f.name for f in dataclasses.fields(kind)}
@@ -106,19 +128,28 @@ class Flags:
             flag_values = {
                 key.split(".", 1)[1]: value for key, value in given.items() if key.startswith(f"{kind.__name__}.")
             }
-            where = "flags" if flag_values or not file_values else str(given["config"])
-            configs[kind] = from_plain(kind, file_values | flag_values, where, preset(kind, name))
+            base = from_plain(kind, file_values, str(given.get("config")), preset(kind, name))
+            configs[kind] = from_plain(kind, flag_values, "flags", base)
             typed |= set(file_values) | set(flag_values)
         if unknown:
             wrong = sorted(unknown)[0]
             choices = [flag_of(f).replace("-", "_") for kind in self.kinds for f in dataclasses.fields(kind)]
             raise UserError(f"{given['config']}: unknown key {wrong!r}{nearest(wrong.replace('-', '_'), choices)}")
-        positional = {key: given[key] for key in self.positional if given.get(key) not in (None, [])}
         resolved = Resolved(configs, frozenset(typed), positional, name)
         if given.get("print_config"):
             print(self.to_yaml(resolved), end="")
             raise PrintedConfig
         return resolved
+
+    def _assign(self, values: Sequence[str]) -> dict[str, Any]:
+        rest, found = list(values), dict[str, Any]()
+        for place in self.positional:
+            taken, rest = (rest, []) if place.many else (rest[:1], rest[1:])
+            if taken:
+                found[place.name] = [place.kind(text) for text in taken] if place.many else place.kind(taken[0])
+        if rest:
+            raise UserError(f"unexpected argument {rest[0]!r}; see {self.parser.prog} --help")
+        return found
 
     def to_yaml(self, resolved: Resolved) -> str:
         """Return the resolved settings as YAML that ``--config`` reads back."""
@@ -128,10 +159,19 @@ class Flags:
             for field in dataclasses.fields(kind):
                 if not knob_of(field).hidden:
                     table[flag_of(field).replace("-", "_")] = plain[field.name]
-        return yaml.safe_dump(table, sort_keys=False, default_flow_style=None)
+        return yaml.dump(table, Dumper=_OneLinePerSetting, sort_keys=False, default_flow_style=False)
 
 
-class _Help(argparse.HelpFormatter):
+class _OneLinePerSetting(yaml.SafeDumper):
+    """Lists stay on the line of their key."""
+
+
+_OneLinePerSetting.add_representer(
+    list, lambda dumper, value: dumper.represent_sequence("tag:yaml.org,2002:seq", value, flow_style=True)
+)
+
+
+class _Help(argparse.RawDescriptionHelpFormatter):
     def __init__(self, prog: str) -> None:
         super().__init__(prog, max_help_position=34, width=110)
 
@@ -154,15 +194,20 @@ def _add(group: Any, kind: type[Any], field: dataclasses.Field[Any], default: An
     text = rule.help.replace("%", "%%")
     if get_type_hints(kind)[field.name] is bool:
         negative = f"--no-{flag[2:]}" if not flag.startswith("--no-") else f"--{flag[5:]}"
-        state = "on" if default else "off"
+        # --use-nms is switched off by --no-use-nms and by what people try first, --no-nms.
+        off = [negative, f"--no-{flag[6:]}"] if flag.startswith("--use-") else [negative]
+        state = f"on; off with {off[-1]}" if default else "off"
         group.add_argument(flag, dest=dest, action="store_true", help=f"{text} (default: {state})")
-        group.add_argument(negative, dest=dest, action="store_false", help=argparse.SUPPRESS)
+        group.add_argument(*off, dest=dest, action="store_false", help=argparse.SUPPRESS)
         return
-    shown = to_text(default)
     if rule.choices is not None:
         text += f": {', '.join(str(choice) for choice in rule.choices if choice is not None)}"
     metavar = flag[2:].rsplit("-", 1)[-1].upper()
-    group.add_argument(flag, dest=dest, metavar=metavar, help=f"{text} (default: {shown})")
+    if rule.shortcuts:
+        text += f"; also --{', --'.join(rule.shortcuts)}".replace("_", "-")
+    if "default" not in text:
+        text += f" (default: {to_text(default)})"
+    group.add_argument(flag, dest=dest, metavar=metavar, help=text)
     for shortcut, value in rule.shortcuts.items():
         name = f"--{shortcut}".replace("_", "-")
         group.add_argument(name, dest=dest, action="store_const", const=value, help=argparse.SUPPRESS)
@@ -186,6 +231,9 @@ def _read_yaml(path: Path | None) -> dict[str, Any]:
         raise UserError(f"{path}: cannot be read as YAML ({' '.join(str(error).split())})") from None
     if table is not None and not isinstance(table, dict):
         raise UserError(f"{path}: must be a table of settings")
+    for key in table or {}:
+        if not isinstance(key, str):
+            raise UserError(f"{path}: unknown key {key!r}: keys are names of flags")
     return table or {}
 
 

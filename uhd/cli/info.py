@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from uhd.cli.flags import Flags
+from uhd.errors import UserError
 
 
 def main(argv: Sequence[str]) -> int:
@@ -26,8 +27,11 @@ def main(argv: Sequence[str]) -> int:
     from uhd.resize import input_channels, parse_size
 
     data, size = resolved[DataConfig], resolved[DataConfig].img_size
-    if "file" in resolved.positional:
-        model, meta = load_model(resolved.positional["file"])
+    file: Path | None = resolved.positional.get("file")
+    if file is not None:
+        if file.suffix.lower() not in (".pt", ".safetensors"):
+            raise UserError(f"{file}: uhd info reads .pt and .safetensors; what other files say: uhd inspect {file}")
+        model, meta = load_model(file)
         size = size if "img_size" in resolved.typed else parse_size(str(meta.get("img_size") or "64x64"))
     else:
         config = dataclasses.replace(

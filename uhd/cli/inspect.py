@@ -31,7 +31,7 @@ def main(argv: Sequence[str]) -> int:
         raise UserError("uhd inspect needs a file")
     table = _onnx(path) if path.suffix == ".onnx" else _weights(path)
     if resolved[InfoConfig].json:
-        print(json.dumps(table, indent=1))
+        print(json.dumps(table, indent=1, default=str))
         return 0
     for name, value in table.items():
         if isinstance(value, dict):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from uhd.cli import guarded
-from uhd.cli.flags import Flags
+from uhd.cli.flags import Flags, warn
 from uhd.config import knob
 from uhd.errors import UserError
 from uhd.resize import parse_size
@@ -49,10 +49,10 @@ class DemoConfig:
     conf_thresh: float = knob(0.45, "least score", minimum=0, maximum=1)
     score_mode: str = knob(
         "obj_quality_cls",
-        "score of raw outputs of a model that does not say its own",
+        "without effect: the score of raw outputs follows the file's metadata, else the branches it has",
         choices=("obj_quality_cls", "quality_cls", "obj_cls", "cls"),
     )
-    quality_power: float | None = knob(None, "exponent of the quality of such a model", minimum=0)
+    quality_power: float | None = knob(None, "without effect: follows the file's metadata, else 1", minimum=0)
     swap_logit_samples: int = knob(5, "without effect: outputs are told apart by name", minimum=0)
     use_dynamic_threshold: bool = knob(False, "try half the threshold when nothing is found")
     record: Path = knob(Path("camera_record.mp4"), "recording of the camera")
@@ -70,8 +70,13 @@ def _demo(argv: Sequence[str]) -> int:
     if (config.images is None) == (config.camera is None):
         raise UserError("give either --images DIR or --camera NUMBER")
 
+    for name in ("score_mode", "quality_power"):
+        if name in resolved.typed:
+            warn(f"--{name.replace('_', '-')} is without effect: the model file says how its output is read")
+
     from uhd.cli.predict import PredictConfig, predict
 
+    size, mode = _unsaid(config, "img_size" in resolved.typed)
     source = config.images if config.images is not None else config.camera
     settings = PredictConfig(
         model=config.onnx,
@@ -83,5 +88,21 @@ def _demo(argv: Sequence[str]) -> int:
         actual_size=config.actual_size,
         dynamic_threshold=config.use_dynamic_threshold,
         overwrite=True,
+        img_size=size,
+        resize_mode=mode,
     )
     return predict([source], settings)
+
+
+def _unsaid(config: DemoConfig, size_typed: bool) -> tuple[tuple[int, int] | None, str | None]:
+    """Return size and resize mode for what an ONNX file leaves open, as the original's demo assumed them."""
+    typed = config.img_size if size_typed else None
+    if config.onnx is None or config.onnx.suffix.lower() != ".onnx":
+        return typed, None
+    from uhd.runtime.onnx import open_session
+
+    session = open_session(config.onnx)
+    said: dict[str, str] = session.get_modelmeta().custom_metadata_map
+    fixed = all(isinstance(side, int) for side in session.get_inputs()[0].shape[2:])
+    size = typed if fixed or said.get("img_size") else config.img_size
+    return size, None if said.get("resize_mode") else "opencv_inter_nearest"

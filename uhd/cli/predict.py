@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from uhd.cli.flags import Flags, warn
+from uhd.cli.output import JSON, claim, write_image
 from uhd.config import knob
 from uhd.errors import UserError
+from uhd.resize import parse_size
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,6 +43,7 @@ class PredictConfig:
     max_frames: int | None = knob(None, "stop a video or camera after so many frames", minimum=1)
     overwrite: bool = knob(False, "replace a recording of the same name")
     resize_mode: str | None = knob(None, "for a model file that does not say its own")
+    img_size: tuple[int, int] | None = knob(None, "for a model file that does not say its own", parse=parse_size)
     threads: int = knob(1, "threads of the runtime", minimum=1)
 
 
@@ -60,21 +63,25 @@ def predict(sources: Sequence[Any], config: PredictConfig) -> int:
     from uhd.load import load
     from uhd.runtime.sources import ImageSource, open_source
 
-    detector = load(config.model, threads=config.threads, resize_mode=config.resize_mode)
+    detector = load(config.model, threads=config.threads, resize_mode=config.resize_mode, input_size=config.img_size)
     opened = [open_source(source) for source in sources]
     images = ImageSource([path for source in opened if isinstance(source, ImageSource) for path in source.paths])
     videos = [source for source in opened if not isinstance(source, ImageSource)]
-    lines = config.json.open("w", encoding="utf-8") if config.json is not None else None
+    lines = None
+    if config.json is not None:
+        lines = claim(config.json, JSON, [*images.paths, *_files(sources)]).open("w", encoding="utf-8")
     searched = 0
     try:
         if images.paths:
             searched += _search_images(images, detector, config, lines)
         for video in videos:
-            searched += _search_video(video, detector, config, lines)
+            searched += _search_video(video, detector, config, lines, _files(sources))
     finally:
         if lines is not None:
             lines.close()
     problems = images.problems + [problem for video in videos for problem in video.problems]
+    if not searched and not problems:
+        warn("error: no frame could be read")
     for problem in problems[:10]:
         warn(f"skipped: {problem}")
     if len(problems) > 10:
@@ -83,14 +90,15 @@ def predict(sources: Sequence[Any], config: PredictConfig) -> int:
 
 
 def _search_images(source: ImageSource, detector: Detector, config: PredictConfig, lines: TextIO | None) -> int:
-    import cv2
     from tqdm import tqdm
 
+    from uhd.data.discover import label_path
     from uhd.draw import draw
 
     if config.draw or config.save_txt:
         config.output.mkdir(parents=True, exist_ok=True)
     inputs = {path.resolve() for path in source.paths}
+    labels = {label_path(path).resolve() for path in source.paths} if config.save_txt else set()
     names: set[str] = set()
     count = people = 0
     show_each = len(source) <= 20
@@ -100,8 +108,11 @@ def _search_images(source: ImageSource, detector: Detector, config: PredictConfi
         target = config.output / _free_name(Path(frame.name), names)
         if target.resolve() in inputs:
             raise UserError(f"{target}: would replace an input image; give another --output")
-        if config.draw and not cv2.imwrite(str(target), cv2.cvtColor(draw(frame.image, found), cv2.COLOR_RGB2BGR)):
-            raise UserError(f"{target}: could not be written")
+        text = target.with_suffix(".txt")
+        if text.resolve() in labels:
+            raise UserError(f"{text}: would replace the labels of an image; give another --output")
+        if config.draw:
+            write_image(target, draw(frame.image, found))
         _record_result(found, frame, config, lines, target)
         if show_each:
             where = f" -> {target}" if config.draw else ""
@@ -111,7 +122,9 @@ def _search_images(source: ImageSource, detector: Detector, config: PredictConfi
     return count
 
 
-def _search_video(source: VideoSource, detector: Detector, config: PredictConfig, lines: TextIO | None) -> int:
+def _search_video(
+    source: VideoSource, detector: Detector, config: PredictConfig, lines: TextIO | None, inputs: Sequence[Path]
+) -> int:
     import cv2
     import numpy as np
 
@@ -123,6 +136,8 @@ def _search_video(source: VideoSource, detector: Detector, config: PredictConfig
         record = config.record
         if record is None and not source.live and config.serve is None:
             record = config.output / f"{Path(source.name).stem}.mp4"
+        if record is not None:
+            claim(record, (".mp4", ".avi"), inputs)
         view = open_view(source.live, source.fps, record, config.serve, config.overwrite)
         print(view.description)
     count = 0
@@ -146,11 +161,16 @@ def _search_video(source: VideoSource, detector: Detector, config: PredictConfig
                 break
     except KeyboardInterrupt:
         print(f"stopped after {count} frames")
+        raise
     finally:
         source.close()
         if view is not None:
             view.close()
     return count
+
+
+def _files(sources: Sequence[Any]) -> list[Path]:
+    return [Path(str(source)) for source in sources if Path(str(source)).is_file()]
 
 
 def _detect(detector: Detector, image: NDArray[np.uint8], config: PredictConfig) -> Detections:

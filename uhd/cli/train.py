@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from importlib.resources import files
 from pathlib import Path
 
 from uhd.cli.flags import Flags
 from uhd.cli.later import LaterTrainConfig, refuse_later
+from uhd.config import preset
 
 
 def main(argv: Sequence[str], program: str = "uhd train", default_preset: str = "uhd") -> int:
@@ -43,6 +45,10 @@ def main(argv: Sequence[str], program: str = "uhd train", default_preset: str = 
         model = continued(model, "model_config", state, typed, last)
         loss = continued(loss, "loss_config", state, typed, last)
         train = dataclasses.replace(continued(train, "train_config", state, typed, last), resume=train.resume)
+
+    if train.aug_config == preset(TrainConfig, "original").aug_config and not Path(str(train.aug_config)).exists():
+        # The original's path holds inside its repository only; elsewhere the same file comes with the package.
+        train = dataclasses.replace(train, aug_config=Path(str(files("uhd"))) / "aug.yaml")
 
     # The images are tiny: OpenCV's own threads only get in the way of torch's.
     cv2.setNumThreads(0)

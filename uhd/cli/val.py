@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from uhd.cli.flags import Flags
+from uhd.cli.output import JSON, claim
 from uhd.config import knob
 from uhd.errors import UserError
+from uhd.resize import parse_size
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class ValConfig:
     coco: bool = knob(False, "add the COCO numbers (faster-coco-eval)")
     strict: bool = knob(False, "stop at the first bad image or label")
     resize_mode: str | None = knob(None, "for a model file that does not say its own")
+    img_size: tuple[int, int] | None = knob(None, "for a model file that does not say its own", parse=parse_size)
     threads: int = knob(1, "threads of the runtime", minimum=1)
 
 
@@ -39,13 +42,15 @@ def main(argv: Sequence[str]) -> int:
     place = resolved.positional.get("place") or config.data
     if place is None:
         raise UserError("uhd val needs images: uhd val DIR [--model FILE]")
+    if config.json is not None:
+        claim(config.json, JSON, [place])
 
     from uhd.data.config import DataConfig
     from uhd.data.open import open_data, read_dataset
     from uhd.evaluation.dataset import evaluate_dataset
     from uhd.load import load
 
-    detector = load(config.model, threads=config.threads, resize_mode=config.resize_mode)
+    detector = load(config.model, threads=config.threads, resize_mode=config.resize_mode, input_size=config.img_size)
     spec = detector.spec
     data = DataConfig(
         image_dir=place, classes=config.classes, strict=config.strict, img_size=spec.input_size,

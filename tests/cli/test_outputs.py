@@ -1,0 +1,170 @@
+"""Nothing that a command reads, or that a user has, is replaced by what the command writes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from uhd.cli import main, original, predict
+from uhd.cli.output import JSON, claim, write_image
+from uhd.errors import UserError
+
+
+def photo(path: Path, value: int = 90) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), np.full((60, 80, 3), value, np.uint8))
+    return path
+
+
+def video(path: Path, frames: int = 12) -> Path:
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), 30, (80, 60))
+    for i in range(frames):
+        writer.write(np.full((60, 80, 3), 10 * i, np.uint8))
+    writer.release()
+    return path
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    photo(tmp_path / "a.jpg")
+    for i in range(6):
+        photo(tmp_path / "set" / "images" / f"{i}.jpg", 20 * i)
+        (tmp_path / "set" / "labels").mkdir(exist_ok=True)
+        (tmp_path / "set" / "labels" / f"{i}.txt").write_text("0 0.5 0.5 0.3 0.6\n")
+    video(tmp_path / "v.mp4")
+    (tmp_path / "notes.md").write_text("mine")
+    (tmp_path / "ck.pt").write_bytes(b"weights")
+    return tmp_path
+
+
+def contents(folder: Path) -> dict[str, str]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "predict a.jpg --output .",
+        "predict a.jpg --output notes.md",
+        "predict a.jpg --json a.jpg",
+        "predict a.jpg --json notes.md",
+        "predict a.jpg --json set",
+        "predict set/images --no-draw --save-txt --output set/labels",
+        "predict v.mp4 --output . --overwrite",
+        "predict v.mp4 --record v.mp4 --overwrite",
+        "val set --json set/images/0.jpg",
+        "val set --json set",
+        "bench --runs 10 --json notes.md",
+        "export ck.pt --output ck.pt",
+        "export ck.pt --output notes.md",
+        "data preview set --output set/images/0.jpg",
+        "data preview set --output set/preview.png",
+        "data preview set --output a.xyz",
+        "data preview set --output notes.md",
+    ],
+)
+def test_refused_with_one_line_before_anything_is_written(
+    command: str, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = contents(place)
+    assert main(command.split()) == 2
+    error = capsys.readouterr().err.strip()
+    assert error.startswith("error: ")
+    assert len(error.splitlines()) == 1
+    assert contents(place) == before
+
+
+def test_the_demo_does_not_replace_the_video_it_reads(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = contents(place)
+    assert original.demo(["--images", "v.mp4", "--output", "."]) == 2
+    assert "v.mp4" in capsys.readouterr().err
+    assert contents(place) == before
+
+
+def test_results_go_into_new_folders_and_replace_earlier_results(place: Path) -> None:
+    for _ in range(2):
+        assert main(["predict", "a.jpg", "--json", "new/r.jsonl", "--output", "drawn", "--save-txt"]) == 0
+    line = json.loads((place / "new" / "r.jsonl").read_text())
+    assert line["image"] == "a.jpg"
+    assert (place / "drawn" / "a.txt").is_file()
+    assert main(["val", "set", "--json", "new/val.json"]) == 0
+    assert json.loads((place / "new" / "val.json").read_text())
+
+
+def test_ctrl_c_ends_a_video_and_the_command(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    detect, seen = predict._detect, []
+
+    def interrupted(*arguments: object) -> object:
+        seen.append(1)
+        if len(seen) == 4:
+            raise KeyboardInterrupt
+        return detect(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(predict, "_detect", interrupted)
+    video(place / "w.mp4")
+    assert main(["predict", "v.mp4", "w.mp4", "--output", "drawn"]) == 130
+    assert len(seen) == 4
+    assert [path.name for path in (place / "drawn").iterdir()] == ["v.mp4"]
+    assert "stopped after 3 frames" in capsys.readouterr().out
+
+
+def test_stats_counts_without_judging(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = contents(place)
+    assert main(["data", "--json", "stats", "set"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["train"]["images"] + found["val"]["images"] == 6
+    assert found["train"]["boxes"] + found["val"]["boxes"] == 6
+    assert main(["data", "stats", "set"]) == 0
+    assert "images (60x80 to 60x80)" in capsys.readouterr().out
+    assert contents(place) == before
+
+
+def test_the_split_of_data_is_the_split_of_training(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from uhd.data.config import DataConfig
+    from uhd.data.open import open_data
+
+    (place / "set" / "labels" / "0.txt").write_text("0 0.3 0.5 0.3 0.6\n0 0.7 0.5 0.3 0.6\n")
+
+    def boxes(*flags: str) -> int:
+        assert main(["data", "stats", "set", "--json", *flags]) == 0
+        return int(json.loads(capsys.readouterr().out)["val"]["boxes"])
+
+    def expected(seed: int) -> int:
+        return sum(len(record.boxes) for record in open_data(DataConfig(image_dir=Path("set")), seed).val)
+
+    assert len({expected(seed) for seed in range(8)}) == 2
+    for seed in range(8):
+        assert boxes("--split-seed", str(seed)) == expected(seed)
+        assert boxes("--split-seed", "none", "--seed", str(seed)) == expected(seed)
+
+
+def test_claim_leaves_other_kinds_alone(tmp_path: Path) -> None:
+    other = tmp_path / "a.txt"
+    assert claim(other, JSON) == other
+    other.write_text("x")
+    with pytest.raises(UserError, match="does not end in"):
+        claim(other, JSON)
+    with pytest.raises(UserError, match="is read"):
+        claim(other, (".txt",), [tmp_path / "sub" / ".." / "a.txt"])
+    with pytest.raises(UserError, match="folder"):
+        claim(tmp_path, JSON)
+
+
+def test_write_image_keeps_the_colours(tmp_path: Path) -> None:
+    image = np.random.default_rng(0).integers(0, 255, (5, 7, 3), np.uint8)
+    write_image(tmp_path / "a.png", image)
+    read = cv2.imread(str(tmp_path / "a.png"))
+    assert read is not None
+    np.testing.assert_array_equal(read[..., ::-1], image)
+    for name in ("a.xyz", "a"):
+        with pytest.raises(UserError, match=r"\.png"):
+            write_image(tmp_path / name, image)

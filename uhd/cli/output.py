@@ -1,0 +1,55 @@
+"""Files that a command writes: where they may go, and how a drawn image gets there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from uhd.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+JSON = (".json", ".jsonl", ".ndjson")
+
+
+def claim(path: Path, kinds: Sequence[str], inputs: Iterable[Path] = ()) -> Path:
+    """Make sure that a file may be written, before any work is done, and create its folder.
+
+    Args:
+        path: the file.
+        kinds: suffixes of what will be written. An existing file is replaced only if it looks like an earlier result.
+        inputs: files that the command reads, which are never replaced.
+
+    Raises:
+        UserError: the file is a folder, is read by the command, or holds something of another kind.
+    """
+    if path.is_dir():
+        raise UserError(f"{path}: is a folder; name a file to write")
+    place = path.resolve()
+    if any(place == source.resolve() for source in inputs):
+        raise UserError(f"{path}: would replace a file that is read; name another one to write")
+    if path.exists() and path.suffix.lower() not in kinds:
+        raise UserError(f"{path}: exists and does not end in {' or '.join(kinds)}; name another file to write")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def write_image(path: Path, image: NDArray[np.uint8]) -> None:
+    """Write an RGB image (H, W, 3) in the format that the suffix names.
+
+    Raises:
+        UserError: no such format, or the file cannot be written.
+    """
+    import cv2
+
+    try:
+        done, data = cv2.imencode(path.suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    except cv2.error:
+        done = False
+    if not done:
+        raise UserError(f"{path}: not an image format that can be written; name a .png or .jpg")
+    # Not cv2.imwrite: it neither says why it failed nor survives a file name that is not UTF-8.
+    path.write_bytes(data.tobytes())
