@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import cv2
@@ -13,6 +14,7 @@ import pytest
 from uhd.cli import main, original, predict
 from uhd.cli.output import JSON, claim, write_image
 from uhd.errors import UserError
+from uhd.load import default_model
 
 
 def photo(path: Path, value: int = 90) -> Path:
@@ -39,7 +41,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / "set" / "labels" / f"{i}.txt").write_text("0 0.5 0.5 0.3 0.6\n")
     video(tmp_path / "v.mp4")
     (tmp_path / "notes.md").write_text("mine")
-    (tmp_path / "ck.pt").write_bytes(b"weights")
+    shutil.copy(default_model().with_suffix(".safetensors"), tmp_path / "ck.safetensors")
     return tmp_path
 
 
@@ -62,8 +64,8 @@ def contents(folder: Path) -> dict[str, str]:
         "val set --json set/images/0.jpg",
         "val set --json set",
         "bench --runs 10 --json notes.md",
-        "export ck.pt --output ck.pt",
-        "export ck.pt --output notes.md",
+        "export ck.safetensors --output ck.safetensors",
+        "export ck.safetensors --output notes.md",
         "data preview set --output set/images/0.jpg",
         "data preview set --output set/preview.png",
         "data preview set --output a.xyz",

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from uhd.boxes import iou_matrix
 
+_BLOCK = 96
+
 
 def nms(
     boxes: NDArray[np.float32],
@@ -29,17 +31,36 @@ def nms(
         Indices of the kept boxes, best first.
     """
     order = np.argsort(-scores, kind="stable")
-    if not len(order):
-        return order.astype(np.int64)
     ranked = boxes[order]
-    rival = iou_matrix(ranked, ranked, eps=1e-6) >= iou_threshold
-    if class_ids is not None:
-        ids = class_ids[order]
-        rival &= ids[:, None] == ids[None, :]
-    rival = np.asarray(np.triu(rival, 1))
-    keep: NDArray[np.bool_] = np.ones(len(order), bool)
+    ids = None if class_ids is None else class_ids[order]
+    kept = np.zeros(0, np.int64)
+    for start in range(0, len(order), _BLOCK):
+        block = np.arange(start, min(start + _BLOCK, len(order)))
+        # Survivors of better blocks are few: comparing with them alone saves most of the full table.
+        block = block[~_overlap(ranked, ids, kept, block, iou_threshold).any(0)]
+        kept = np.concatenate([kept, block[_survivors(_overlap(ranked, ids, block, block, iou_threshold))]])
+    return order[kept].astype(np.int64)
+
+
+def _overlap(
+    boxes: NDArray[np.float32],
+    ids: NDArray[np.int64] | None,
+    a: NDArray[np.int64],
+    b: NDArray[np.int64],
+    iou_threshold: float,
+) -> NDArray[np.bool_]:
+    rival = iou_matrix(boxes[a], boxes[b], eps=1e-6) >= iou_threshold
+    if ids is not None:
+        rival &= ids[a][:, None] == ids[b][None, :]
+    return np.asarray(rival)
+
+
+def _survivors(rival: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return which of the ranked boxes survive, given which pairs overlap (N, N)."""
+    better = np.asarray(np.triu(rival, 1))
+    keep: NDArray[np.bool_] = np.ones(len(rival), bool)
     while True:
-        survives = np.asarray(~(rival & keep[:, None]).any(0))
+        survives = np.asarray(~(better & keep[:, None]).any(0))
         if (survives == keep).all():
-            return order[keep].astype(np.int64)
+            return keep
         keep = survives
