@@ -67,8 +67,12 @@ def resolve_score_mode(mode: str | None, has_quality: bool, iou_aware: bool, num
 
 
 def sigmoid(x: Array) -> Array:
-    """Return the logistic function without overflow."""
-    return np.asarray(0.5 * (np.tanh(0.5 * x) + 1.0), np.float32)
+    """Return the logistic function, accurate also where it is tiny, so that low scores keep their order."""
+    e = np.negative(x, dtype=np.float32)
+    with np.errstate(over="ignore"):  # an infinite e gives the right 0
+        np.exp(e, out=e)
+    e += 1
+    return np.reciprocal(e, out=e)
 
 
 def softplus(x: Array) -> Array:
@@ -112,7 +116,7 @@ def _scores(maps: Array, layout: HeadLayout) -> Array:
     cls = np.moveaxis(maps[:, :, 5 + layout.has_quality :], 2, -1)
     if "cls" in mode:
         return np.asarray(base[..., None] * sigmoid(cls), np.float32)
-    return np.broadcast_to(base[..., None], cls.shape)
+    return np.repeat(base[..., None], layout.num_classes, axis=-1)
 
 
 def select(

@@ -18,20 +18,25 @@ _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def draw(image: Image, detections: Detections, labels: bool = True) -> Image:
-    """Return a copy of an RGB image (H, W, 3) with boxes, class names and scores.
+    """Return a copy of an RGB image (H, W, 3) with boxes, class names and scores; the best box lies on top.
 
-    Line width and text follow the image's size; a colour belongs to a class.
+    Line width and text follow the image's size; a colour belongs to a class. On a tiny image, where the text would hide
+    what it names, the label shrinks to the score.
     """
     canvas = image.copy()
     side = max(image.shape[:2])
     width = max(1, round(side / 320))
     scale = max(0.35, side / 1400)
-    for box, score, class_id in zip(detections.xyxy, detections.scores, detections.class_ids, strict=True):
-        colour = COLOURS[int(class_id) % len(COLOURS)]
-        left, top, right, bottom = (round(float(edge)) for edge in box)
-        cv2.rectangle(canvas, (left, top), (right, bottom), colour, width, cv2.LINE_AA)
-        if labels:
-            _label(canvas, f"{detections.name_of(int(class_id))} {score:.2f}", (left, top), colour, scale)
+    # A box far outside would overflow the drawing routine's coordinates.
+    edges = np.clip(detections.xyxy, -side, 2 * side).round().astype(int)
+    found = list(zip(edges.tolist(), detections.scores, detections.class_ids.tolist(), strict=True))[::-1]
+    for (left, top, right, bottom), _, class_id in found:
+        cv2.rectangle(canvas, (left, top), (right, bottom), _colour(class_id), width, cv2.LINE_AA)
+    for (left, top, right, _), score, class_id in found if labels else ():
+        for text in (f"{detections.name_of(class_id)} {score:.2f}", f"{score:.2f}"):
+            if _text_width(text, scale) <= max(right - left, image.shape[1] // 2):
+                _label(canvas, text, (left, top), _colour(class_id), scale)
+                break
     return canvas
 
 
@@ -47,14 +52,26 @@ def contact_sheet(images: Sequence[Image], columns: int = 8, gap: int = 4) -> Im
     return sheet
 
 
+def _colour(class_id: int) -> tuple[int, int, int]:
+    return COLOURS[class_id % len(COLOURS)]
+
+
+def _thickness(scale: float) -> int:
+    return max(1, round(scale * 1.6))
+
+
+def _text_width(text: str, scale: float) -> int:
+    return int(cv2.getTextSize(text, _FONT, scale, _thickness(scale))[0][0]) + 4
+
+
 def _label(canvas: Image, text: str, corner: tuple[int, int], colour: tuple[int, int, int], scale: float) -> None:
-    thickness = max(1, round(scale * 1.6))
+    thickness = _thickness(scale)
     (width, height), base = cv2.getTextSize(text, _FONT, scale, thickness)
     left = int(np.clip(corner[0], 0, max(0, canvas.shape[1] - width - 4)))
     top = corner[1] - height - base - 2
     if top < 0:
-        top = corner[1]
+        top = max(0, corner[1])
     cv2.rectangle(canvas, (left, top), (left + width + 4, top + height + base + 2), colour, -1)
-    dark = sum(colour) > 420
-    ink = (0, 0, 0) if dark else (255, 255, 255)
+    bright = sum(colour) > 420
+    ink = (0, 0, 0) if bright else (255, 255, 255)
     cv2.putText(canvas, text, (left + 2, top + height + 1), _FONT, scale, ink, thickness, cv2.LINE_AA)

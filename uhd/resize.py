@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +29,8 @@ def canonical_mode(name: str) -> str:
     Raises:
         UserError: no such mode.
     """
+    if name in RESIZE_MODES:
+        return name
     mode = name.lower().replace("-", "_")
     if mode not in RESIZE_MODES:
         raise UserError(f"unknown resize mode {name!r}{nearest(mode, RESIZE_MODES)}: choose from {RESIZE_MODES}")
@@ -52,6 +56,7 @@ def format_size(size: tuple[int, int]) -> str:
 
 def input_channels(mode: str) -> int:
     """Return the channels of the network input: 3 for RGB, 2 for packed YUV, 1 for the luma modes."""
+    mode = canonical_mode(mode)
     if mode.endswith("yuv422"):
         return 2
     return 1 if "_y" in mode else 3
@@ -59,7 +64,7 @@ def input_channels(mode: str) -> int:
 
 def is_point_sampling(mode: str) -> bool:
     """Whether the mode picks single pixels rather than interpolating."""
-    return "nearest" in mode
+    return "nearest" in canonical_mode(mode)
 
 
 def sample_indices(n_in: int, n_out: int, library: str = "cv2") -> NDArray[np.int64]:
@@ -69,7 +74,12 @@ def sample_indices(n_in: int, n_out: int, library: str = "cv2") -> NDArray[np.in
         n_in: source length.
         n_out: output length.
         library: ``cv2`` (double arithmetic on the rounded inverse ratio) or ``torch`` (single precision).
+
+    Raises:
+        ValueError: another library.
     """
+    if library not in ("cv2", "torch"):
+        raise ValueError(f"library must be 'cv2' or 'torch', not {library!r}")
     i = np.arange(n_out)
     if library == "torch":
         scale = np.float32(n_in) / np.float32(n_out)
@@ -88,8 +98,12 @@ def resize_image(image: Image, size: tuple[int, int], mode: str) -> Image:
         mode: one of ``RESIZE_MODES``.
 
     Returns:
-        (height, width, 3) uint8.
+        (height, width, 3) uint8; the very array given when it already has the size.
+
+    Raises:
+        UserError: no such mode.
     """
+    mode = canonical_mode(mode)
     h, w = size
     if image.shape[:2] == (h, w):
         return image
@@ -108,22 +122,35 @@ def to_network(images: Image, mode: str) -> NDArray[np.float32]:
         mode: one of ``RESIZE_MODES``; decides the channels.
 
     Returns:
-        (B, C, h, w) float32 in [0, 1].
+        (B, C, h, w) float32 in [0, 1], contiguous.
 
     Raises:
-        UserError: packed YUV with an odd width.
+        UserError: no such mode, or packed YUV with an odd width.
     """
-    if input_channels(mode) == 3:
-        planar = np.ascontiguousarray(images.transpose(0, 3, 1, 2))
-        return np.multiply(planar, np.float32(1 / 255), dtype=np.float32)
-    if mode.endswith("yuv422"):
-        if images.shape[2] % 2:
-            raise UserError(f"packed YUV needs an even width, not {images.shape[2]}")
-        code = cv2.COLOR_RGB2YUV_YUYV
-        packed = np.stack([cv2.cvtColor(image, code) for image in images])
-        return np.ascontiguousarray(packed.transpose(0, 3, 1, 2)).astype(np.float32) / np.float32(255)
-    luma = np.stack([cv2.cvtColor(image, cv2.COLOR_RGB2YUV)[..., 0] for image in images])[:, None]
-    y = luma.astype(np.float32) / np.float32(255)
+    mode = canonical_mode(mode)
+    channels = input_channels(mode)
+    b, h, w, _ = images.shape
+    if channels == 2 and w % 2:
+        raise UserError(f"packed YUV needs an even width, not {w}: choose an image size such as {h}x{w + 1}")
+    out = np.empty((b, channels, h, w), np.float32)
+    if not out.size:
+        return out
+    # Colour conversion knows no neighbouring rows, so the batch is converted as one tall image.
+    tall = np.ascontiguousarray(images).reshape(b * h, w, 3)
+    if channels == 1:
+        luma = cv2.extractChannel(cv2.cvtColor(tall, cv2.COLOR_RGB2YUV), 0)
+        return np.asarray(cv2.LUT(luma, _luma_levels(mode)), np.float32).reshape(out.shape)
+    packed = cv2.cvtColor(tall, cv2.COLOR_RGB2YUV_YUYV) if channels == 2 else tall
+    for i, plane in enumerate(cv2.split(packed)):
+        # A division: the product with 1/255 differs from it in the last bit of every other level.
+        np.divide(plane.reshape(b, h, w), np.float32(255), out=out[:, i], dtype=np.float32)
+    return out
+
+
+@cache
+def _luma_levels(mode: str) -> NDArray[np.float32]:
+    """Return the network input (256,) of every 8-bit luma."""
+    y = np.arange(256, dtype=np.float32) / np.float32(255)
     if mode.endswith("_bin"):
         return (y >= 0.5).astype(np.float32)
     if mode.endswith("_tri"):
