@@ -56,9 +56,12 @@ def main(argv: Sequence[str], program: str = "uhd export", default_preset: str =
     from uhd.export.onnx import export_onnx
     from uhd.export.verify import largest_difference
     from uhd.models.predictor import spec_of
+    from uhd.models.ultratinyod import UltraTinyOD
     from uhd.models.weights import load_model
 
     model, meta = load_model(source)
+    if not isinstance(model, UltraTinyOD):
+        raise UserError(f"{source}: {model.arch} cannot be exported yet")
     spec = spec_of(meta)
     if config.licence:
         spec = dataclasses.replace(spec, licence=config.licence)

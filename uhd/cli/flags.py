@@ -76,10 +76,13 @@ class Flags:
         general.add_argument("--preset", choices=PRESETS, help=f"whose defaults (default: {default_preset})")
         general.add_argument("--print-config", action="store_true", help="print the resolved settings and stop")
         groups: dict[str, Any] = {}
+        seen: set[str] = set()
         for kind in self.kinds:
             defaults = preset(kind, default_preset)
             for field in dataclasses.fields(kind):
-                if not knob_of(field).hidden:
+                # Architectures share knobs such as --cnn-width: one flag sets all of them.
+                if not knob_of(field).hidden and field.name not in seen:
+                    seen.add(field.name)
                     title = knob_of(field).group or "options"
                     if title not in groups:
                         groups[title] = self.parser.add_argument_group(title)
@@ -125,9 +128,8 @@ class Flags:
             keys |= {f.name: f.name for f in dataclasses.fields(kind)}
             file_values = {keys[k.replace("-", "_")]: v for k, v in table.items() if k.replace("-", "_") in keys}
             unknown -= {k for k in table if k.replace("-", "_") in keys}
-            flag_values = {
-                key.split(".", 1)[1]: value for key, value in given.items() if key.startswith(f"{kind.__name__}.")
-            }
+            names = {field.name for field in dataclasses.fields(kind)}
+            flag_values = {key[1:]: value for key, value in given.items() if key[:1] == "." and key[1:] in names}
             base = from_plain(kind, file_values, str(given.get("config")), preset(kind, name))
             configs[kind] = from_plain(kind, flag_values, "flags", base)
             typed |= set(file_values) | set(flag_values)
@@ -189,7 +191,7 @@ def _dashed(token: str) -> str:
 
 
 def _add(group: Any, kind: type[Any], field: dataclasses.Field[Any], default: Any) -> None:
-    rule, dest = knob_of(field), f"{kind.__name__}.{field.name}"
+    rule, dest = knob_of(field), f".{field.name}"
     flag = f"--{flag_of(field)}".replace("_", "-")
     text = rule.help.replace("%", "%%")
     if get_type_hints(kind)[field.name] is bool:

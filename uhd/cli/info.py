@@ -5,24 +5,33 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from uhd.cli.flags import Flags
+from uhd.config import knob
 from uhd.errors import UserError
+
+
+@dataclass(frozen=True)
+class ArchConfig:
+    """Which architecture the flags describe, where no file is given."""
+
+    arch: str = knob("ultratinyod", "architecture", choices=("ultratinyod", "cnn", "transformer"))
 
 
 def main(argv: Sequence[str]) -> int:
     """Print a model's size; returns the exit code."""
     from uhd.cli.inspect import InfoConfig
     from uhd.data.config import DataConfig
-    from uhd.models.ultratinyod.config import UltraTinyODConfig
+    from uhd.models import ARCHITECTURES
 
-    kinds = (InfoConfig, UltraTinyODConfig, DataConfig)
+    kinds: list[type[Any]] = [InfoConfig, *(each.config for each in ARCHITECTURES.values()), DataConfig, ArchConfig]
     flags = Flags("uhd info", "Parameters, multiply-adds and layers of a model.", kinds)
     flags.add_positional("file", nargs="?", type=Path, help="checkpoint; without one the flags describe the model")
     resolved = flags.resolve(argv)
     from uhd.models.profile import profile
-    from uhd.models.ultratinyod import UltraTinyOD
     from uhd.models.weights import load_model
     from uhd.resize import input_channels, parse_size
 
@@ -34,10 +43,11 @@ def main(argv: Sequence[str]) -> int:
         model, meta = load_model(file)
         size = size if "img_size" in resolved.typed else parse_size(str(meta.get("img_size") or "64x64"))
     else:
+        architecture = ARCHITECTURES[resolved[ArchConfig].arch]
         config = dataclasses.replace(
-            resolved[UltraTinyODConfig], in_channels=input_channels(data.resize_mode), num_classes=len(data.classes)
+            resolved[architecture.config], in_channels=input_channels(data.resize_mode), num_classes=len(data.classes)
         )
-        model = UltraTinyOD(config)
+        model = architecture.network(config)
     result = profile(model, size)
     if resolved[InfoConfig].json:
         print(json.dumps(result.to_dict(), indent=1))

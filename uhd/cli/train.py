@@ -10,23 +10,25 @@ from pathlib import Path
 from uhd.cli.flags import Flags
 from uhd.cli.later import LaterTrainConfig, refuse_later
 from uhd.config import preset
+from uhd.errors import UserError
 
 
 def main(argv: Sequence[str], program: str = "uhd train", default_preset: str = "uhd") -> int:
     """Train a detector; returns the exit code."""
     from uhd.data.config import DataConfig
     from uhd.losses.config import LossConfig
-    from uhd.models.ultratinyod.config import UltraTinyODConfig
+    from uhd.models import ARCHITECTURES
     from uhd.training.config import TrainConfig
 
-    kinds = (DataConfig, TrainConfig, UltraTinyODConfig, LossConfig, LaterTrainConfig)
+    networks = [architecture.config for architecture in ARCHITECTURES.values()]
+    kinds = (DataConfig, TrainConfig, *networks, LossConfig, LaterTrainConfig)
     about = "Train a detector on a folder of images with YOLO labels."
     flags = Flags(program, about, kinds, default_preset)
     flags.add_positional("data", nargs="?", type=Path, help="folder of labelled images, or a data.yaml")
     resolved = flags.resolve(argv)
     refuse_later(resolved, LaterTrainConfig)
     data, train = resolved[DataConfig], resolved[TrainConfig]
-    model, loss = resolved[UltraTinyODConfig], resolved[LossConfig]
+    loss = resolved[LossConfig]
     typed = set(resolved.typed)
     if "data" in resolved.positional:
         data = dataclasses.replace(data, image_dir=resolved.positional["data"])
@@ -42,9 +44,13 @@ def main(argv: Sequence[str], program: str = "uhd train", default_preset: str = 
     if (last := find_last(train.resume)) is not None:
         state = read_checkpoint(last)
         data = continued(data, "data_config", state, typed, last)
-        model = continued(model, "model_config", state, typed, last)
         loss = continued(loss, "loss_config", state, typed, last)
         train = dataclasses.replace(continued(train, "train_config", state, typed, last), resume=train.resume)
+    if train.arch not in ARCHITECTURES:
+        raise UserError(f"--arch {train.arch} is not available yet: choose from {', '.join(ARCHITECTURES)}")
+    model = resolved[ARCHITECTURES[train.arch].config]
+    if last is not None:
+        model = continued(model, "model_config", state, typed, last)
 
     if train.aug_config == preset(TrainConfig, "original").aug_config and not Path(str(train.aug_config)).exists():
         # The original's path holds inside its repository only; elsewhere the same file comes with the package.

@@ -18,7 +18,8 @@ from uhd.export.postprocess import MergedGraph
 from uhd.export.rewrite import add_constant_output, decompose_batchnorm, name_depthwise
 from uhd.export.verify import largest_difference
 from uhd.files import save_atomic
-from uhd.models.ultratinyod import UltraTinyOD, check_size
+from uhd.models.network import check_size
+from uhd.models.ultratinyod import UltraTinyOD
 from uhd.resize import input_channels
 from uhd.runtime.spec import ModelSpec
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from uhd.errors import UserError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -10,6 +13,27 @@ if TYPE_CHECKING:
     from uhd.losses.aligned import AlignedLoss
     from uhd.losses.anchor import AnchorLoss
     from uhd.losses.config import LossConfig
+    from uhd.losses.targets import Targets
+    from uhd.models.network import DetectorNetwork
+
+    Objective = Callable[[Any, Targets], tuple[Tensor, dict[str, Tensor]]]
+
+
+def build_objective(network: DetectorNetwork, config: LossConfig) -> Objective:
+    """Return the objective of a network: (raw maps as its forward returns them, targets) -> (total, parts).
+
+    Raises:
+        UserError: the settings contradict each other.
+    """
+    from uhd.models.network import AnchorNetwork
+
+    if not isinstance(network, AnchorNetwork):
+        raise UserError(f"{network.arch} has no training objective")
+    layout = network.layout()
+    loss = build_loss(
+        config, network.anchors, layout.num_classes, layout.has_quality, layout.score_mode, layout.quality_power
+    )
+    return lambda raw, targets: loss(raw, targets, network.wh_scale)
 
 
 def build_loss(

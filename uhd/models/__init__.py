@@ -2,30 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from torch import nn
+from torch import Tensor
 
 from uhd.config import from_plain
 from uhd.errors import UserError, nearest
+from uhd.models.network import DetectorNetwork
 from uhd.models.ultratinyod import UltraTinyOD, UltraTinyODConfig
+from uhd.models.ultratinyod import infer as ultratinyod_infer
 
-MODELS: dict[str, Callable[[dict[str, Any]], nn.Module]] = {
-    "ultratinyod": lambda config: UltraTinyOD(from_plain(UltraTinyODConfig, config, "ultratinyod")),
+
+@dataclass(frozen=True)
+class Architecture:
+    """How an architecture is configured, built, and recognised.
+
+    Attributes:
+        config: frozen dataclass of knobs.
+        network: builds it with fresh weights.
+        infer: (state dict, metadata) -> configuration, or None for weights of another architecture.
+    """
+
+    config: type[Any]
+    network: Callable[[Any], DetectorNetwork]
+    infer: Callable[[Mapping[str, Tensor], Mapping[str, Any]], Any]
+
+
+ARCHITECTURES: dict[str, Architecture] = {
+    "ultratinyod": Architecture(UltraTinyODConfig, UltraTinyOD, ultratinyod_infer.config_of),
 }
 
 
-def create_model(name: str = "ultratinyod", **config: Any) -> nn.Module:
+def create_model(name: str = "ultratinyod", **config: Any) -> DetectorNetwork:
     """Build a model with fresh weights.
 
     Args:
-        name: architecture; see ``MODELS``.
+        name: architecture; see ``ARCHITECTURES``.
         config: fields of its configuration, e.g. ``cnn_width=16``.
 
     Raises:
         UserError: unknown architecture, unknown or invalid field.
     """
-    if name not in MODELS:
-        raise UserError(f"unknown architecture {name!r}{nearest(name, MODELS)}: choose from {', '.join(MODELS)}")
-    return MODELS[name](config)
+    if name not in ARCHITECTURES:
+        choices = ", ".join(ARCHITECTURES)
+        raise UserError(f"unknown architecture {name!r}{nearest(name, ARCHITECTURES)}: choose from {choices}")
+    architecture = ARCHITECTURES[name]
+    return architecture.network(from_plain(architecture.config, config, name))

@@ -9,8 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from uhd.decode import decode
-from uhd.models.ultratinyod import UltraTinyOD
+from uhd.models.network import DetectorNetwork, maps_of
 from uhd.models.weights import load_model
 from uhd.resize import parse_size
 from uhd.runtime.predictor import Prediction, Predictor
@@ -18,7 +17,7 @@ from uhd.runtime.spec import ModelSpec
 
 
 class TorchPredictor(Predictor):
-    """An UltraTinyOD in torch.
+    """A detector network in torch.
 
     Args:
         source: a checkpoint, or a model that is used as it is.
@@ -28,11 +27,11 @@ class TorchPredictor(Predictor):
     """
 
     def __init__(
-        self, source: Path | UltraTinyOD, spec: ModelSpec | None = None, threads: int | None = None, **known: Any
+        self, source: Path | DetectorNetwork, spec: ModelSpec | None = None, threads: int | None = None, **known: Any
     ) -> None:
         if threads:
             torch.set_num_threads(threads)
-        if isinstance(source, UltraTinyOD):
+        if isinstance(source, DetectorNetwork):
             self.model, self.spec = source, spec or ModelSpec()
         else:
             self.model, meta = load_model(Path(source))
@@ -42,9 +41,8 @@ class TorchPredictor(Predictor):
     @torch.inference_mode()
     def infer(self, batch: NDArray[np.float32]) -> list[Prediction]:
         """Run the network; see :meth:`Predictor.infer`."""
-        raw = self.model(torch.from_numpy(batch).to(self.device)).float().cpu().numpy()
-        boxes, scores = decode(raw, self.model.layout())
-        return list(zip(boxes, scores, strict=True))
+        maps = maps_of(self.model(torch.from_numpy(batch).to(self.device)))
+        return self.model.predictions(tuple(each.float().cpu().numpy() for each in maps))
 
 
 def spec_of(meta: dict[str, Any], **known: Any) -> ModelSpec:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from uhd.models.ultratinyod import UltraTinyOD
+from uhd.models.network import DetectorNetwork
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Profile:
         return "\n".join(lines)
 
 
-def profile(model: UltraTinyOD, size: tuple[int, int] = (64, 64)) -> Profile:
+def profile(model: DetectorNetwork, size: tuple[int, int] = (64, 64)) -> Profile:
     """Run the model once on zeros of (height, width) and count."""
     layers: list[LayerCost] = []
     handles = []
@@ -114,6 +114,6 @@ def profile(model: UltraTinyOD, size: tuple[int, int] = (64, 64)) -> Profile:
         handle.remove()
     params = sum(p.numel() for p in model.parameters() if p.requires_grad)
     norms = sum(module.num_features for module in model.modules() if isinstance(module, nn.BatchNorm2d))
-    backbone = sum(p.numel() for p in model.backbone.parameters() if p.requires_grad)
+    head = sum(p.numel() for name, p in model.named_parameters() if p.requires_grad and "head" in name.split(".")[0])
     macs, flops = sum(layer.macs for layer in layers), sum(layer.flops for layer in layers)
-    return Profile(size, params, params - norms, backbone, params - backbone, macs, flops, tuple(layers))
+    return Profile(size, params, params - norms, params - head, head, macs, flops, tuple(layers))

@@ -13,7 +13,8 @@ from torch import Tensor
 from uhd.config import from_plain, to_plain
 from uhd.errors import UserError
 from uhd.files import save_atomic
-from uhd.models.ultratinyod import UltraTinyOD, UltraTinyODConfig
+from uhd.models import ARCHITECTURES
+from uhd.models.network import DetectorNetwork
 
 State = dict[str, Tensor]
 
@@ -66,78 +67,43 @@ def read_weights(path: Path) -> tuple[State, dict[str, Any]]:
     return _tensors(content, path), {}
 
 
-def load_model(path: Path) -> tuple[UltraTinyOD, dict[str, Any]]:
+def load_model(path: Path) -> tuple[DetectorNetwork, dict[str, Any]]:
     """Rebuild the model that a file holds, in evaluation mode, with its metadata.
 
     Raises:
-        UserError: unreadable, or of another architecture.
+        UserError: unreadable, or of an unknown architecture.
     """
     state, meta = read_weights(path)
-    config = config_of(state, meta, path)
-    model = UltraTinyOD(config)
+    arch, config = architecture_of(state, meta, path)
+    model = ARCHITECTURES[arch].network(config)
     try:
         model.load_state_dict(state)
     except RuntimeError as error:
-        raise UserError(f"{path}: does not fit UltraTinyOD: {' '.join(str(error).split())[:160]}") from None
+        raise UserError(f"{path}: does not fit {arch}: {' '.join(str(error).split())[:160]}") from None
     return model.eval(), meta
 
 
-def config_of(state: State, meta: dict[str, Any], where: Path) -> UltraTinyODConfig:
-    """Return the architecture: from our metadata, else inferred from names, shapes and the original's metadata.
+def architecture_of(state: State, meta: dict[str, Any], where: Path) -> tuple[str, Any]:
+    """Return name and configuration: from our metadata, else inferred from names, shapes and the original's metadata.
 
     Raises:
-        UserError: the weights are not of UltraTinyOD.
+        UserError: the weights are of no known architecture.
     """
-    if isinstance(meta.get("model_config"), dict):
-        return from_plain(UltraTinyODConfig, meta["model_config"], str(where))
-    stem, anchors = state.get("backbone.stem.conv.weight"), state.get("head.anchors")
-    if stem is None or anchors is None or "head.obj_out.weight" not in state:
-        arch = meta.get("arch")
-        raise UserError(f"{where}: not an UltraTinyOD checkpoint{f' but {arch!r}' if arch else ''}")
-    width, count = stem.shape[0], len(anchors)
-
-    def has(prefix: str) -> bool:
-        return any(name.startswith(prefix) for name in state)
-
-    def outputs(name: str) -> int:
-        return state[f"head.{name}.weight"].shape[0] // count if has(f"head.{name}.") else 0
-
-    fuse = state.get("head.large_obj_fuse.conv.weight")
-    blocks = {name.split(".")[2] for name in state if name.startswith("head.large_obj_blocks.")}
-    scale = "conv" if has("backbone.sppf.scale_x.conv.") else "bn" if has("backbone.sppf.scale_x.") else "none"
-    values = {
-        "cnn_width": width,
-        "in_channels": stem.shape[1],
-        "num_classes": max(1, outputs("cls_out")),
-        "num_attributes": outputs("attr_out"),
-        "anchors": tuple((float(w), float(h)) for w, h in anchors),
-        "num_anchors": count,
-        "output_stride": meta.get("output_stride") or None,
-        "activation": meta.get("activation") or "swish",
-        "use_batchnorm": has("backbone.stem.bn."),
-        "use_improved_head": has("head.context_res."),
-        "use_iou_aware_head": has("head.box_tower."),
-        "quality_power": float(meta.get("quality_power") or 1.0),
-        "score_mode": meta.get("score_mode") or None,
-        "disable_cls": not has("head.cls_out."),
-        "utod_residual": has("backbone.block3_skip."),
-        "utod_head_ese": has("head.head_se."),
-        "utod_context_rfb": has("head.head_rfb."),
-        "utod_context_dilation": int(meta.get("utod_context_dilation") or 2),
-        "utod_large_obj_branch": fuse is not None,
-        "utod_large_obj_depth": max(1, len(blocks)),
-        "utod_large_obj_ch_scale": fuse.shape[1] / (4 * width) if fuse is not None else 1.0,
-        "utod_conv": "std" if has("backbone.block1.conv.") else "dw",
-        "utod_sppf_scale": scale,
-        "utod_quant_arch": int(meta.get("utod_quant_arch") or 0),
-    }
-    return UltraTinyODConfig(**values)  # type: ignore[arg-type]
+    arch = str(meta.get("arch") or "")
+    if isinstance(meta.get("model_config"), dict) and (not arch or arch in ARCHITECTURES):
+        arch = arch or "ultratinyod"
+        return arch, from_plain(ARCHITECTURES[arch].config, meta["model_config"], str(where))
+    for name, architecture in ARCHITECTURES.items():
+        config = architecture.infer(state, meta)
+        if config is not None:
+            return name, config
+    raise UserError(f"{where}: holds weights of no known architecture{f' but of {arch!r}' if arch else ''}")
 
 
-def describe(model: UltraTinyOD, **more: Any) -> dict[str, Any]:
+def describe(model: DetectorNetwork, **more: Any) -> dict[str, Any]:
     """Return plain metadata that rebuilds the model, under our key and under the original's names."""
     config = to_plain(model.config)
-    return {"arch": "ultratinyod", "model_config": config, **config, **more}
+    return {"arch": model.arch, "model_config": config, **config, **more}
 
 
 def _is_bulky(name: str) -> bool:

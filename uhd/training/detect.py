@@ -1,4 +1,4 @@
-"""The task of detecting: an anchor model, its objective, and AP on the validation images."""
+"""The task of detecting: a network, its objective, and AP on the validation images."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from uhd.evaluation.curves import plot_curves
 from uhd.evaluation.dataset import infer_images, truths_of
 from uhd.evaluation.evaluate import evaluate
 from uhd.evaluation.report import Report
-from uhd.losses import build_loss
+from uhd.losses import build_objective
 from uhd.losses.config import LossConfig
 from uhd.losses.targets import Targets
+from uhd.models.network import DetectorNetwork
 from uhd.models.predictor import TorchPredictor
-from uhd.models.ultratinyod import UltraTinyOD
 from uhd.models.weights import describe
 from uhd.resize import format_size, to_network
 from uhd.runtime.spec import ModelSpec
 
 
 class DetectTask:
-    """Train and measure an UltraTinyOD.
+    """Train and measure a detector network.
 
     Args:
         model: the network.
@@ -44,11 +44,9 @@ class DetectTask:
         per_class: add the AP50 of every class.
     """
 
-    tag = "utod"
-
     def __init__(
         self,
-        model: UltraTinyOD,
+        model: DetectorNetwork,
         data: DataConfig,
         loss: LossConfig,
         val: Dataset,
@@ -60,16 +58,9 @@ class DetectTask:
         self.model: nn.Module = model
         self.coco, self.per_class = coco, per_class
         self._network = model
+        self.tag = model.tag
         self.data, self.loss_config, self.names, self.conf_thresh = data, loss, names, conf_thresh
-        layout = model.layout()
-        self.objective = build_loss(
-            loss,
-            model.head.anchors,
-            layout.num_classes,
-            layout.has_quality,
-            layout.score_mode,
-            layout.quality_power,
-        )
+        self.objective = build_objective(model, loss)
         self.val = val
         # Deployment resizes the photograph once; so does validation, and only once per run.
         self.val_images = val.network_images(data.img_size, data.resize_mode)
@@ -78,16 +69,14 @@ class DetectTask:
 
     def loss(self, model: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the total loss and its parts; see :class:`~uhd.training.task.Task`."""
-        head = self._network.head
-        device = head.anchors.device
+        device = next(self._network.parameters()).device
         images = torch.from_numpy(to_network(batch.images, self.data.resize_mode)).to(device)
-        raw = model(images)
-        total, parts = self.objective(raw, Targets.from_batch(batch, device), head.wh_scale)
+        total, parts = self.objective(model(images), Targets.from_batch(batch, device))
         return total, parts
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
         """Return the metrics of a model on the validation images."""
-        assert isinstance(model, UltraTinyOD)
+        assert isinstance(model, DetectorNetwork)
         found = infer_images(TorchPredictor(model, self._spec()), self.val_images)
         self.report = evaluate(found, self.truths, self.names, self.data.img_size[0], self.conf_thresh)
         metrics = dict(self.report.metrics)
@@ -114,7 +103,7 @@ class DetectTask:
 
     def illustrate(self, model: nn.Module, folder: Path, samples: int) -> None:
         """Write ``report.json``, ``curves.png`` and the first validation images with people, with the boxes found."""
-        assert isinstance(model, UltraTinyOD)
+        assert isinstance(model, DetectorNetwork)
         if self.report is not None:
             (folder / "report.json").write_text(self.report.to_json(), encoding="utf-8")
             if find_spec("matplotlib") is not None:

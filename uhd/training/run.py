@@ -6,6 +6,7 @@ import dataclasses
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -18,7 +19,8 @@ from uhd.data.loader import Loader
 from uhd.data.open import OpenedData, open_data, read_dataset
 from uhd.errors import UserError
 from uhd.losses.config import LossConfig
-from uhd.models.ultratinyod import UltraTinyOD, UltraTinyODConfig, check_size
+from uhd.models import ARCHITECTURES
+from uhd.models.network import AnchorNetwork, DetectorNetwork, check_size
 from uhd.models.weights import read_checkpoint, read_weights
 from uhd.resize import input_channels
 from uhd.training.checkpoint import newest_last
@@ -28,8 +30,14 @@ from uhd.training.distributed import Processes, join_processes
 from uhd.training.trainer import Interrupted, Trainer
 
 
-def run(train: TrainConfig, data: DataConfig, model: UltraTinyODConfig, loss: LossConfig) -> Path:
+def run(train: TrainConfig, data: DataConfig, model: Any, loss: LossConfig) -> Path:
     """Train (or, with ``val_only``, measure) and return the run folder.
+
+    Args:
+        train: length, optimiser, schedule, saving.
+        data: images, labels, size.
+        model: configuration of the architecture that ``train.arch`` names.
+        loss: objective.
 
     Raises:
         UserError: anything the user can mend, before anything is written.
@@ -37,11 +45,9 @@ def run(train: TrainConfig, data: DataConfig, model: UltraTinyODConfig, loss: Lo
     """
     for config in (train, data, model, loss):
         validate(config, "flags")
-    if train.arch != "ultratinyod":
-        raise UserError(f"--arch {train.arch} is not available yet: use --arch ultratinyod")
     if train.resume is not None and train.ckpt is not None:
         raise UserError("--resume and --ckpt exclude each other: one continues a run, the other starts a new one")
-    check_size(data.img_size, model.stride)
+    check_size(data.img_size, int(model.stride))
     processes = join_processes()
     device = choose_device(train.device, processes)
     if train.use_amp and device.type != "cuda" and processes.main:
@@ -137,22 +143,18 @@ def guard_folder(folder: Path, train: TrainConfig, resuming: bool) -> None:
 
 
 def build_model(
-    config: UltraTinyODConfig, train: TrainConfig, data: DataConfig, opened: OpenedData, dataset: Dataset
-) -> UltraTinyOD:
+    config: Any, train: TrainConfig, data: DataConfig, opened: OpenedData, dataset: Dataset
+) -> DetectorNetwork:
     """Return the network with anchors from the labels and, with ``--ckpt``, weights from a checkpoint.
 
     Raises:
         UserError: the checkpoint does not fit.
     """
-    anchors = config.anchors
-    if not anchors and train.auto_anchors:
+    follows: dict[str, Any] = {"in_channels": input_channels(data.resize_mode), "num_classes": len(opened.names)}
+    if train.auto_anchors and has_anchors(config) and not config.anchors:
         found = auto_anchors(dataset.label_sizes(), config.num_anchors, train.auto_anchors_alg, train.auto_anchors_bias)
-        anchors = tuple((float(w), float(h)) for w, h in found) if found.any() else ()
-    network = UltraTinyOD(
-        dataclasses.replace(
-            config, anchors=anchors, in_channels=input_channels(data.resize_mode), num_classes=len(opened.names)
-        )
-    )
+        follows["anchors"] = tuple((float(w), float(h)) for w, h in found) if found.any() else ()
+    network = ARCHITECTURES[train.arch].network(dataclasses.replace(config, **follows))
     if train.ckpt is not None:
         state, _ = read_weights(train.ckpt)
         try:
@@ -161,8 +163,14 @@ def build_model(
             reason = " ".join(str(error).split())[:160]
             raise UserError(f"{train.ckpt}: belongs to another architecture: {reason}") from None
         # The anchors came with the weights; the configuration has to say the same.
-        network.set_anchors(network.head.anchors.tolist())
+        if isinstance(network, AnchorNetwork):
+            network.set_anchors(network.anchors.tolist())
     return network
+
+
+def has_anchors(config: Any) -> bool:
+    """Whether a configuration describes a network with anchors."""
+    return bool(getattr(config, "use_anchor", hasattr(config, "anchors")))
 
 
 def tell(opened: OpenedData, dataset: Dataset, val: Dataset, processes: Processes) -> None:

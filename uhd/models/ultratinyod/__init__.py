@@ -14,6 +14,7 @@ from uhd.anchors import DEFAULT_ANCHORS
 from uhd.decode import HeadLayout, resolve_score_mode
 from uhd.errors import UserError
 from uhd.models.layers import Blocks
+from uhd.models.network import AnchorNetwork, check_size
 from uhd.models.ultratinyod.backbone import Backbone
 from uhd.models.ultratinyod.config import UltraTinyODConfig
 from uhd.models.ultratinyod.head import Head
@@ -21,11 +22,13 @@ from uhd.models.ultratinyod.head import Head
 __all__ = ["UltraTinyOD", "UltraTinyODConfig"]
 
 
-class UltraTinyOD(nn.Module):
+class UltraTinyOD(AnchorNetwork):
     """Map images (B, in_channels, H, W) in [0, 1] to the raw map (B, A * no, H / stride, W / stride).
 
     Channel ``a * no + j`` holds, for anchor a, ``tx, ty, tw, th, obj, (quality), class 0, ...``.
     """
+
+    arch, tag = "ultratinyod", "utod"
 
     def __init__(self, config: UltraTinyODConfig) -> None:
         super().__init__()
@@ -45,6 +48,16 @@ class UltraTinyOD(nn.Module):
         h, w = int(images.shape[-2]), int(images.shape[-1])
         check_size((h, w), self.config.stride)
         return images
+
+    @property
+    def anchors(self) -> Tensor:
+        """Width and height of the anchors (A, 2), normalised."""
+        return self.head.anchors
+
+    @property
+    def wh_scale(self) -> Tensor:
+        """Factor on the anchors (A, 2); trained with the improved head."""
+        return self.head.wh_scale
 
     def set_anchors(self, anchors: Sequence[tuple[float, float]] | np.ndarray) -> None:
         """Replace the anchors (same count) in place."""
@@ -75,12 +88,6 @@ def anchors_of(config: UltraTinyODConfig) -> tuple[tuple[float, float], ...]:
     if config.anchors:
         return config.anchors
     return tuple(DEFAULT_ANCHORS[i % len(DEFAULT_ANCHORS)] for i in range(config.num_anchors))
-
-
-def check_size(size: tuple[int, int], stride: int) -> None:
-    """Raise UserError unless height and width are divisible by the stride."""
-    if size[0] % stride or size[1] % stride:
-        raise UserError(f"image size {size[0]}x{size[1]} is not divisible by the output stride {stride}")
 
 
 def assemble_raw(maps: dict[str, Tensor]) -> Tensor:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from uhd.decode import SCORE_MODES, HeadLayout, decode, resolve_score_mode, select
+from uhd.decode import SCORE_MODES, HeadLayout, decode, resolve_score_mode, select, sigmoid
 from uhd.models.decode import decode_all, score
 
 
@@ -68,3 +68,9 @@ def test_select_sorts_limits_and_suppresses() -> None:
     assert len(select(boxes, scores, 0.0)[1]) == 4
     assert len(select(boxes, scores, 0.0, topk=2)[1]) == 2
     assert len(select(boxes, scores, 2.0)[1]) == 0
+
+
+def test_sigmoid_keeps_its_relative_precision_in_the_tail() -> None:
+    x = np.linspace(-80, 80, 2001).astype(np.float32)
+    exact = 1 / (1 + np.exp(-x.astype(np.float64)))
+    np.testing.assert_allclose(sigmoid(x), exact, rtol=3e-7)

@@ -1,0 +1,93 @@
+"""What every detector network offers, whatever its architecture: raw maps, their meaning, its configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from uhd.decode import HeadLayout, decode
+from uhd.errors import UserError
+
+Array = NDArray[np.float32]
+Kind = Literal["anchor", "centernet", "queries"]
+Raw = Tensor | tuple[Tensor, ...]
+
+
+class DetectorNetwork(nn.Module):
+    """Maps images (B, in_channels, H, W) in [0, 1] to raw maps.
+
+    Attributes:
+        arch: name of the architecture in flags, checkpoints and model files.
+        tag: short name in the names of checkpoint files.
+        kind: how the raw maps are read and which objective trains them.
+        output_names: of the raw maps, in order.
+        config: frozen dataclass of knobs; with the state dict it is the whole model.
+    """
+
+    arch: ClassVar[str]
+    tag: ClassVar[str]
+    kind: Kind
+    output_names: tuple[str, ...]
+    config: Any
+
+    @property
+    def stride(self) -> int:
+        """Pixels that height and width of the input must be a multiple of."""
+        return int(self.config.stride)
+
+    def predictions(
+        self, raw: tuple[NDArray[np.float32], ...]
+    ) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+        """Decode raw maps.
+
+        Args:
+            raw: the outputs named by :attr:`output_names`, as NumPy arrays.
+
+        Returns:
+            per image: boxes (N, 4) ``xyxy`` normalised and scores (N, num_classes).
+        """
+        raise NotImplementedError
+
+
+class AnchorNetwork(DetectorNetwork):
+    """A network with one raw map (B, A * no, h, w), read with anchors; see :class:`uhd.decode.HeadLayout`."""
+
+    kind = "anchor"
+    output_names = ("raw",)
+
+    @property
+    def anchors(self) -> Tensor:
+        """Width and height of the anchors (A, 2), normalised."""
+        raise NotImplementedError
+
+    @property
+    def wh_scale(self) -> Tensor | None:
+        """Factor on the anchors (A, 2), or None for ones."""
+        return None
+
+    def layout(self) -> HeadLayout:
+        """Return what :func:`uhd.decode.decode` needs to read the raw map, as NumPy arrays."""
+        raise NotImplementedError
+
+    def set_anchors(self, anchors: Sequence[tuple[float, float]] | NDArray[np.float32]) -> None:
+        """Replace the anchors (same count) in place."""
+        raise NotImplementedError
+
+    def predictions(self, raw: tuple[Array, ...]) -> list[tuple[Array, Array]]:
+        """Decode the raw map; see :meth:`DetectorNetwork.predictions`."""
+        return list(zip(*decode(raw[0], self.layout()), strict=True))
+
+
+def maps_of(raw: Raw) -> tuple[Tensor, ...]:
+    """Return the raw maps as a tuple, also of a network with a single one."""
+    return raw if isinstance(raw, tuple) else (raw,)
+
+
+def check_size(size: tuple[int, int], stride: int) -> None:
+    """Raise UserError unless height and width are divisible by the stride."""
+    if size[0] % stride or size[1] % stride:
+        raise UserError(f"image size {size[0]}x{size[1]} is not divisible by the output stride {stride}")
