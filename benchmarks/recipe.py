@@ -9,20 +9,13 @@ on ``val/``. Runs go to ``--output`` and finished ones are not repeated.
 from __future__ import annotations
 
 import argparse
-import csv
-import dataclasses
 import statistics
 from pathlib import Path
 
 import cv2
 import torch
 from environment import environment
-
-from uhd.data.config import DataConfig
-from uhd.losses.config import LossConfig
-from uhd.models.ultratinyod import UltraTinyODConfig
-from uhd.training.config import TrainConfig
-from uhd.training.run import run
+from short_run import folder_name, short_run
 
 CHANGES: dict[str, dict[str, object]] = {
     "the recipe": {},
@@ -31,37 +24,14 @@ CHANGES: dict[str, dict[str, object]] = {
     "batch 32 instead of 16": {"batch_size": 32},
     "25 % mosaics instead of 50 %": {"aug_config": Path(__file__).parent / "mosaic25.yaml"},
     "no averaging of weights": {"use_ema": False},
-    "the original's objective, legacy assigner": {"objective": "original"},
+    "the original's objective, legacy assigner": {
+        "objective": "original",
+        "anchor_assigner": "legacy",
+        "loss_weight_box": 1.0,
+        "loss_weight_obj": 1.0,
+        "loss_weight_cls": 1.0,
+    },
 }
-
-
-def score(folder: Path) -> float:
-    """Return the AP50 of the last row of a run's metrics."""
-    with (folder / "metrics.csv").open() as file:
-        return float(list(csv.DictReader(file))[-1]["val/AP50"])
-
-
-def train(arguments: argparse.Namespace, name: str, seed: int) -> float:
-    """Train one variant (unless it is finished) and return its AP50."""
-    change = dict(CHANGES[name])
-    key = "".join(c if c.isalnum() else "_" for c in name)[:40]
-    exp = f"{key}_w{arguments.width}_e{arguments.epochs}_s{seed}"
-    folder = arguments.output / exp
-    if not (folder / "done").is_file():
-        loss = LossConfig()
-        if change.pop("objective", None):
-            loss = dataclasses.replace(
-                loss, objective="original", anchor_assigner="legacy",
-                loss_weight_box=1.0, loss_weight_obj=1.0, loss_weight_cls=1.0,
-            )  # fmt: skip
-        config = TrainConfig(
-            exp_name=exp, output=arguments.output, overwrite=True, epochs=arguments.epochs, seed=seed, threads=1,
-            eval_interval=arguments.epochs, samples=0, keep=1, tensorboard=False,
-        )  # fmt: skip
-        config = dataclasses.replace(config, **change)  # type: ignore[arg-type]
-        run(config, DataConfig(image_dir=arguments.data), UltraTinyODConfig(cnn_width=arguments.width), loss)
-        (folder / "done").touch()
-    return score(folder)
 
 
 def main() -> None:
@@ -79,7 +49,13 @@ def main() -> None:
     print(environment(1))
     print(f"width {arguments.width}, {arguments.epochs} epochs, seeds {arguments.seeds}")
     for name in arguments.only:
-        scores = [train(arguments, name, seed) for seed in arguments.seeds]
+        scores = [
+            short_run(
+                arguments.output / f"{folder_name(name)}_w{arguments.width}_e{arguments.epochs}_s{seed}",
+                arguments.data, arguments.width, arguments.epochs, seed, CHANGES[name],
+            )
+            for seed in arguments.seeds
+        ]  # fmt: skip
         spread = f" (min {min(scores):.4f}, max {max(scores):.4f})" if len(scores) > 1 else ""
         print(f"AP50 {statistics.mean(scores):.4f}{spread}  {name}", flush=True)
 
