@@ -2,8 +2,8 @@
 
     python benchmarks/losses.py --data PEOPLE [--width 16] [--epochs 20] [--seeds 0 1 2] [--only NAME ...]
 
-Everything but the objective is the recipe of ``uhd train``. The original's objective is used with the weights of its own
-later recipe (objectness and quality 16, box and class 1). AP50 is that of the final averaged weights on ``val/``;
+Everything but the objective is the recipe of ``uhd train``. The original's objective is used with the weights of its
+own later recipe (objectness and quality 16, box and class 1). AP50 is that of the final averaged weights on ``val/``;
 finished runs are not repeated.
 """
 

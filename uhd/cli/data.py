@@ -6,6 +6,7 @@ import dataclasses
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from uhd.cli.flags import Flags
@@ -13,8 +14,9 @@ from uhd.cli.output import claim, write_image
 from uhd.config import knob
 from uhd.data.config import DataConfig
 from uhd.errors import UserError, nearest
+from uhd.runtime.predictor import Predictor
 
-_ACTIONS = ("check", "stats", "preview", "anchors")
+_ACTIONS = ("check", "stats", "preview", "anchors", "resize")
 
 
 @dataclass(frozen=True)
@@ -29,12 +31,18 @@ class DataCommandConfig:
     algorithm: str = knob(
         "kmeans", "how", choices=("kmeans", "logkmeans", "stratified", "stratified_large", "sml_fixed")
     )
+    models: tuple[str, ...] = knob(
+        (), "resize: models trained with different modes, as FILE,FILE: AP50 under each mode"
+    )
     seed: int = knob(0, "seed of the samples, and of the split with --split-seed none", minimum=0, original=42)
 
 
 def main(argv: Sequence[str]) -> int:
     """Run ``uhd data ACTION DIR``; returns the exit code."""
-    about = "check: what to mend. stats: what it holds. preview: augmented samples. anchors: box sizes."
+    about = (
+        "check: what to mend. stats: what it holds. preview: augmented samples. anchors: box sizes. "
+        "resize: what the choice of --resize-mode costs."
+    )
     flags = Flags("uhd data", about, (DataCommandConfig, DataConfig))
     flags.add_positional("action", nargs="?", help=", ".join(_ACTIONS))
     flags.add_positional("place", nargs="?", type=Path, help="folder of labelled images, or a data.yaml")
@@ -46,7 +54,9 @@ def main(argv: Sequence[str]) -> int:
     if "place" in resolved.positional:
         data = dataclasses.replace(data, image_dir=resolved.positional["place"])
     config = resolved[DataCommandConfig]
-    return {"check": _check, "stats": _stats, "preview": _preview, "anchors": _anchors}[action](data, config)
+    return {"check": _check, "stats": _stats, "preview": _preview, "anchors": _anchors, "resize": _resize}[action](
+        data, config
+    )
 
 
 def _split_seed(data: DataConfig, config: DataCommandConfig) -> int:
@@ -130,4 +140,39 @@ def _anchors(data: DataConfig, config: DataCommandConfig) -> int:
     found = auto_anchors(stacked, config.num_anchors, config.algorithm)
     print('--anchors "' + " ".join(f"{w:.6f},{h:.6f}" for w, h in found) + '"')
     print(f"{len(stacked)} boxes; mean best IoU {float(wh_iou(stacked, found).max(1).mean()):.4f}")
+    return 0
+
+
+def _predictor(file: str, mode: str) -> Predictor:
+    from uhd.load import load
+
+    return load(file, resize_mode=mode).predictor
+
+
+def _resize(data: DataConfig, config: DataCommandConfig) -> int:
+    from uhd.data.open import open_data, read_dataset
+    from uhd.evaluation.resize_study import deploy_matrix, differences, disagreeing_sizes, timings
+    from uhd.load import load
+    from uhd.resize import RESIZE_MODES, input_channels
+
+    opened = open_data(data, _split_seed(data, config))
+    whole = dataclasses.replace(data, cache="none")
+    dataset = read_dataset(opened.val, whole, opened.report)
+    images = [dataset[i].image for i in range(min(config.count, len(dataset)))]
+    size = data.img_size
+    print(f"8-bit levels between ways to resize {len(images)} images to {size[0]}x{size[1]}:")
+    for row in differences(images, size):
+        print(
+            f"  mean {row.mean:6.3f}  largest {row.largest:3d}  changed {row.changed:6.1%}  {row.first} / {row.second}"
+        )
+    for name, lengths in disagreeing_sizes(size[0]).items():
+        print(f"source lengths where {name} reads other pixels than opencv_inter_nearest for {size[0]}: {lengths}")
+    print("OpenCV, 640x480 frame, median ms: " + ", ".join(f"{k} {v:.3f}" for k, v in timings(size).items()))
+    for name in config.models:
+        own = load(name).spec.resize_mode
+        modes = [mode for mode in RESIZE_MODES if input_channels(mode) == input_channels(own)]
+        scores = deploy_matrix(partial(_predictor, name), own, modes, dataset)
+        print(f"trained with {own} ({name}), AP50 deployed with:")
+        for mode, score in scores.items():
+            print(f"  {score:.4f}  {mode}{'  (its own)' if mode == own else ''}")
     return 0

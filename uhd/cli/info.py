@@ -26,8 +26,16 @@ def main(argv: Sequence[str]) -> int:
     from uhd.cli.inspect import InfoConfig
     from uhd.data.config import DataConfig
     from uhd.models import ARCHITECTURES
+    from uhd.models.ultratinyod.config import UltraTinyODConfig
+    from uhd.models.ultratinyod.variants import VariantConfig, sized
 
-    kinds: list[type[Any]] = [InfoConfig, *(each.config for each in ARCHITECTURES.values()), DataConfig, ArchConfig]
+    kinds: list[type[Any]] = [
+        InfoConfig,
+        *(each.config for each in ARCHITECTURES.values()),
+        DataConfig,
+        ArchConfig,
+        VariantConfig,
+    ]
     flags = Flags("uhd info", "Parameters, multiply-adds and layers of a model.", kinds)
     flags.add_positional("file", nargs="?", type=Path, help="checkpoint; without one the flags describe the model")
     resolved = flags.resolve(argv)
@@ -44,8 +52,11 @@ def main(argv: Sequence[str]) -> int:
         size = size if "img_size" in resolved.typed else parse_size(str(meta.get("img_size") or "64x64"))
     else:
         architecture = ARCHITECTURES[resolved[ArchConfig].arch]
+        chosen = resolved[architecture.config]
+        if isinstance(chosen, UltraTinyODConfig):
+            chosen = sized(chosen, resolved[VariantConfig].variant, resolved.typed)
         config = dataclasses.replace(
-            resolved[architecture.config], in_channels=input_channels(data.resize_mode), num_classes=len(data.classes)
+            chosen, in_channels=input_channels(data.resize_mode), num_classes=len(data.classes)
         )
         model = architecture.network(config)
     result = profile(model, size)

@@ -18,10 +18,12 @@ def main(argv: Sequence[str], program: str = "uhd train", default_preset: str = 
     from uhd.data.config import DataConfig
     from uhd.losses.config import LossConfig
     from uhd.models import ARCHITECTURES
+    from uhd.models.ultratinyod.config import UltraTinyODConfig
+    from uhd.models.ultratinyod.variants import VariantConfig, sized
     from uhd.training.config import TrainConfig
 
     networks = [architecture.config for architecture in ARCHITECTURES.values()]
-    kinds = (DataConfig, TrainConfig, *networks, LossConfig, LaterTrainConfig)
+    kinds = (DataConfig, TrainConfig, *networks, VariantConfig, LossConfig, LaterTrainConfig)
     about = "Train a detector on a folder of images with YOLO labels."
     flags = Flags(program, about, kinds, default_preset)
     flags.add_positional("data", nargs="?", type=Path, help="folder of labelled images, or a data.yaml")
@@ -49,6 +51,9 @@ def main(argv: Sequence[str], program: str = "uhd train", default_preset: str = 
     if train.arch not in ARCHITECTURES:
         raise UserError(f"--arch {train.arch} is not available yet: choose from {', '.join(ARCHITECTURES)}")
     model = resolved[ARCHITECTURES[train.arch].config]
+    if isinstance(model, UltraTinyODConfig) and resolved[VariantConfig].variant is not None:
+        model = sized(model, resolved[VariantConfig].variant, typed)
+        typed.add("cnn_width")
     if last is not None:
         model = continued(model, "model_config", state, typed, last)
 
