@@ -24,6 +24,8 @@ SCRIPTS: dict[str, Callable[[list[str]], int]] = {
     "train.py": original.train,
     "export_onnx.py": original.export,
     "demo_uhd.py": original.demo,
+    "demo_uhd_lite.py": original.demo_lite,
+    "profile_onnx.py": original.profile,
 }
 # Written by hand where the later version changed a default: the first README is the contract.
 REQUIRED = {"demo_uhd.py": ["--images", "x"], "train.py": [], "export_onnx.py": []}
@@ -50,7 +52,13 @@ def test_flags_are_known_and_take_their_choices(row: dict[str, str], capsys: pyt
     values = [str(choice) for choice in choices if choice is not None]
     if not values:
         values = [{"int": "8", "float": "0.25"}.get(row["type"], "32x32" if flag == "--img-size" else "")]
-        values = [v or {"--classes": "0,1", "--anchors": "0.1,0.2", "--camera": "0"}.get(flag, "x") for v in values]
+        values = [
+            v
+            or {"--classes": "0,1", "--anchors": "0.1,0.2", "--camera": "0", "--input-shape": "1,3,64,64"}.get(
+                flag, "x"
+            )
+            for v in values
+        ]
     for value in values:
         assert script([flag, value, "--print-config"]) == 0, (flag, value, capsys.readouterr().err)
 

@@ -24,6 +24,7 @@ class ArchConfig:
 def main(argv: Sequence[str]) -> int:
     """Print a model's size; returns the exit code."""
     from uhd.cli.inspect import InfoConfig
+    from uhd.compress.config import QuantiseConfig
     from uhd.data.config import DataConfig
     from uhd.models import ARCHITECTURES
     from uhd.models.ultratinyod.config import UltraTinyODConfig
@@ -35,10 +36,12 @@ def main(argv: Sequence[str]) -> int:
         DataConfig,
         ArchConfig,
         VariantConfig,
+        QuantiseConfig,
     ]
     flags = Flags("uhd info", "Parameters, multiply-adds and layers of a model.", kinds)
     flags.add_positional("file", nargs="?", type=Path, help="checkpoint; without one the flags describe the model")
     resolved = flags.resolve(argv)
+    from uhd.compress.fake_quantise import quantise
     from uhd.models.profile import profile
     from uhd.models.weights import load_model
     from uhd.resize import input_channels, parse_size
@@ -46,8 +49,10 @@ def main(argv: Sequence[str]) -> int:
     data, size = resolved[DataConfig], resolved[DataConfig].img_size
     file: Path | None = resolved.positional.get("file")
     if file is not None:
+        if file.suffix.lower() == ".onnx":
+            return _of_onnx(file, resolved[InfoConfig].json, resolved[InfoConfig].layers)
         if file.suffix.lower() not in (".pt", ".safetensors"):
-            raise UserError(f"{file}: uhd info reads .pt and .safetensors; what other files say: uhd inspect {file}")
+            raise UserError(f"{file}: uhd info reads .pt, .safetensors and .onnx; what others say: uhd inspect {file}")
         model, meta = load_model(file)
         size = size if "img_size" in resolved.typed else parse_size(str(meta.get("img_size") or "64x64"))
     else:
@@ -58,10 +63,18 @@ def main(argv: Sequence[str]) -> int:
         config = dataclasses.replace(
             chosen, in_channels=input_channels(data.resize_mode), num_classes=len(data.classes)
         )
-        model = architecture.network(config)
+        model = quantise(architecture.network(config), resolved[QuantiseConfig])
     result = profile(model, size)
     if resolved[InfoConfig].json:
         print(json.dumps(result.to_dict(), indent=1))
     else:
         print(result.to_text(resolved[InfoConfig].layers))
+    return 0
+
+
+def _of_onnx(file: Path, as_json: bool, per_op: bool) -> int:
+    from uhd.export.onnx_profile import profile_onnx, to_text
+
+    rows = profile_onnx(file)
+    print(json.dumps([dataclasses.asdict(row) for row in rows], indent=1) if as_json else to_text(rows, per_op))
     return 0

@@ -11,7 +11,7 @@ from uhd.cli import guarded
 from uhd.cli.flags import Flags, warn
 from uhd.config import knob
 from uhd.errors import UserError
-from uhd.resize import parse_size
+from uhd.resize import format_size, parse_size
 
 
 def train(argv: Sequence[str] | None = None) -> int:
@@ -34,6 +34,71 @@ def demo(argv: Sequence[str] | None = None) -> int:
     """``demo_uhd.py``: detect in a folder or a camera."""
     arguments = sys.argv[1:] if argv is None else argv
     return guarded(lambda: _demo(arguments))
+
+
+def demo_lite(argv: Sequence[str] | None = None) -> int:
+    """``demo_uhd_lite.py``: the same, for models with separate outputs."""
+    arguments = sys.argv[1:] if argv is None else argv
+    return guarded(lambda: _demo_lite(arguments))
+
+
+def profile(argv: Sequence[str] | None = None) -> int:
+    """``profile_onnx.py``: parameters and FLOPs of an ONNX file."""
+    arguments = sys.argv[1:] if argv is None else argv
+    return guarded(lambda: _profile(arguments))
+
+
+@dataclass(frozen=True)
+class ProfileConfig:
+    """Flags of ``profile_onnx.py``."""
+
+    input_shape: tuple[int, ...] | None = knob(None, "shape of the first input, e.g. 1,3,64,64")
+    per_op: bool = knob(False, "one line per operator")
+
+
+def _profile(argv: Sequence[str]) -> int:
+    flags = Flags("profile_onnx.py", "Parameters and FLOPs of an ONNX file.", (ProfileConfig,), "original")
+    flags.add_positional("onnx_path", type=Path, help="ONNX file")
+    resolved = flags.resolve(argv)
+    if "onnx_path" not in resolved.positional:
+        raise UserError("profile_onnx.py needs an ONNX file")
+    config = resolved[ProfileConfig]
+
+    from uhd.export.onnx_profile import profile_onnx, to_text
+
+    print(to_text(profile_onnx(resolved.positional["onnx_path"], config.input_shape), config.per_op))
+    return 0
+
+
+@dataclass(frozen=True)
+class DemoLiteConfig:
+    """Flags of ``demo_uhd_lite.py``."""
+
+    images: Path | None = knob(None, "folder of images")
+    camera: int | None = knob(None, "camera number", minimum=0)
+    onnx: Path | None = knob(None, "ONNX model")
+    output: Path = knob(Path("demo_output"), "folder of drawn images")
+    img_size: tuple[int, int] = knob((64, 64), "network size of a model that does not say its own", parse=parse_size)
+    conf_thresh: float = knob(0.15, "least score", minimum=0, maximum=1)
+    record: Path = knob(Path("camera_record.mp4"), "recording of the camera")
+    use_nms: bool = knob(False, "drop duplicate boxes")
+    nms_iou: float = knob(0.45, "IoU at which boxes are duplicates", minimum=0, maximum=1)
+    topk: int = knob(20, "most boxes per image", minimum=1)
+    topk_before_conf: bool = knob(False, "without effect: the best boxes above the threshold are the same either way")
+
+
+def _demo_lite(argv: Sequence[str]) -> int:
+    flags = Flags("demo_uhd_lite.py", "Detect people with a small model.", (DemoLiteConfig,), "original")
+    config = flags.resolve(argv)[DemoLiteConfig]
+    if config.onnx is None:
+        raise UserError("demo_uhd_lite.py needs a model: --onnx FILE")
+    again = ["--onnx", str(config.onnx), "--output", str(config.output), "--img-size", format_size(config.img_size)]
+    again += ["--conf-thresh", str(config.conf_thresh), "--record", str(config.record)]
+    again += ["--nms-iou", str(config.nms_iou), "--most", str(config.topk)]
+    again += ["--use-nms"] if config.use_nms else []
+    again += ["--images", str(config.images)] if config.images is not None else []
+    again += ["--camera", str(config.camera)] if config.camera is not None else []
+    return _demo(again)
 
 
 @dataclass(frozen=True)
@@ -59,6 +124,7 @@ class DemoConfig:
     actual_size: bool = knob(False, "show camera frames at network size, enlarged, as the model sees them")
     use_nms: bool = knob(False, "drop duplicate boxes")
     nms_iou: float = knob(0.8, "IoU at which boxes are duplicates", minimum=0, maximum=1)
+    most: int | None = knob(None, "most boxes per image", minimum=1)
 
 
 def _demo(argv: Sequence[str]) -> int:
@@ -87,6 +153,7 @@ def _demo(argv: Sequence[str]) -> int:
         record=config.record if config.camera is not None else None,
         actual_size=config.actual_size,
         dynamic_threshold=config.use_dynamic_threshold,
+        most=config.most,
         overwrite=True,
         img_size=size,
         resize_mode=mode,

@@ -32,6 +32,7 @@ class PredictConfig:
     conf_thresh: float | None = knob(None, "least score (default: the model's best F1)", minimum=0, maximum=1)
     use_nms: bool = knob(True, "drop duplicate boxes")
     nms_iou: float = knob(0.5, "IoU at which boxes are duplicates", minimum=0, maximum=1)
+    most: int | None = knob(None, "most detections per image, best first", minimum=1)
     json: Path | None = knob(None, "write one JSON line per image or frame")
     save_txt: bool = knob(False, "write YOLO label files beside the drawn images")
     draw: bool = knob(True, "write or show drawn images")
@@ -179,7 +180,7 @@ def _detect(detector: Detector, image: NDArray[np.uint8], config: PredictConfig)
     if not len(found) and config.dynamic_threshold:
         threshold = detector.spec.conf_thresh if config.conf_thresh is None else config.conf_thresh
         found = detector(image, max(0.05, threshold / 2), overlap)
-    return found
+    return found if config.most is None else found[: config.most]
 
 
 def _record_result(found: Detections, frame: Frame, config: PredictConfig, lines: TextIO | None, target: Path) -> None:
