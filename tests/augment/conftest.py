@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+from hypothesis import settings
 from numpy.typing import NDArray
 
 from uhd.augment.view import View
 from uhd.resize import is_point_sampling
 from uhd.sample import Sample
+
+# A busy machine is not a reason to fail.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 BACKGROUND = (10, 60, 200)
 PAINT = (250, 30, 30)

@@ -126,4 +126,5 @@ def test_a_pipeline_can_be_sent_to_a_worker() -> None:
     pipeline = Pipeline.load(EVERYTHING, (0, 1))
     assert len(bytes(reduction.ForkingPickler.dumps(pipeline))) > 100
     assert repr(pipeline).startswith("Pipeline(")
-    assert set(pipeline.to_plain()) == set(OPERATIONS)
+    assert [name for entry in pipeline.to_plain() for name in entry] == list(OPERATIONS)
+    assert Pipeline.load(pipeline.to_plain(), (0, 1)).operations == pipeline.operations

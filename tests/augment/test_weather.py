@@ -11,7 +11,7 @@ def test_rain_is_thin_bright_streaks() -> None:
     for seed in range(20):
         share = (RandomRain(1.0)(DARK, np.random.default_rng(seed)) > 60).all(-1).mean()
         assert 0.005 < share < 0.35
-    assert (RandomRain(1.0, drops=(0.0, 0.0))(DARK, np.random.default_rng(0)) == 36).all()
+    assert (RandomRain(1.0, density=(0.0, 0.0))(DARK, np.random.default_rng(0)) == 36).all()
 
 
 def test_fog_thickens_towards_the_top() -> None:

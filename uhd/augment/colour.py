@@ -44,7 +44,7 @@ class RandomBrightness:
     """Multiply by a factor."""
 
     prob: float = knob(0.5, "of changing the brightness", minimum=0, maximum=1)
-    factor: Range = knob((0.8, 1.2), "least and largest factor", minimum=0)
+    factor: Range = knob((0.8, 1.2), "least and largest factor", flag="factor-range", minimum=0)
 
     def __call__(self, image: Image, rng: np.random.Generator) -> Image:
         """Return the brighter or darker image."""
@@ -56,7 +56,7 @@ class RandomContrast:
     """Scale the distance to the mean of each channel by a factor."""
 
     prob: float = knob(0.5, "of changing the contrast", minimum=0, maximum=1)
-    factor: Range = knob((0.8, 1.2), "least and largest factor", minimum=0)
+    factor: Range = knob((0.8, 1.2), "least and largest factor", flag="factor-range", minimum=0)
 
     def __call__(self, image: Image, rng: np.random.Generator) -> Image:
         """Return the image with more or less contrast."""
@@ -70,7 +70,7 @@ class RandomSaturation:
     """Scale the distance to gray by a factor."""
 
     prob: float = knob(0.5, "of changing the saturation", minimum=0, maximum=1)
-    factor: Range = knob((0.8, 1.2), "least and largest factor", minimum=0)
+    factor: Range = knob((0.8, 1.2), "least and largest factor", flag="factor-range", minimum=0)
 
     def __call__(self, image: Image, rng: np.random.Generator) -> Image:
         """Return the image with more or less colour."""

@@ -137,8 +137,7 @@ class RandomCrop:
             return view
         for _ in range(1 if self.deterministic else self.max_retries):
             width, height = self._size(view, rng)
-            cut = replace(_cut(view, width, height, None if self.deterministic else rng),
-                          min_visibility=max(view.min_visibility, self.min_visibility))  # fmt: skip
+            cut = _cut(view, width, height, None if self.deterministic else rng, self.min_visibility)
             if self.deterministic or self.allow_empty or not len(view.sample.boxes):
                 return cut
             if len(visible([(cut, WHOLE)])[0]) >= self.min_boxes:
@@ -146,13 +145,13 @@ class RandomCrop:
         return view
 
     def _size(self, view: View, rng: np.random.Generator) -> tuple[int, int]:
-        x0, y0, x1, y1 = view.window
-        aspect_range = self.aspect or ((x1 - x0) / (y1 - y0),) * 2
+        width, height = view.extent
+        aspect_range = self.aspect or (width / height,) * 2
         if self.deterministic:
             share, aspect = sum(self.ratio) / 2, sum(aspect_range) / 2
         else:
             share, aspect = rng.uniform(*self.ratio), rng.uniform(*aspect_range)
-        return _fit(x1 - x0, y1 - y0, share, aspect)
+        return _fit(width, height, share, aspect)
 
 
 @dataclass(frozen=True)
@@ -161,18 +160,15 @@ class RandomResizedCrop:
 
     prob: float = knob(0.5, "of cutting", minimum=0, maximum=1)
     scale: Range = knob((0.6, 1.0), "share of the area", minimum=0, maximum=1, exclusive_minimum=True)
-    aspect: Range = knob(
-        (0.75, 1.33), "width / height in pixels", flag="aspect-ratio", minimum=0, exclusive_minimum=True
-    )
+    aspect: Range = knob((0.75, 1.33), "width / height in pixels", flag="ratio", minimum=0, exclusive_minimum=True)
     min_visibility: float = knob(0.25, "boxes that show less are ignored", minimum=0, maximum=1)
 
     def __call__(self, view: View, rng: np.random.Generator) -> View:
         """Return the view of the cut-out part; the largest that fits where the drawn one does not."""
         if rng.random() >= self.prob:
             return view
-        x0, y0, x1, y1 = view.window
-        width, height = _fit(x1 - x0, y1 - y0, rng.uniform(*self.scale), rng.uniform(*self.aspect))
-        return replace(_cut(view, width, height, rng), min_visibility=max(view.min_visibility, self.min_visibility))
+        width, height = _fit(*view.extent, rng.uniform(*self.scale), rng.uniform(*self.aspect))
+        return _cut(view, width, height, rng, self.min_visibility)
 
 
 def _fit(width: float, height: float, share: float, aspect: float) -> tuple[int, int]:
@@ -181,9 +177,9 @@ def _fit(width: float, height: float, share: float, aspect: float) -> tuple[int,
     return max(1, min(round(h * aspect), math.floor(width))), min(h, max(1, math.floor(height)))
 
 
-def _cut(view: View, width: int, height: int, rng: np.random.Generator | None) -> View:
+def _cut(view: View, width: int, height: int, rng: np.random.Generator | None, min_visibility: float) -> View:
     """Return the view of a rectangle of that size at a random whole offset, or in the centre."""
-    x0, y0, x1, y1 = view.window
-    free_x, free_y = max(0, math.floor(x1 - x0) - width), max(0, math.floor(y1 - y0) - height)
+    shown_width, shown_height = view.extent
+    free_x, free_y = max(0, math.floor(shown_width) - width), max(0, math.floor(shown_height) - height)
     dx, dy = (free_x // 2, free_y // 2) if rng is None else rng.integers(0, (free_x + 1, free_y + 1)).tolist()
-    return replace(view, window=(x0 + dx, y0 + dy, x0 + dx + width, y0 + dy + height))
+    return view.cut(dx, dy, width, height, min_visibility)

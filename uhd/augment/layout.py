@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from uhd.augment import colour, geometry, mixing, noise, outliers, soften, weather
-from uhd.config import from_plain
+from uhd.augment import affine, colour, cutout, geometry, mixing, noise, outliers, soften, weather
+from uhd.config import flag_of, from_plain
 from uhd.errors import UserError, nearest
 
 GEOMETRY: tuple[type[Any], ...] = (
@@ -22,6 +23,7 @@ GEOMETRY: tuple[type[Any], ...] = (
     geometry.RandomResizedCrop,
     geometry.RandomScale,
     geometry.Translation,
+    affine.Affine,
     soften.Soften,
 )
 MIXING: tuple[type[Any], ...] = (mixing.MixUp, mixing.CopyPaste)
@@ -44,75 +46,142 @@ PIXELS: tuple[type[Any], ...] = (
     weather.RandomFog,
     weather.RandomSunFlare,
 )
-_ALL: tuple[type[Any], ...] = (mixing.Mosaic, *GEOMETRY, *MIXING, *PIXELS, outliers.RemoveOutliers)
+# They see boxes as well as pixels, and need no other sample.
+SAMPLES: tuple[type[Any], ...] = (cutout.CoarseDropout, cutout.Cutout, outliers.RemoveOutliers)
+_ALL: tuple[type[Any], ...] = (mixing.Mosaic, *GEOMETRY, *MIXING, *PIXELS, *SAMPLES)
 OPERATIONS: dict[str, type[Any]] = {kind.__name__: kind for kind in _ALL}
 RECIPE = Path(__file__).parent / "recipe.yaml"
 _SECTIONS = ("data_augment_pre", "data_augment", "data_augment_post")
 _SWAP = "class_swap_map"
 _SCALAR = {"RemoveOutliers": "min_area", "RandomCrop": "ratio"}
+_OTHER_KEYS = {"RandomResizedCrop": {"aspect_ratio": "aspect"}}
+
+Entry = tuple[str, Any]
 
 
-def read_operations(source: Path | str | Mapping[str, Any] | None, classes: Sequence[int]) -> list[Any]:
+def read_operations(
+    source: Path | str | Mapping[str, Any] | Sequence[Any] | None,
+    classes: Sequence[int],
+    warn: Callable[[str], None] | None = None,
+) -> list[Any]:
     """Read the operations of a YAML file or table; None takes our recipe.
 
-    Operations stand at the top level, under ``data_augment``, or under ``data_augment_pre`` and ``data_augment_post``.
+    Operations stand at the top level, under ``data_augment``, or under ``data_augment_pre`` and ``data_augment_post``,
+    each of them a table (``HorizontalFlip: 0.5``) or a list (``- HorizontalFlip: 0.5``); a list may repeat a name.
     Each has a table of options; a scalar stands for the probability (for RemoveOutliers the least area, for RandomCrop
     the ratio), an empty value or false switches the operation off, an empty table takes the defaults.
     ``class_swap_map`` may stand at any level; the innermost counts.
 
+    What is not known, operations or keys, is left out, and said in one line.
+
     Args:
-        source: file or table.
+        source: file, table or list.
         classes: wanted raw class numbers, in the order of the labels.
+        warn: receives that line; the default prints it to standard error.
+
+    Returns:
+        the operations in the order listed, those of ``data_augment_pre`` first.
 
     Raises:
-        UserError: unreadable file, unknown operation or key, value of the wrong kind or out of range.
+        UserError: unreadable file, value of the wrong kind or out of range, or no operation that is known.
     """
-    where = "augmentation" if isinstance(source, Mapping) else str(source or RECIPE)
-    table = source if isinstance(source, Mapping) else _read(Path(source or RECIPE))
+    given = source if isinstance(source, Mapping) or (source and not isinstance(source, str | Path)) else None
+    where = "augmentation" if given is not None else str(source or RECIPE)
+    table = _table(_read(Path(str(source or RECIPE))) if given is None else given, where)
     swap = table.get(_SWAP)
-    sections = [table.get(name) or {} for name in _SECTIONS]
+    sections = [table.get(name) for name in _SECTIONS]
     sections.append({name: value for name, value in table.items() if name not in (*_SECTIONS, _SWAP)})
-    operations = []
+    operations: list[Any] = []
+    unknown: list[str] = []
+    known = 0
     for section in sections:
-        if not isinstance(section, Mapping):
-            raise UserError(f"{where}: a section must be a table of operations, not {section!r}")
-        inner = section.get(_SWAP, swap)
-        for name, value in section.items():
-            if name != _SWAP and value is not None and value is not False:
-                operations.append(_operation(str(name), value, where, inner, classes))
+        entries = _entries(section, where)
+        inner = next((value for name, value in entries if name == _SWAP), swap)
+        for name, value in entries:
+            if name == _SWAP:
+                continue
+            if name not in OPERATIONS:
+                unknown.append(f"operation {name!r}{nearest(name, (*OPERATIONS, *_SECTIONS))}")
+                continue
+            known += 1
+            if value is not None and value is not False:
+                operations.append(_operation(name, value, where, inner, classes, unknown))
+    if unknown and not known:
+        raise UserError(f"{where}: unknown {', '.join(unknown)}: no operation is left")
+    if unknown:
+        (warn or _tell)(f"{where}: left out: unknown {', '.join(unknown)}")
     return operations
 
 
-def _read(path: Path) -> Mapping[str, Any]:
+def option_keys(kind: type[Any]) -> dict[str, dataclasses.Field[Any]]:
+    """Return the options of an operation by every key that names them, the original's first."""
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    keys = {flag_of(field).replace("-", "_"): field for field in fields.values()} | fields
+    return keys | {key: fields[name] for key, name in _OTHER_KEYS.get(kind.__name__, {}).items()}
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr)  # noqa: T201
+
+
+def _table(content: Any, where: str) -> Mapping[str, Any]:
+    """Return the file's top level as a table; a list is that of ``data_augment``."""
+    if content is None:
+        return {}
+    if isinstance(content, Mapping):
+        return {str(name): value for name, value in content.items()}
+    if isinstance(content, Sequence) and not isinstance(content, str):
+        return {"data_augment": content}
+    raise UserError(f"{where}: must be a table or a list of operations")
+
+
+def _entries(section: Any, where: str) -> list[Entry]:
+    """Return the (name, value) pairs of a section in their order."""
+    if section is None:
+        return []
+    if isinstance(section, Mapping):
+        return [(str(name), value) for name, value in section.items()]
+    if isinstance(section, str) or not isinstance(section, Sequence):
+        raise UserError(f"{where}: a section must be a table or a list of operations, not {section!r}")
+    entries: list[Entry] = []
+    for item in section:
+        if isinstance(item, str):
+            entries.append((item, {}))
+        elif isinstance(item, Mapping):
+            options = {str(key): value for key, value in item.items()}
+            name = options.pop("name", None)
+            entries += options.items() if name is None else [(str(name), options)]
+        else:
+            raise UserError(f"{where}: an entry of a list must be an operation, not {item!r}")
+    return entries
+
+
+def _read(path: Path) -> Any:
     try:
-        table = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UserError(f"{path}: cannot be read as YAML ({' '.join(str(error).split())})") from None
-    if table is None:
-        return {}
-    if not isinstance(table, Mapping):
-        raise UserError(f"{path}: must be a table of operations")
-    return table
 
 
-def _operation(name: str, value: Any, where: str, swap: Any, classes: Sequence[int]) -> Any:
-    kind = OPERATIONS.get(name)
-    if kind is None:
-        raise UserError(f"{where}: unknown operation {name!r}{nearest(name, (*OPERATIONS, *_SECTIONS))}")
+def _operation(name: str, value: Any, where: str, swap: Any, classes: Sequence[int], unknown: list[str]) -> Any:
+    """Build one operation; keys that it does not have are added to ``unknown``."""
+    kind = OPERATIONS[name]
     where = f"{where}: {name}"
     if isinstance(value, Mapping):
-        options = {str(key): item for key, item in value.items()}
-    elif value is True:
-        options = {}
+        given = {str(key).replace("-", "_"): item for key, item in value.items()}
     else:
-        options = {_SCALAR.get(name, "prob"): value}
-    flip = options.pop(_SWAP, None) if kind is geometry.HorizontalFlip else None
-    hints = typing.get_type_hints(kind)
-    by_key = {key.replace("-", "_"): field for field in dataclasses.fields(kind) for key in _keys(field)}
-    for key, item in options.items():
-        field = by_key.get(key.replace("-", "_"))
-        if field is not None:
-            options[key] = _plain_number(item, _length(hints[field.name]))
+        given = {} if value is True else {_SCALAR.get(name, "prob"): value}
+    flip = given.pop(_SWAP, None) if kind is geometry.HorizontalFlip else None
+    hints, keys = typing.get_type_hints(kind), option_keys(kind)
+    either_way = getattr(kind, "EITHER_WAY", ())
+    options: dict[str, Any] = {}
+    for key, item in given.items():
+        field = keys.get(key)
+        if field is None:
+            unknown.append(f"key {key!r} of {name}{nearest(key, keys)}")
+        else:
+            low = -1 if field.name in either_way else 1
+            options[field.name] = _plain_number(item, _length(hints[field.name]), low)
     operation = from_plain(kind, options, where)
     for field in dataclasses.fields(kind):
         limits = getattr(operation, field.name)
@@ -124,25 +193,28 @@ def _operation(name: str, value: Any, where: str, swap: Any, classes: Sequence[i
     return operation
 
 
-def _keys(field: dataclasses.Field[Any]) -> tuple[str, ...]:
-    knob = field.metadata.get("knob")
-    return (field.name, knob.flag) if knob is not None and knob.flag else (field.name,)
-
-
 def _length(hint: Any) -> int:
     """Return how many numbers an option holds: 2 for a range, 3 for a colour, 0 for a single value."""
     return max((len(typing.get_args(kind)) for kind in (hint, *typing.get_args(hint))
                 if typing.get_origin(kind) is tuple), default=0)  # fmt: skip
 
 
-def _plain_number(value: Any, length: int) -> Any:
-    """Return numbers such as ``1e-8``, which YAML reads as text, as numbers, and one number for many repeated."""
+def _plain_number(value: Any, length: int, low: int = 1) -> Any:
+    """Return numbers such as ``1e-8``, which YAML reads as text, as numbers, and one number for many repeated.
+
+    Args:
+        value: as YAML gives it.
+        length: numbers wanted, 0 for a single one.
+        low: factor of the first of them, -1 where one number means as much either way.
+    """
     if isinstance(value, str):
         try:
             value = float(value)
         except ValueError:
             return value
-    return [value] * length if length and isinstance(value, int | float) and not isinstance(value, bool) else value
+    if not length or isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    return [low * value, *[value] * (length - 1)]
 
 
 def _swap_map(table: Any, classes: Sequence[int], where: str) -> dict[int, int]:

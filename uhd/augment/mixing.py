@@ -9,11 +9,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from uhd.augment.second import place_in
 from uhd.augment.view import View
 from uhd.augment.visible import WHOLE, Window, visible
 from uhd.boxes import area_xyxy, intersection_matrix
 from uhd.config import knob
-from uhd.sample import Sample
+from uhd.sample import Sample, SecondImage
 
 Look = Callable[[], View]
 
@@ -49,14 +50,19 @@ class MixUp:
 
     prob: float = knob(1.0, "of blending", minimum=0, maximum=1)
 
-    def __call__(self, sample: Sample, rng: np.random.Generator, partner: Look, mode: str) -> Sample:
-        """Return the blend of a sample at network size with a partner."""
+    def __call__(
+        self, sample: Sample, rng: np.random.Generator, partner: Look, mode: str, second: SecondImage | None = None
+    ) -> Sample:
+        """Return the blend of a sample at network size with a partner; its second image is blended in place."""
         if rng.random() >= self.prob:
             return sample
         view = partner()
         boxes, labels, ignore = visible([(view, WHOLE)])
         h, w = sample.image.shape[:2]
         image = np.asarray(cv2.addWeighted(sample.image, 0.5, view.read((h, w), mode), 0.5, 0), np.uint8)
+        if second is not None:
+            height, width = second.image.shape[:2]
+            second.image[:] = cv2.addWeighted(second.image, 0.5, view.read((height, width), second.mode), 0.5, 0)
         return Sample(
             image,
             np.concatenate([sample.boxes, boxes]),
@@ -76,13 +82,15 @@ class CopyPaste:
 
     prob: float = knob(0.3, "of pasting", minimum=0, maximum=1)
     sample_num: int = knob(1, "samples to cut from", minimum=1)
-    max_objects: int = knob(5, "boxes taken from each", minimum=1)
+    max_objects: int = knob(5, "boxes taken from each", flag="max-paste-objects", minimum=1)
     scale: tuple[float, float] = knob((0.8, 1.2), "change of size", flag="scale-jitter", minimum=0,
                                       exclusive_minimum=True)  # fmt: skip
     min_visibility: float = knob(0.3, "boxes that a patch leaves less of are ignored", minimum=0, maximum=1)
 
-    def __call__(self, sample: Sample, rng: np.random.Generator, partner: Look, mode: str) -> Sample:
-        """Return the sample at network size with patches on it."""
+    def __call__(
+        self, sample: Sample, rng: np.random.Generator, partner: Look, mode: str, second: SecondImage | None = None
+    ) -> Sample:
+        """Return the sample at network size with patches on it, its second image with the same in the same places."""
         if rng.random() >= self.prob:
             return sample
         h, w = sample.image.shape[:2]
@@ -98,7 +106,11 @@ class CopyPaste:
                 if width < 1 or height < 1:
                     continue
                 left, top = rng.integers(0, (w - width + 1, h - height + 1)).tolist()
-                source.crop((x0, y0, x1, y1)).read_into(image[top : top + height, left : left + width], mode)
+                cut = source.crop((x0, y0, x1, y1))
+                cut.read_into(image[top : top + height, left : left + width], mode)
+                if second is not None:
+                    place = (left / w, top / h, (left + width) / w, (top + height) / h)
+                    cut.read_into(place_in(second.image, place), second.mode)
                 patch = np.array([[left / w, top / h, (left + width) / w, (top + height) / h]], np.float32)
                 hidden = _hidden(boxes, patch) > 1 - self.min_visibility
                 ignore = np.concatenate([ignore, boxes[hidden]])

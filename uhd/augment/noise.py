@@ -91,13 +91,14 @@ class GaussNoise:
 
     prob: float = knob(0.5, "of doing anything", minimum=0, maximum=1)
     var_limit: tuple[float, float] = knob((10.0, 50.0), "variance, in squared gray levels", minimum=0)
+    mean: float = knob(0.0, "gray levels added everywhere", minimum=-255, maximum=255)
 
     def __call__(self, image: Image, rng: np.random.Generator) -> Image:
         """Return the noisy image."""
         if rng.random() >= self.prob:
             return image
         sigma = np.sqrt(rng.uniform(*self.var_limit))
-        noise = rng.standard_normal(image.shape, np.float32) * np.float32(sigma)
+        noise = rng.standard_normal(image.shape, np.float32) * np.float32(sigma) + np.float32(self.mean)
         return np.asarray(cv2.add(image, np.rint(noise).astype(np.int16), dtype=cv2.CV_8U), np.uint8)
 
 
@@ -106,14 +107,14 @@ class ISONoise:
     """Noise of a camera at high sensitivity: more in the luma than in the colour, growing with the brightness."""
 
     prob: float = knob(0.5, "of doing anything", minimum=0, maximum=1)
-    intensity: tuple[float, float] = knob((0.1, 0.5), "strength of the luma noise", minimum=0, maximum=1)
-    color_shift: tuple[float, float] = knob((0.01, 0.05), "strength of the colour noise", minimum=0, maximum=1)
+    intensity: tuple[float, float] = knob((0.02, 0.1), "deviation of the luma of white, 0 to 1", minimum=0, maximum=1)
+    color_shift: tuple[float, float] = knob((0.01, 0.05), "deviation of its colours, 0 to 1", minimum=0, maximum=1)
 
     def __call__(self, image: Image, rng: np.random.Generator) -> Image:
         """Return the noisy image."""
         if rng.random() >= self.prob:
             return image
-        luma_noise, colour_noise = 50 * rng.uniform(*self.intensity), 255 * rng.uniform(*self.color_shift)
+        luma_noise, colour_noise = 255 * rng.uniform(*self.intensity), 255 * rng.uniform(*self.color_shift)
         luma = rng.standard_normal((*image.shape[:2], 1), np.float32) * np.float32(luma_noise)
         colour = rng.standard_normal(image.shape, np.float32) * np.float32(colour_noise)
         shot = np.sqrt(np.arange(256, dtype=np.float32) / 255)[image]  # photon noise grows with the root of the light
@@ -125,7 +126,9 @@ class ImageCompression:
     """Save as JPEG and read again."""
 
     prob: float = knob(0.5, "of compressing", minimum=0, maximum=1)
-    quality: tuple[int, int] = knob((40, 90), "least and largest JPEG quality", minimum=1, maximum=100)
+    quality: tuple[int, int] = knob(
+        (40, 90), "least and largest JPEG quality", flag="quality-range", minimum=1, maximum=100
+    )
 
     def __call__(self, image: Image, rng: np.random.Generator) -> Image:
         """Return the image with JPEG's artefacts."""

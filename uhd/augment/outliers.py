@@ -17,8 +17,8 @@ class RemoveOutliers:
 
     min_area: float = knob(0.0, "least area, in image areas", minimum=0, maximum=1)
 
-    def __call__(self, sample: Sample) -> Sample:
-        """Return the sample without them."""
+    def __call__(self, sample: Sample, rng: np.random.Generator | None = None) -> Sample:  # noqa: ARG002
+        """Return the sample without them; nothing is random about it."""
         small = area_xyxy(sample.boxes) < self.min_area
         if not small.any():
             return sample

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from uhd.augment.layout import GEOMETRY, MIXING, read_operations
+from uhd.augment.layout import GEOMETRY, MIXING, SAMPLES, read_operations
 from uhd.augment.layout import OPERATIONS as OPERATIONS
 from uhd.augment.mixing import Mosaic
-from uhd.augment.outliers import RemoveOutliers
+from uhd.augment.second import place_in, repaint
 from uhd.augment.view import View
 from uhd.augment.visible import WHOLE, Window, visible
-from uhd.sample import Sample
+from uhd.config import to_plain
+from uhd.sample import Sample, SecondImage
 
 DrawPartner = Callable[[np.random.Generator], Sample]
 
@@ -43,24 +44,36 @@ class Pipeline:
         )
 
     @classmethod
-    def load(cls, source: Path | str | Mapping[str, Any] | None, classes: Sequence[int] = (0,)) -> Pipeline:
+    def load(
+        cls,
+        source: Path | str | Mapping[str, Any] | Sequence[Any] | None,
+        classes: Sequence[int] = (0,),
+        warn: Callable[[str], None] | None = None,
+    ) -> Pipeline:
         """Read a YAML file or table; None takes our recipe. Layouts: :func:`uhd.augment.layout.read_operations`.
 
         Args:
-            source: file or table.
+            source: file, table or list.
             classes: wanted raw class numbers, in the order of the labels, to translate ``class_swap_map``.
+            warn: receives one line that names unknown operations and keys; the default prints it to standard error.
 
         Raises:
-            UserError: unreadable file, unknown operation or key, value of the wrong kind or out of range.
+            UserError: unreadable file, value of the wrong kind or out of range, or no operation that is known.
         """
-        return cls(read_operations(source, classes))
+        return cls(read_operations(source, classes, warn))
 
     def without_mosaic(self) -> Pipeline:
         """Return the pipeline less its mosaics, for the last epochs."""
         return Pipeline([operation for operation in self.operations if not isinstance(operation, Mosaic)])
 
     def __call__(
-        self, sample: Sample, rng: np.random.Generator, size: tuple[int, int], mode: str, draw_partner: DrawPartner
+        self,
+        sample: Sample,
+        rng: np.random.Generator,
+        size: tuple[int, int],
+        mode: str,
+        draw_partner: DrawPartner,
+        second: SecondImage | None = None,
     ) -> Sample:
         """Return the augmented sample.
 
@@ -70,6 +83,8 @@ class Pipeline:
             size: network size (h, w).
             mode: resize mode, by which pixels are read.
             draw_partner: returns another sample, for mosaics and blends.
+            second: is filled with the same crop under the same draws, read from the same photographs at its own size
+                and mode. The sample is the same with and without it.
 
         Returns:
             A sample whose image is (h, w, 3), its boxes clipped to the image.
@@ -85,17 +100,25 @@ class Pipeline:
             view = self._look(sample, rng)
             view.read_into(image, mode)
             parts.append((view, WHOLE))
+        if second is not None:
+            for view, place in parts:
+                view.read_into(place_in(second.image, place), second.mode)
         boxes, labels, ignore = visible(parts)
         for operation in self._later:
-            if isinstance(operation, RemoveOutliers):
-                cleaned = operation(Sample(image, boxes, labels, ignore))
-                boxes, labels, ignore = cleaned.boxes, cleaned.labels, cleaned.ignore
+            if isinstance(operation, SAMPLES):
+                changed = operation(Sample(image, boxes, labels, ignore), rng)
+                if second is not None:
+                    repaint(second.image, image, changed.image)
+                image, boxes, labels, ignore = changed.image, changed.boxes, changed.labels, changed.ignore
             elif isinstance(operation, MIXING):
                 mixed = operation(
-                    Sample(image, boxes, labels, ignore), rng, lambda: self._look(draw_partner(rng), rng), mode
+                    Sample(image, boxes, labels, ignore), rng, lambda: self._look(draw_partner(rng), rng), mode, second
                 )
                 image, boxes, labels, ignore = mixed.image, mixed.boxes, mixed.labels, mixed.ignore
             else:
+                if second is not None:
+                    # A copy of the generator gives both the same draws, however many the operation takes per pixel.
+                    second.image[:] = operation(second.image, copy.deepcopy(rng))
                 image = operation(image, rng)
         return Sample(image, boxes, labels, ignore, sample.name)
 
@@ -108,6 +131,6 @@ class Pipeline:
     def __repr__(self) -> str:
         return f"Pipeline({', '.join(type(operation).__name__ for operation in self.operations)})"
 
-    def to_plain(self) -> dict[str, Any]:
-        """Return operations and options as plain values, for logs."""
-        return {type(operation).__name__: dataclasses.asdict(operation) for operation in self.operations}
+    def to_plain(self) -> list[dict[str, Any]]:
+        """Return operations and options in their order as plain values, for logs; :meth:`load` reads them again."""
+        return [{type(operation).__name__: to_plain(operation)} for operation in self.operations]

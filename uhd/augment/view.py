@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uhd.augment.visible import WHOLE, Window, visible
+from uhd.augment.warp import Matrix, bounds_of, compose, read_linear, read_points
 from uhd.resize import is_point_sampling, resize_image
 from uhd.sample import Sample
 
@@ -37,6 +38,9 @@ class View:
             does.
         softness: (x, y) side of the blur before the reading, in output pixels; 0 is sharp.
         fill: colour beyond the image.
+        warp: (2, 3), an affine map from what is shown to the window (both 0 to 1), None where they are the same; once
+            it is set, whatever follows moves the map and leaves the window as it is.
+        box_rule: how boxes go through ``warp``; see :func:`uhd.augment.warp.warp_boxes`.
     """
 
     sample: Sample
@@ -48,6 +52,8 @@ class View:
     phase: tuple[float, float] | None = None
     softness: tuple[float, float] = (0.0, 0.0)
     fill: Colour = GRAY
+    warp: Matrix | None = None
+    box_rule: str = "corners"
 
     @classmethod
     def of(cls, sample: Sample) -> View:
@@ -64,6 +70,9 @@ class View:
             phase: of the point samples; None keeps the present one.
         """
         a0, b0, a1, b1 = part
+        if self.warp is not None:
+            matrix = np.array([[a1 - a0, 0.0, a0], [0.0, b1 - b0, b0]])
+            return replace(self.through(matrix, min_visibility), phase=phase or self.phase)
         if self.mirror_x:
             a0, a1 = 1 - a1, 1 - a0
         if self.mirror_y:
@@ -77,12 +86,44 @@ class View:
             phase=phase or self.phase,
         )
 
+    def through(self, matrix: Matrix, min_visibility: float = 0.0) -> View:
+        """Show the present output through an affine map.
+
+        Args:
+            matrix: (2, 3) from the new output to the present one, both 0 to 1.
+            min_visibility: boxes of which a smaller share is shown become ignore regions.
+        """
+        warp = matrix if self.warp is None else compose(self.warp, matrix)
+        return replace(self, warp=warp, min_visibility=max(self.min_visibility, min_visibility))
+
+    @property
+    def extent(self) -> tuple[float, float]:
+        """Width and height of what is shown, in pixels of the source."""
+        x0, y0, x1, y1 = self.window
+        if self.warp is None:
+            return x1 - x0, y1 - y0
+        sides = np.hypot(*(self.warp[:, :2] * np.array([[x1 - x0], [y1 - y0]])))
+        return float(sides[0]), float(sides[1])
+
+    def cut(self, left: int, top: int, width: int, height: int, min_visibility: float = 0.0) -> View:
+        """Show only a rectangle of what is shown now, given in whole pixels of the source; it is cut exactly."""
+        if self.warp is not None:
+            w, h = self.extent
+            return self.crop((left / w, top / h, (left + width) / w, (top + height) / h), min_visibility)
+        x0, y0, _, _ = self.window
+        window = (x0 + left, y0 + top, x0 + left + width, y0 + top + height)
+        return replace(self, window=window, min_visibility=max(self.min_visibility, min_visibility))
+
     def flip_x(self) -> View:
         """Mirror left and right."""
+        if self.warp is not None:
+            return self.through(np.array([[-1.0, 0.0, 1.0], [0.0, 1.0, 0.0]]))
         return replace(self, mirror_x=not self.mirror_x)
 
     def flip_y(self) -> View:
         """Mirror top and bottom."""
+        if self.warp is not None:
+            return self.through(np.array([[1.0, 0.0, 0.0], [0.0, -1.0, 1.0]]))
         return replace(self, mirror_y=not self.mirror_y)
 
     def render(self, size: tuple[int, int], mode: str) -> Sample:
@@ -100,12 +141,16 @@ class View:
 
         A window of whole pixels inside the image, without a phase, is read exactly as deployment would read that part.
         """
+        if self.warp is not None:
+            self._read_warped(out, mode)
+            return
         x0, y0, x1, y1 = self.window
         height, width = self.sample.image.shape[:2]
         h, w = out.shape[:2]
         whole = x0.is_integer() and y0.is_integer() and x1.is_integer() and y1.is_integer()
         if max(self.softness) > 0:
-            image, x0, y0 = self._softened((x1 - x0) / w, (y1 - y0) / h)
+            image, left, top = self._softened(self.window, (x1 - x0) / w, (y1 - y0) / h)
+            x0, y0 = x0 - left, y0 - top
             x1, y1 = x0 + self.window[2] - self.window[0], y0 + self.window[3] - self.window[1]
             height, width = image.shape[:2]
         else:
@@ -148,15 +193,31 @@ class View:
         top, bottom = _inside(y0, sy, height, h, 0.5)
         out[:top] = out[bottom:] = out[top:bottom, :left] = out[top:bottom, right:] = self.fill
 
-    def _softened(self, step_x: float, step_y: float) -> tuple[Image, float, float]:
-        """Return the neighbourhood of the window, blurred, and the window's left and top in it."""
+    def _read_warped(self, out: Image, mode: str) -> None:
         x0, y0, x1, y1 = self.window
+        left, right = (x1, x0) if self.mirror_x else (x0, x1)
+        top, bottom = (y1, y0) if self.mirror_y else (y0, y1)
+        assert self.warp is not None
+        matrix = compose(np.array([[right - left, 0.0, left], [0.0, bottom - top, top]]), self.warp)
+        image, (h, w) = self.sample.image, out.shape[:2]
+        if max(self.softness) > 0:
+            step_x, step_y = np.hypot(*matrix[:, :2]).tolist()
+            image, left, top = self._softened(bounds_of(matrix), step_x / w, step_y / h)
+            matrix = compose(np.array([[1.0, 0.0, -left], [0.0, 1.0, -top]]), matrix)
+        if is_point_sampling(mode):
+            out[:] = read_points(image, matrix, (h, w), self.phase or (0.0, 0.0), self.fill)
+        else:
+            out[:] = read_linear(image, matrix, (h, w), self.fill)
+
+    def _softened(self, around: Window, step_x: float, step_y: float) -> tuple[Image, int, int]:
+        """Return the neighbourhood of a window of the source, blurred, and where it begins: left and top."""
+        x0, y0, x1, y1 = around
         height, width = self.sample.image.shape[:2]
         kx, ky = max(1, round(self.softness[0] * step_x)), max(1, round(self.softness[1] * step_y))
         left, right = _span(x0 - kx, x1 + kx, width)
         top, bottom = _span(y0 - ky, y1 + ky, height)
         image = self.sample.image[top:bottom, left:right]
-        return np.asarray(cv2.blur(image, (kx, ky)), np.uint8), x0 - left, y0 - top
+        return np.asarray(cv2.blur(image, (kx, ky)), np.uint8), left, top
 
 
 @lru_cache(maxsize=64)

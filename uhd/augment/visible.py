@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from uhd.augment.warp import warp_boxes
 
 if TYPE_CHECKING:  # a view renders its own boxes with this module
     from uhd.augment.view import View
@@ -31,10 +33,11 @@ def visible(parts: Sequence[tuple[View, Window]]) -> Regions:
         (N, 4) float32 ``xyxy`` boxes normalised to the output and clipped to their place, (N,) int64 labels and
         (M, 4) float32 ignore regions.
     """
-    sources: list[NDArray[np.float32]] = []
+    sources: list[NDArray[Any]] = []
     labels: list[NDArray[np.int64]] = []
     rows: list[tuple[float, ...]] = []
     counts: list[int] = []
+    tight: list[tuple[int, NDArray[np.float64]]] = []
     for view, (left, top, right, bottom) in parts:
         sample = view.sample
         height, width = sample.image.shape[:2]
@@ -46,16 +49,22 @@ def visible(parts: Sequence[tuple[View, Window]]) -> Regions:
         if view.mirror_y:
             sy, oy = -sy, top + bottom - oy
         place = (sx * width, sy * height, ox, oy, left, top, right, bottom)
-        if len(sample.boxes):
-            sources.append(sample.boxes)
-            labels.append(view.labels)
-            rows.append((*place, view.min_visibility))
-            counts.append(len(sample.boxes))
-        if len(sample.ignore):
-            sources.append(sample.ignore)
-            labels.append(np.full(len(sample.ignore), -1, np.int64))
-            rows.append((*place, np.inf))  # never enough to be a box
-            counts.append(len(sample.ignore))
+        if view.warp is not None:
+            place = (right - left, bottom - top, left, top, left, top, right, bottom)
+        for seen_boxes, names, enough, rule in (
+            (sample.boxes, view.labels, view.min_visibility, view.box_rule),
+            (sample.ignore, None, np.inf, "corners"),  # never enough to be a box; all of the region is ignored
+        ):
+            boxes: NDArray[Any] = seen_boxes
+            if not len(boxes):
+                continue
+            if view.warp is not None:
+                boxes, shown_part = warp_boxes(_in_window(view, boxes), view.warp, rule)
+                tight.append((sum(counts), shown_part * (place[:2] * 2) + place[2:4] * 2))
+            sources.append(boxes)
+            labels.append(np.full(len(boxes), -1, np.int64) if names is None else names)
+            rows.append((*place, enough))
+            counts.append(len(boxes))
     if not rows:
         return np.zeros((0, 4), np.float32), np.zeros(0, np.int64), np.zeros((0, 4), np.float32)
     if len(rows) == 1:
@@ -67,6 +76,9 @@ def visible(parts: Sequence[tuple[View, Window]]) -> Regions:
     low, high = np.minimum(a, b), np.maximum(a, b)
     shown = np.empty((len(source), 4), np.float32)
     seen_low, seen_high = np.maximum(low, table[:, 4:6]), np.minimum(high, table[:, 6:8])
+    for start, part in tight:
+        seen_low[start : start + len(part)] = part[:, :2]
+        seen_high[start : start + len(part)] = part[:, 2:]
     shown[:, :2], shown[:, 2:] = seen_low, seen_high
     seen = seen_high - seen_low
     full = high - low
@@ -75,3 +87,16 @@ def visible(parts: Sequence[tuple[View, Window]]) -> Regions:
     enough = seen[:, 0] * seen[:, 1] >= (table[:, 8] - 1e-6) * (full[:, 0] * full[:, 1])
     keep = some & enough
     return shown[keep], label[keep], shown[some & ~enough]
+
+
+def _in_window(view: View, boxes: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return boxes (N, 4) of the source in the frame of the view's window, 0 to 1 inside it."""
+    height, width = view.sample.image.shape[:2]
+    x0, y0, x1, y1 = view.window
+    x = (boxes[:, 0::2].astype(np.float64) * width - x0) / (x1 - x0)
+    y = (boxes[:, 1::2].astype(np.float64) * height - y0) / (y1 - y0)
+    if view.mirror_x:
+        x = 1 - x[:, ::-1]
+    if view.mirror_y:
+        y = 1 - y[:, ::-1]
+    return np.stack([x[:, 0], y[:, 0], x[:, 1], y[:, 1]], 1)
