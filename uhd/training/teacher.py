@@ -1,0 +1,160 @@
+"""The teachers of a run: read from their files, checked against what the user says of them, never trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from uhd.anchors import wh_iou
+from uhd.errors import UserError
+from uhd.losses.distillation.config import DistillConfig
+from uhd.models.network import AnchorNetwork, DetectorNetwork, check_size
+from uhd.models.vision_transformer import VisionTransformer, vit_of
+from uhd.models.weights import load_model, read_weights
+from uhd.resize import canonical_mode, format_size, parse_size
+
+_CHECKED = {
+    "teacher_num_queries": "num_queries",
+    "teacher_d_model": "d_model",
+    "teacher_heads": "heads",
+    "teacher_layers": "layers",
+    "teacher_dim_feedforward": "dim_feedforward",
+    "teacher_use_skip": "use_skip",
+    "teacher_activation": "activation",
+    "teacher_use_fpn": "use_fpn",
+}
+_SAME_ANCHOR = 0.7  # least wh-IoU of two anchors that stand for the same sizes
+
+
+@dataclass(frozen=True, eq=False)
+class Teachers:
+    """What a student learns from; at least one of the two networks.
+
+    Attributes:
+        detector: teaches its predictions and, without a backbone, its features.
+        backbone: teaches its features.
+        size: (h, w) at which both see the crop.
+        mode: resize mode of the detector, or the student's.
+    """
+
+    detector: DetectorNetwork | None
+    backbone: VisionTransformer | None
+    size: tuple[int, int]
+    mode: str
+
+
+def load_teachers(config: DistillConfig, size: tuple[int, int], mode: str) -> Teachers | None:
+    """Read the teachers that a configuration names; averaged weights where a file has them.
+
+    Args:
+        config: files, and what the user says of them.
+        size: the student's image size, for a teacher that does not know its own.
+        mode: the student's resize mode, likewise.
+
+    Raises:
+        UserError: a file cannot be used, contradicts the flags, or cannot see images of the wanted size.
+    """
+    if not config.active:
+        _refuse_alone(config)
+        return None
+    detector = backbone = None
+    if config.teacher_ckpt is not None:
+        detector, meta = load_model(config.teacher_ckpt)
+        _check(config, detector, config.teacher_ckpt)
+        size, mode = _size_of(meta) or size, canonical_mode(str(meta.get("resize_mode") or mode))
+        detector.requires_grad_(False)
+    size = config.teacher_img_size or size
+    if detector is not None:
+        check_size(size, detector.stride)
+    if config.teacher_backbone is not None:
+        state, _ = read_weights(config.teacher_backbone)
+        imagenet = config.teacher_backbone_norm == "imagenet"
+        backbone = vit_of(state, config.teacher_backbone, config.teacher_backbone_arch, imagenet)
+        patch = backbone.config.patch
+        if size[0] % patch or size[1] % patch:
+            raise UserError(
+                f"{config.teacher_backbone}: cannot see images of {format_size(size)}: give --teacher-img-size in "
+                f"multiples of its patches of {patch} pixels"
+            )
+    return Teachers(detector, backbone, size, mode)
+
+
+def take_anchors(config: Any, teachers: Teachers | None, override: bool) -> Any:
+    """Return the student's configuration, with the teacher's anchors when that is asked for.
+
+    Raises:
+        UserError: there is no teacher with anchors.
+    """
+    if not override:
+        return config
+    detector = teachers.detector if teachers is not None else None
+    if not isinstance(detector, AnchorNetwork) or not hasattr(config, "anchors"):
+        raise UserError("--override-from-teacher-anchors: student and teacher must both have anchors")
+    from dataclasses import replace
+
+    anchors = tuple((float(w), float(h)) for w, h in detector.anchors.tolist())
+    return replace(config, anchors=anchors, num_anchors=len(anchors))
+
+
+def check_anchors(student: AnchorNetwork, teacher: AnchorNetwork, where: Path) -> None:
+    """Raise UserError unless anchor i of both stands for the same sizes."""
+    mine, theirs = (np.asarray(n.anchors.detach().cpu().numpy(), np.float32) for n in (student, teacher))
+    mend = "take its anchors with --override-from-teacher-anchors"
+    if len(mine) != len(theirs):
+        raise UserError(f"{where}: the teacher has {len(theirs)} anchors, the student {len(mine)}: {mend}")
+    fit = wh_iou(mine, theirs).diagonal()
+    if float(fit.min()) < _SAME_ANCHOR:
+        i = int(fit.argmin())
+        sizes = ["{:.3f}x{:.3f}".format(*each[i].tolist()) for each in (theirs, mine)]
+        raise UserError(f"{where}: anchor {i + 1} of the teacher is {sizes[0]}, of the student {sizes[1]}: {mend}")
+
+
+def _size_of(meta: dict[str, Any]) -> tuple[int, int] | None:
+    size = meta.get("img_size")
+    if not size:
+        return None
+    return parse_size(size if isinstance(size, str) else "x".join(str(int(side)) for side in size))
+
+
+def _check(config: DistillConfig, teacher: DetectorNetwork, where: Path) -> None:
+    if config.teacher_arch is not None and config.teacher_arch != teacher.arch:
+        raise UserError(f"--teacher-arch {config.teacher_arch}: {where} holds a model of {teacher.arch}")
+    for field, name in _CHECKED.items():
+        said = getattr(config, field)
+        if said is None or said is False:
+            continue
+        flag = f"--{field.replace('_', '-')}" + ("" if said is True else f" {said}")
+        if not hasattr(teacher.config, name):
+            raise UserError(f"{flag}: the teacher in {where} is of {teacher.arch}, which has no such setting")
+        found = getattr(teacher.config, name)
+        if {"silu": "swish"}.get(found, found) != said:
+            raise UserError(f"{flag}: the teacher in {where} has {found}")
+
+
+def _refuse_alone(config: DistillConfig) -> None:
+    """Refuse flags that mean nothing without a teacher, so that nobody waits for a distillation that is none."""
+    for field in ("kl", "box_l1", "obj", "quality", "feat"):
+        if getattr(config, f"distill_{field}"):
+            raise UserError(f"--distill-{field.replace('_', '-')} needs a teacher: --teacher-ckpt FILE")
+    if config.teacher_img_size is not None:
+        raise UserError("--teacher-img-size needs a teacher: --teacher-ckpt FILE")
+    if config.override_from_teacher_anchors:
+        raise UserError("--override-from-teacher-anchors needs a teacher: --teacher-ckpt FILE")
+
+
+def made_fast(network: nn.Module) -> None:
+    """Fold batch-norms into convolutions and order the channels last: measured twice as fast on a CPU.
+
+    Only for a network in evaluation mode that nobody saves: its parameters change, its outputs do not.
+    """
+    for module in network.modules():
+        convolution, norm = getattr(module, "conv", None), getattr(module, "bn", None)
+        if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+            module.conv, module.bn = fuse_conv_bn_eval(convolution, norm), nn.Identity()
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
