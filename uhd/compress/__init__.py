@@ -1,0 +1,1 @@
+"""Smaller numbers: fake quantisation in training."""

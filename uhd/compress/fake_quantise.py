@@ -1,0 +1,206 @@
+"""Train with the rounding that an integer deployment will do: values on a grid, gradients straight through.
+
+A quantised network is the same network with the same state-dict names (Bengio et al., straight-through estimator,
+2013; Jacob et al., 2018): its layers change their class in place, and :func:`strip` changes them back.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from uhd.compress.config import Bits, QuantiseConfig
+from uhd.errors import UserError
+from uhd.models.layers import ConvNormAct
+
+if TYPE_CHECKING:
+    from uhd.models.network import DetectorNetwork
+
+N = TypeVar("N", bound="DetectorNetwork")
+
+LEAST_SCALE = 1e-8
+OBSERVER_MOMENTUM = 0.01  # share of a new batch in the moving ranges
+
+
+def fake_quantise(x: Tensor, bits: int, keep: int | None = None) -> Tensor:
+    """Round to the symmetric grid ``scale * (-q .. q)``, q = 2^(bits - 1) - 1, scale = max|x| / q (at least 1e-8).
+
+    Args:
+        x: any shape.
+        bits: of the grid; below 2 ``x`` is returned as it is.
+        keep: dimension whose entries have a scale each (0: output channels of a weight); None: one for the tensor.
+
+    Returns:
+        the rounded values; their gradient goes to ``x`` unchanged.
+    """
+    if bits < 2:
+        return x
+    top = 2 ** (bits - 1) - 1
+    with torch.no_grad():
+        exact = x.detach().float()  # the least scale is nothing in half precision
+        size = exact.abs()
+        largest = size.max() if keep is None else size.amax([d for d in range(x.ndim) if d != keep], keepdim=True)
+        scale = (largest / top).clamp(min=LEAST_SCALE)
+        rounded = (exact / scale).round_().mul_(scale).to(x.dtype)
+    # The difference is 0 but carries the gradient; x + (rounded - x) would miss the grid by its own rounding.
+    through: Tensor = rounded + (x - x.detach())
+    return through
+
+
+class QuantisedConv2d(nn.Conv2d):
+    """A convolution whose weights are rounded in every forward pass.
+
+    Attributes:
+        w_bits: of the grid.
+        per_channel: a scale for each output channel instead of one for all.
+    """
+
+    w_bits: int
+    per_channel: bool
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, in, H, W) to (B, out, H', W')."""
+        y: Tensor = self._conv_forward(x, self.rounded(), self.bias)
+        return y
+
+    def rounded(self) -> Tensor:
+        """Return the weights on their grid."""
+        return fake_quantise(self.weight, self.w_bits, 0 if self.per_channel else None)
+
+
+class QuantisedConvNormAct(ConvNormAct):
+    """A block whose output is rounded, by the range of each batch or, under ``--qat``, by an observed range.
+
+    In evaluation every image has the range of its own, so that a result does not depend on what else is in the batch.
+
+    Attributes:
+        a_bits: of the grid.
+        observed: (2,) least and largest output so far (moving average), a buffer; None without ``--qat``.
+        levels: steps of the grid between them.
+        observing: whether training moves the range.
+    """
+
+    a_bits: int
+    observed: Tensor | None
+    levels: int
+    observing: bool
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, cin, H, W) to (B, cout, H/s, W/s)."""
+        y = super().forward(x)
+        if self.observed is None:
+            return fake_quantise(y, self.a_bits, None if self.training else 0)
+        if self.training and self.observing:
+            self._observe(y.detach())
+        low, high = self.observed.float().unbind()
+        scale = ((high - low) / self.levels).clamp(min=LEAST_SCALE)
+        zero = (-low / scale).round().clamp(0, self.levels).to(torch.int32)
+        rounded: Tensor = torch.fake_quantize_per_tensor_affine(y.float(), scale, zero, 0, self.levels)
+        # Before the first observation there is no range to round to.
+        return torch.where(high > low, rounded, y)
+
+    @torch.no_grad()
+    def _observe(self, y: Tensor) -> None:
+        assert self.observed is not None
+        zero = y.new_zeros(())  # lies on every grid, as padding needs it
+        found = torch.stack([torch.minimum(y.min(), zero), torch.maximum(y.max(), zero)]).float()
+        fresh = (self.observed == 0).all()
+        self.observed.lerp_(found, torch.where(fresh, 1.0, OBSERVER_MOMENTUM))
+
+
+def quantise(network: N, config: QuantiseConfig) -> N:
+    """Change the layers of a network in place; returns it.
+
+    Every block (convolution, norm, activation) of a part is quantised, in the head also the weights of the ``*_out``
+    convolutions. Bare convolutions inside other layers stay as they are, as in the original.
+
+    Raises:
+        UserError: the network is no UltraTinyOD, or the settings contradict each other.
+    """
+    parts = config.parts()
+    network.quantisation = config if parts else None
+    if parts and network.arch != "ultratinyod":
+        raise UserError(f"--w-bits, --a-bits and --qat are for --arch ultratinyod, not {network.arch}")
+    for name, bits in parts.items():
+        part = network.get_submodule(name)
+        for module in list(part.modules()):
+            if type(module) is ConvNormAct:
+                _round_weights(module.conv, bits, config)
+                _round_output(module, bits, config)
+        for child_name, child in part.named_children():
+            if name == "head" and "_out" in child_name and type(child) is nn.Conv2d:
+                _round_weights(child, bits, config)
+    return network
+
+
+def strip(network: N) -> N:
+    """Make the layers of a quantised network ordinary again, in place: weights on their grid, activations float.
+
+    This is what export writes. Folding batch-norm scales every output channel as a whole, so the weights of the file
+    still lie on a grid of as many bits; the ranges of activations are found by the integer runtime's own calibration.
+    """
+    for module in network.modules():
+        if isinstance(module, QuantisedConv2d):
+            with torch.no_grad():
+                module.weight.copy_(module.rounded())
+            _become(module, nn.Conv2d)
+        elif isinstance(module, QuantisedConvNormAct):
+            if module.observed is not None:
+                del module.observed
+            _become(module, ConvNormAct)
+    network.quantisation = None
+    return network
+
+
+def start_epoch(network: DetectorNetwork, epoch: int) -> None:
+    """Stop observing and freeze batch-norm where ``--qat`` says so; to be called after ``train()``.
+
+    Args:
+        network: in training mode.
+        epoch: 0-based.
+    """
+    config = network.quantisation
+    if config is None or not config.qat:
+        return
+    for module in network.modules():
+        if isinstance(module, QuantisedConvNormAct):
+            module.observing = epoch < config.qat_disable_observer_epoch
+        elif isinstance(module, nn.BatchNorm2d) and epoch >= config.qat_freeze_bn_epoch:
+            module.eval()
+
+
+def fitted(state: dict[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
+    """Return the state dict with the observed ranges that the network has, its own where the state has none.
+
+    So weights go from an ordinary network to one under ``--qat`` and back.
+    """
+    own = {name: value for name, value in network.state_dict().items() if name.endswith(".observed")}
+    kept = {name: value for name, value in state.items() if not name.endswith(".observed") or name in own}
+    return own | kept
+
+
+def _become(module: nn.Module, kind: type[nn.Module]) -> None:
+    module.__class__ = kind
+
+
+def _round_weights(conv: nn.Conv2d, bits: Bits, config: QuantiseConfig) -> None:
+    if bits.weights > 1:
+        _become(conv, QuantisedConv2d)
+        assert isinstance(conv, QuantisedConv2d)
+        conv.w_bits, conv.per_channel = bits.weights, not config.qat or config.qat_backend == "fbgemm"
+
+
+def _round_output(block: ConvNormAct, bits: Bits, config: QuantiseConfig) -> None:
+    if bits.activations > 1:
+        _become(block, QuantisedConvNormAct)
+        assert isinstance(block, QuantisedConvNormAct)
+        block.a_bits, block.observing = bits.activations, True
+        # fbgemm adds pairs of products in 16 bits and keeps one bit of the activations free for it.
+        block.levels = 2 ** (bits.activations - (config.qat_backend == "fbgemm")) - 1
+        device = block.conv.weight.device
+        if config.qat:
+            block.register_buffer("observed", torch.zeros(2, device=device))
+        else:
+            block.observed = None
