@@ -1,0 +1,213 @@
+"""From a model to everything that ESP-DL and the simulator need, in one call."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from uhd.data.problems import Report
+from uhd.errors import UserError
+from uhd.export.espdl.auto_int16 import Mixer, Search, layer_units, search_layers
+from uhd.export.espdl.calibration import calibration_images, calibration_paths
+from uhd.export.espdl.config import EspdlConfig
+from uhd.export.espdl.int16 import choose_int16
+from uhd.export.espdl.latency import CHIPS, Latency, estimate
+from uhd.export.espdl.prepare import Prepared
+from uhd.export.espdl.quantise import Quantisation, Quantised, quantise
+from uhd.export.espdl.recipes import RECIPES
+from uhd.export.espdl.record import load_simulation, save_simulation, simulator_path
+from uhd.export.espdl.score import FloatGraph, Score, labelled, score
+from uhd.export.espdl.simulator import RawMapPredictor, Simulation, constants_to_metadata
+from uhd.export.espdl.split_wide import parts_of, split_wide_convs
+from uhd.files import save_atomic
+from uhd.runtime.spec import ModelSpec
+
+Array = NDArray[np.float32]
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Exported:
+    """What was written and found.
+
+    Attributes:
+        files: in the order written; the ``.espdl`` first.
+        int16: nodes in 16 bits.
+        warnings: about patterns, one line each.
+        search: of ``--auto-int16``.
+        latency: the estimate; None for plain C.
+        scores: float first; empty unless asked for.
+        scored_images: how many.
+    """
+
+    files: tuple[Path, ...]
+    int16: frozenset[str]
+    warnings: tuple[str, ...]
+    search: Search | None
+    latency: Latency | None
+    scores: tuple[Score, ...]
+    scored_images: int
+
+
+def export_espdl(prepared: Prepared, spec: ModelSpec, path: Path, config: EspdlConfig, say: Say) -> Exported:
+    """Quantise, write, check the simulator against what was quantised, and measure what was asked for.
+
+    Args:
+        prepared, spec: from :func:`uhd.export.espdl.source.open_source`.
+        path: the ``.espdl`` to write.
+        config: everything else.
+        say: receives lines of progress.
+
+    Raises:
+        UserError: no images, a pattern that matches nothing, a model that esp-ppq does not take.
+        RuntimeError: the simulation in the file differs from the graph that was quantised.
+    """
+    recipe = RECIPES[config.recipe] if config.recipe else None
+    optional = recipe.patterns if recipe else ()
+    chosen = choose_int16(
+        prepared.model, config.int16_op_pattern, optional, config.auto_int16_depthwiseconv, config.strict
+    )
+    if config.num_of_bits == 16 and (chosen.nodes or config.auto_int16):
+        raise UserError("--num-of-bits 16: every layer is in 16 bits already; leave out the int16 flags")
+    for line in (*prepared.notes, *chosen.warnings):
+        say(line)
+    int16 = chosen.nodes
+    chip = CHIPS.get(config.target)
+    if config.split_wide_convs:
+        limit = (chip or CHIPS["esp32s3"]).part_bytes
+        cut = split_wide_convs(prepared.model, limit, int16, config.num_of_bits // 8)
+        int16 = parts_of(int16, prepared.model)
+        for name, count in cut.items():
+            say(f"{name} cut into {count} parts")
+        if not cut:
+            say(f"--split-wide-convs: no 1x1 convolution has more than {limit // 1024} KB of weights")
+    images = _images(spec, config, say)
+    log = path.with_suffix(".log")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.write_text("", encoding="utf-8")
+    how = Quantisation(
+        config.target, config.num_of_bits, config.calib_algorithm,
+        config.use_layerwise_equalization or (recipe is not None and recipe.equalise), config.device, config.batch_size,
+    )  # fmt: skip
+    metadata = {**spec.to_metadata(), **constants_to_metadata(prepared.constants)}
+    plain: Quantised | None = None
+    search = None
+    if config.auto_int16 or (config.score and int16):
+        say(f"quantising to {config.num_of_bits} bits for comparison (esp-ppq prints to {log})")
+        plain = quantise(prepared.model, images, how, log=log)
+    if config.auto_int16:
+        assert plain is not None
+        start = quantise(prepared.model, images, how, int16, log=log) if int16 else plain
+        search = _search(prepared, spec, images, how, start, int16, config.auto_int16, log, say)
+        int16 |= search.nodes
+    say(
+        f"quantising for {config.target}: {len(images)} images, {len(int16)} nodes in 16 bits (esp-ppq prints to {log})"
+    )
+    with _moved_into_place(path) as temporary:
+        quantised = quantise(prepared.model, images, how, int16, temporary, metadata, log)
+    files = [path, path.with_suffix(".info"), path.with_suffix(".json"), simulator_path(path)]
+    save_simulation(quantised, files[-1], metadata, path)
+    _check(quantised, files[-1], images[:2])
+    files += _sidecars(prepared, path, config.export_anchors_wh_scale_dir or path.parent)
+    latency = estimate(prepared.model, chip, int16, config.num_of_bits) if chip else None
+    scores: list[Score] = []
+    count = 0
+    if config.score:
+        scores, count = _scores(prepared, spec, plain, quantised, int16, config, say)
+    return Exported(tuple(files), int16, chosen.warnings, search, latency, tuple(scores), count)
+
+
+def _images(spec: ModelSpec, config: EspdlConfig, say: Say) -> Array:
+    if config.image_dir is None:
+        raise UserError("which images to calibrate on? give --image-dir DIR")
+    report = Report()
+    wanted = config.class_ids if config.dataset_type == "yolo" else None
+    paths = calibration_paths(config.image_dir, config.list_path, config.split, config.val_split, wanted, report)
+    count = config.calib_steps * config.batch_size
+    images = calibration_images(paths, count, spec.input_size, spec.resize_mode, report)
+    for line in report.lines():
+        say(line)
+    # A last batch of another size would not fit the graph.
+    whole = len(images) // config.batch_size * config.batch_size
+    if whole < 2 * config.batch_size:
+        raise UserError(f"--batch-size {config.batch_size}: {len(images)} images are fewer than two batches")
+    return images[:whole]
+
+
+def _search(
+    prepared: Prepared, spec: ModelSpec, images: Array, how: Quantisation, low: Quantised, already: frozenset[str],
+    count: int, log: Path, say: Say,
+) -> Search:  # fmt: skip
+    table = spec.to_metadata()
+    high = quantise(
+        prepared.model, images, Quantisation(how.target, 16, how.algorithm, how.equalise, how.device, how.batch_size),
+        log=log,
+    )  # fmt: skip
+    reference = RawMapPredictor(FloatGraph(prepared.model).run, prepared.constants, table).infer(images)
+    predictor = RawMapPredictor(Simulation(low.graph).run, prepared.constants, table)
+    mixer = Mixer(low.graph, high.graph, predictor, images, reference)
+    units = {name: nodes for name, nodes in layer_units(low.graph).items() if name not in already}
+    say(f"searching {len(units)} layers for the {count} that gain most from 16 bits, on {len(images)} images")
+    return search_layers(units, mixer, count)
+
+
+@contextlib.contextmanager
+def _moved_into_place(path: Path) -> Iterator[Path]:
+    """Let three files be written elsewhere and appear together when all is well."""
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.stem}.") as folder:
+        temporary = Path(folder) / path.name
+        yield temporary
+        for suffix in (path.suffix, ".info", ".json"):
+            temporary.with_suffix(suffix).replace(path.with_suffix(suffix))
+
+
+def _check(quantised: Quantised, file: Path, images: Array) -> None:
+    graph, _ = load_simulation(file)
+    ours, theirs = Simulation(quantised.graph).run(images), Simulation(graph).run(images)
+    if not all(np.array_equal(ours[name], theirs[name]) for name in ours):
+        raise RuntimeError(f"{file}: the simulation differs from the graph that was quantised")
+
+
+def _sidecars(prepared: Prepared, path: Path, folder: Path) -> list[Path]:
+    written = []
+    for name, values in prepared.constants.items():
+        target = folder / f"{path.stem}_{name}.npy"
+
+        def write(temporary: Path, values: Array = values) -> None:
+            with temporary.open("wb") as file:
+                np.save(file, values)
+
+        save_atomic(target, write)
+        written.append(target)
+    return written
+
+
+def _scores(
+    prepared: Prepared, spec: ModelSpec, plain: Quantised | None, final: Quantised, int16: frozenset[str],
+    config: EspdlConfig, say: Say,
+) -> tuple[list[Score], int]:  # fmt: skip
+    assert config.image_dir is not None
+    dataset = labelled(config.score_dir or config.image_dir, spec, config.class_ids)
+    say(f"scoring on {len(dataset)} images")
+    table = spec.to_metadata()
+    convs = sum(node.name in int16 for node in prepared.model.graph.node if node.op_type == "Conv")
+    forms = {"float": FloatGraph(prepared.model).run}
+    if plain is not None and int16:
+        forms[f"{config.target} int{config.num_of_bits}"] = Simulation(plain.graph).run
+        forms[f"{config.target} int8, {convs} convolutions int16"] = Simulation(final.graph).run
+    else:
+        forms[f"{config.target} int{config.num_of_bits}"] = Simulation(final.graph).run
+    found = [score(name, RawMapPredictor(run, prepared.constants, table), dataset) for name, run in forms.items()]
+    return found, len(dataset)
+
+
+def node_count(model: onnx.ModelProto, kind: str) -> int:
+    """Return how many nodes of a kind a graph has."""
+    return sum(node.op_type == kind for node in model.graph.node)

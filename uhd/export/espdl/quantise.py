@@ -1,0 +1,164 @@
+"""Quantise a prepared graph with esp-ppq for a chip, and write the file that ESP-DL loads."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+
+from uhd.errors import UserError
+from uhd.export.espdl.toolchain import chatter_to, require_esp_ppq
+
+# Of the original: how weights are equalised between layers.
+EQUALISATION = {"iterations": 4, "value_threshold": 0.4, "opt_level": 2}
+
+
+@dataclass(frozen=True)
+class Quantisation:
+    """How a graph is quantised.
+
+    Attributes:
+        target: ``esp32s3``, ``esp32p4`` or ``c`` (plain C, any chip).
+        bits: of weights and activations, 8 or 16.
+        algorithm: how the range of an activation is found.
+        equalise: weights between layers first.
+        device: ``cpu`` or ``cuda``.
+        batch_size: images per calibration step.
+    """
+
+    target: str = "esp32s3"
+    bits: int = 8
+    algorithm: str = "percentile"
+    equalise: bool = True
+    device: str = "cpu"
+    batch_size: int = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Quantised:
+    """A quantised graph.
+
+    Attributes:
+        graph: of esp-ppq, ready for its executor.
+        model: the float graph as esp-ppq read it (simplified), with the equalised weights.
+        how: it was quantised.
+    """
+
+    graph: Any
+    model: onnx.ModelProto
+    how: Quantisation
+
+
+def quantise(
+    model: onnx.ModelProto,
+    images: NDArray[np.float32],
+    how: Quantisation,
+    int16: AbstractSet[str] = frozenset(),
+    export: Path | None = None,
+    metadata: Mapping[str, str] | None = None,
+    log: Path | None = None,
+) -> Quantised:
+    """Calibrate and quantise; the same inputs give the same result.
+
+    Args:
+        model: from :func:`uhd.export.espdl.prepare.prepare`.
+        images: (n, C, h, w) float32 in [0, 1].
+        how: target, bits, calibration.
+        int16: nodes in 16 bits.
+        export: write ``.espdl``, ``.info`` and ``.json`` under this name; the first image becomes the file's test
+            vector.
+        metadata: written into the ``.espdl``.
+        log: what esp-ppq prints goes there.
+
+    Raises:
+        UserError: esp-ppq is missing, no CUDA device, or esp-ppq does not take the model.
+    """
+    require_esp_ppq()
+    if how.device == "cuda" and not torch.cuda.is_available():
+        raise UserError("--device cuda: there is no CUDA device; leave it out")
+    batches = [torch.from_numpy(images[i : i + how.batch_size]) for i in range(0, len(images), how.batch_size)]
+    with tempfile.TemporaryDirectory() as folder, chatter_to(log):
+        from esp_ppq.api import espdl_quantize_onnx
+        from esp_ppq.api.espdl_interface import get_target_platform
+        from esp_ppq.api.setting import QuantizationSettingFactory
+
+        setting = QuantizationSettingFactory.espdl_setting(how.bits)
+        setting.quantize_activation_setting.calib_algorithm = how.algorithm
+        if how.equalise:
+            setting.equalization = True
+            for name, value in EQUALISATION.items():
+                setattr(setting.equalization_setting, name, value)
+        for name in sorted(int16):
+            setting.dispatching_table.append(name, get_target_platform(how.target, 16))
+        # esp-ppq simplifies the file it reads in place.
+        copy = Path(folder) / "model.onnx"
+        onnx.save(with_batch(model, how.batch_size), str(copy))
+        try:
+            graph = espdl_quantize_onnx(
+                onnx_import_file=str(copy),
+                espdl_export_file=str(export or Path(folder) / "unused.espdl"),
+                calib_dataloader=batches,
+                calib_steps=max(2, len(batches)),
+                input_shape=[list(batches[0].shape)],
+                inputs=[batches[0].to(how.device)],
+                target=how.target,
+                num_of_bits=how.bits,
+                setting=setting,
+                device=how.device,
+                error_report=False,
+                skip_export=export is None,
+                export_test_values=True,
+                verbose=0,
+                metadata_props=dict(metadata or {}),
+            )
+        except Exception as error:
+            # Its exceptions have no common base class; what it did not like is at the end of the log.
+            where = f"; see {log}" if log else ""
+            raise UserError(f"esp-ppq cannot quantise this model: {_reason(error)}{where}") from error
+        simplified = onnx.load(str(copy))
+    return Quantised(graph, with_weights(simplified, graph), how)
+
+
+def with_weights(model: onnx.ModelProto, graph: Any) -> onnx.ModelProto:
+    """Return a copy of the graph with the weights that esp-ppq's graph has now (equalised)."""
+    changed = onnx.ModelProto()
+    changed.CopyFrom(model)
+    for tensor in changed.graph.initializer:
+        variable = graph.variables.get(tensor.name)
+        value = getattr(variable, "value", None)
+        if isinstance(value, torch.Tensor) and value.is_floating_point():
+            array = value.detach().cpu().numpy().reshape(tuple(tensor.dims))
+            tensor.CopyFrom(onnx.numpy_helper.from_array(np.ascontiguousarray(array), tensor.name))
+    return changed
+
+
+def with_batch(model: onnx.ModelProto, batch: int) -> onnx.ModelProto:
+    """Return the graph, or a copy for another batch size: input, outputs and the sizes of resizes."""
+    if batch == 1:
+        return model
+    changed = onnx.ModelProto()
+    changed.CopyFrom(model)
+    for entry in (*changed.graph.input, *changed.graph.output):
+        entry.type.tensor_type.shape.dim[0].dim_value = batch
+    values = {tensor.name: tensor for tensor in changed.graph.initializer}
+    for node in changed.graph.node:
+        if node.op_type == "Resize" and len(node.input) > 3 and node.input[3] in values:
+            sizes = onnx.numpy_helper.to_array(values[node.input[3]]).copy()
+            sizes[0] = batch
+            values[node.input[3]].CopyFrom(onnx.numpy_helper.from_array(sizes, node.input[3]))
+    del changed.graph.value_info[:]
+    return changed
+
+
+def _reason(error: BaseException) -> str:
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return " ".join(f"{type(error).__name__}: {error}".split())[:200]

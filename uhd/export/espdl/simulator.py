@@ -1,0 +1,130 @@
+"""Score an ``.espdl`` without a chip: its quantised graph in esp-ppq's executor, behind the interface of every runtime.
+
+Simulated: weights, biases and activations rounded and clipped as the chip stores them (powers of two as scales, 8 or 16
+bits, the S3's rounding half up). Not simulated: convolutions accumulate in float32 instead of integers, and activations
+computed from tables; an output may be one step of its scale beside the chip's. Nothing is said about speed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from uhd.decode import decode
+from uhd.errors import UserError
+from uhd.export.espdl.record import load_simulation, simulator_path
+from uhd.export.espdl.toolchain import chatter_to
+from uhd.resize import input_channels
+from uhd.runtime.predictor import Prediction, Predictor
+from uhd.runtime.raw_output import CONSTANTS, is_raw, raw_map, read_layout
+from uhd.runtime.spec import ModelSpec
+
+Array = NDArray[np.float32]
+
+
+class Simulation:
+    """A graph of esp-ppq, quantised or not, that takes batches.
+
+    Args:
+        graph: of esp-ppq; not changed.
+    """
+
+    def __init__(self, graph: Any) -> None:
+        with chatter_to(None):
+            from esp_ppq.executor import TorchExecutor
+
+            self.executor = TorchExecutor(graph=graph, device="cpu")
+        self.outputs: list[str] = list(graph.outputs)
+        operations = graph.operations.values()
+        self._resizes = [op.inputs[3] for op in operations if op.type == "Resize" and len(op.inputs) > 3]
+        # A reshape names the batch among its sizes; what the sizes mean is not guessed.
+        self._one_by_one = any(op.type == "Reshape" for op in operations)
+
+    def run(self, batch: Array, most: int = 64) -> dict[str, Array]:
+        """Return the outputs for images (n, C, h, w), by name."""
+        step = 1 if self._one_by_one else most
+        parts = [self._run(batch[start : start + step]) for start in range(0, len(batch), step)]
+        return {name: np.concatenate([part[name] for part in parts]) for name in self.outputs}
+
+    def _run(self, batch: Array) -> dict[str, Array]:
+        for sizes in self._resizes:
+            sizes.value[0] = len(batch)
+        try:
+            found = self.executor.forward(torch.from_numpy(np.ascontiguousarray(batch)))
+        finally:
+            for sizes in self._resizes:
+                sizes.value[0] = 1
+        return {name: value.numpy() for name, value in zip(self.outputs, found, strict=True)}
+
+
+class RawMapPredictor(Predictor):
+    """Anything that turns batches into raw maps, as a detector.
+
+    Args:
+        run: from images (n, C, h, w) to the outputs by name.
+        constants: ``anchors`` and ``wh_scale``.
+        metadata: of the model.
+        known: fields of :class:`ModelSpec` that replace the metadata.
+
+    Raises:
+        UserError: outputs that are no raw maps of a detector.
+    """
+
+    def __init__(
+        self,
+        run: Callable[[Array], Mapping[str, Array]],
+        constants: Mapping[str, Array],
+        metadata: Mapping[str, str],
+        **known: Any,
+    ) -> None:
+        self.run, self.constants = run, dict(constants)
+        self.spec = ModelSpec.from_metadata(metadata, **known)
+        shape = (1, input_channels(self.spec.resize_mode), *self.spec.input_size)
+        tensors = {**run(np.zeros(shape, np.float32)), **self.constants}
+        if not is_raw(list(tensors)):
+            raise UserError(f"outputs {', '.join(tensors)} are no raw maps of a detector, so they cannot be scored")
+        self.layout = read_layout(tensors, metadata)
+
+    def infer(self, batch: Array) -> list[Prediction]:
+        """Run the network; see :meth:`Predictor.infer`."""
+        boxes, scores = decode(raw_map({**self.run(batch), **self.constants}, self.layout), self.layout)
+        return list(zip(boxes, scores, strict=True))
+
+
+class EspdlPredictor(RawMapPredictor):
+    """An ``.espdl`` file, simulated from the file that was written beside it.
+
+    Args:
+        path: the ``.espdl``.
+        threads: torch threads, or None to leave them.
+        known: fields of :class:`ModelSpec` that replace the file's.
+
+    Raises:
+        UserError: the file beside it is missing or belongs to another one, or esp-ppq is not installed.
+    """
+
+    def __init__(self, path: str | Path, threads: int | None = None, **known: Any) -> None:
+        path = Path(path)
+        if threads:
+            torch.set_num_threads(threads)
+        graph, table = load_simulation(simulator_path(path), path)
+        try:
+            super().__init__(Simulation(graph).run, read_constants(table), table, **known)
+        except (ValueError, TypeError, KeyError, UserError) as error:
+            raise UserError(f"{path}: cannot be used as a detector: {error}") from None
+
+
+def constants_to_metadata(constants: Mapping[str, Array]) -> dict[str, str]:
+    """Return anchors and their scale as text values."""
+    return {f"espdl_{name}": " ".join(repr(float(v)) for v in values.ravel()) for name, values in constants.items()}
+
+
+def read_constants(table: Mapping[str, str]) -> dict[str, Array]:
+    """Return what :func:`constants_to_metadata` wrote, as (A, 2) arrays."""
+    keys = {name: table.get(f"espdl_{name}") for name in CONSTANTS}
+    return {name: np.array(text.split(), np.float32).reshape(-1, 2) for name, text in keys.items() if text is not None}

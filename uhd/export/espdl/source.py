@@ -1,0 +1,62 @@
+"""The graph to quantise, from an ONNX file or from a checkpoint, with how it is fed."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from pathlib import Path
+
+import onnx
+
+from uhd.errors import UserError
+from uhd.export.espdl.config import EspdlConfig
+from uhd.export.espdl.prepare import Prepared, prepare, read_onnx
+from uhd.resize import format_size, input_channels, parse_size
+from uhd.runtime.spec import ModelSpec
+
+CHECKPOINTS = (".safetensors", ".pt")
+
+
+def open_source(path: Path, config: EspdlConfig) -> tuple[Prepared, ModelSpec]:
+    """Read a model and say how it is fed.
+
+    Raises:
+        UserError: not a model that ESP-DL can run, or flags that contradict it.
+    """
+    model = _from_checkpoint(path) if path.suffix.lower() in CHECKPOINTS else read_onnx(path)
+    prepared = prepare(model, str(path), config.expand_group_conv)
+    return prepared, _spec(prepared, config, path)
+
+
+def _from_checkpoint(path: Path) -> onnx.ModelProto:
+    from uhd.export.onnx import export_onnx
+    from uhd.models.predictor import spec_of
+    from uhd.models.ultratinyod import UltraTinyOD
+    from uhd.models.weights import load_model
+
+    model, meta = load_model(path)
+    if not isinstance(model, UltraTinyOD):
+        raise UserError(f"{path}: {model.arch} cannot be exported for ESP-DL; ultratinyod can")
+    with tempfile.TemporaryDirectory() as folder:
+        return export_onnx(model, Path(folder) / "parts.onnx", spec_of(meta), "parts")
+
+
+def _spec(prepared: Prepared, config: EspdlConfig, path: Path) -> ModelSpec:
+    _, channels, height, width = prepared.input_shape
+    table = prepared.metadata
+    asked = config.img_size or (parse_size(table["img_size"]) if table.get("img_size") else (height, width))
+    if asked != (height, width):
+        raise UserError(
+            f"{path}: takes {format_size((height, width))} images, not {format_size(asked)}; leave out --img-size"
+        )
+    mode = config.resize_mode or table.get("resize_mode") or "opencv_inter_nearest"
+    if input_channels(mode) != channels:
+        raise UserError(
+            f"{path}: takes {channels} channels but --resize-mode {mode} gives {input_channels(mode)}; "
+            "give the mode it was trained with"
+        )
+    try:
+        spec = ModelSpec.from_metadata({**table, "resize_mode": mode}, input_size=(height, width))
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{path}: its metadata cannot be read: {error}") from None
+    return dataclasses.replace(spec, resize_mode=mode)
