@@ -36,6 +36,7 @@ class Knob:
         shortcuts: extra switches that set this field to a constant, ``{"torch_nearest": "torch_nearest"}``.
         parse: turns the text of a flag or a YAML scalar into the value; raises ValueError with a reason.
         hidden: not a flag: the value follows from the data or from another knob.
+        repeat: the flag may be given several times, one value of a tuple each, commas and all.
     """
 
     help: str
@@ -49,6 +50,7 @@ class Knob:
     shortcuts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     parse: Callable[[str], Any] | None = None
     hidden: bool = False
+    repeat: bool = False
 
 
 def knob(default: Any, help: str, **options: Any) -> Any:
@@ -130,6 +132,8 @@ def parse_value(config_type: type[Any], field: dataclasses.Field[Any], value: An
             return None
         raise UserError(f"{name} needs a value")
     parse = knob_of(field).parse
+    if knob_of(field).repeat and isinstance(value, str):
+        value = [value]
     try:
         if parse is not None:
             return parse(value if isinstance(value, str) else _as_text(value))

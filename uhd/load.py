@@ -18,6 +18,7 @@ _PREDICTORS = {
     ".onnx": ("uhd.runtime.onnx", "OnnxPredictor", ""),
     ".safetensors": ("uhd.models.predictor", "TorchPredictor", "train"),
     ".pt": ("uhd.models.predictor", "TorchPredictor", "train"),
+    ".espdl": ("uhd.export.espdl.simulator", "EspdlPredictor", "espdl"),
 }
 
 

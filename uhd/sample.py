@@ -41,3 +41,16 @@ class Sample:
             raise ValueError(f"boxes must be (N, 4), not {self.boxes.shape} and {self.ignore.shape}")
         if self.labels.shape != (len(self.boxes),):
             raise ValueError(f"{len(self.boxes)} boxes but labels of shape {self.labels.shape}")
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class SecondImage:
+    """What one sample shows, to be read once more at another size: with it a teacher sees a student's crop sharper.
+
+    Attributes:
+        image: (H, W, 3) uint8 RGB, filled by whoever makes the sample.
+        mode: resize mode by which its pixels are read.
+    """
+
+    image: NDArray[np.uint8]
+    mode: str

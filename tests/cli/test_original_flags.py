@@ -54,9 +54,14 @@ def test_flags_are_known_and_take_their_choices(row: dict[str, str], capsys: pyt
         values = [{"int": "8", "float": "0.25"}.get(row["type"], "32x32" if flag == "--img-size" else "")]
         values = [
             v
-            or {"--classes": "0,1", "--anchors": "0.1,0.2", "--camera": "0", "--input-shape": "1,3,64,64"}.get(
-                flag, "x"
-            )
+            or {
+                "--classes": "0,1",
+                "--anchors": "0.1,0.2",
+                "--backbone-channels": "8,16",
+                "--backbone-blocks": "1,2",
+                "--camera": "0",
+                "--input-shape": "1,3,64,64",
+            }.get(flag, "x")
             for v in values
         ]
     for value in values:

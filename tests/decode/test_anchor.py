@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from uhd.decode import SCORE_MODES, HeadLayout, decode, resolve_score_mode, select, sigmoid
+from uhd.decode import SCORE_MODES, HeadLayout, decode, one_class_each, resolve_score_mode, select, sigmoid
 from uhd.models.decode import decode_all, score
 
 
@@ -74,3 +74,26 @@ def test_sigmoid_keeps_its_relative_precision_in_the_tail() -> None:
     x = np.linspace(-80, 80, 2001).astype(np.float32)
     exact = 1 / (1 + np.exp(-x.astype(np.float64)))
     np.testing.assert_allclose(sigmoid(x), exact, rtol=3e-7)
+
+
+def test_attributes_are_further_columns_of_the_score() -> None:
+    rng = np.random.default_rng(3)
+    anchors = np.array([[0.2, 0.3], [0.5, 0.6]], np.float32)
+    layout = HeadLayout(anchors, np.ones_like(anchors), 1, True, "quality_cls", num_attributes=2, multi_label=True)
+    raw = rng.normal(size=(2, 14, 3, 4)).astype(np.float32)
+    logits = rng.normal(size=(2, 4, 3, 4)).astype(np.float32)
+    _, scores = decode(raw, layout, logits)
+    assert scores.shape == (2, 24, layout.classes) == (2, 24, 3)
+    quality = 1 / (1 + math.exp(-raw.reshape(2, 2, 7, 3, 4)[1, 1, 5, 2, 3]))
+    assert scores[1, 23, 2] == pytest.approx(quality / (1 + math.exp(-logits[1, 3, 2, 3])), rel=1e-5)
+    with pytest.raises(ValueError, match="attributes is missing"):
+        decode(raw, layout)
+
+
+def test_every_class_of_a_multi_label_prediction_counts() -> None:
+    boxes = np.array([[0, 0, 0.5, 0.5], [0.5, 0.5, 1, 1]], np.float32)
+    scores = np.array([[0.9, 0.8], [0.1, 0.7]], np.float32)
+    found = select(*one_class_each(boxes, scores), 0.5, nms_iou=0.5)
+    assert found[2].tolist() == [0, 1, 1]
+    np.testing.assert_allclose(found[1], [0.9, 0.8, 0.7])
+    np.testing.assert_array_equal(found[0], boxes[[0, 0, 1]])

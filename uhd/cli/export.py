@@ -53,6 +53,7 @@ def main(argv: Sequence[str], program: str = "uhd export", default_preset: str =
             raise UserError(f"--{name.replace('_', '-')} is not available yet")
     output = claim(config.output or source.with_suffix(".onnx"), (".onnx",), [source])
 
+    from uhd.compress.fake_quantise import strip
     from uhd.export.onnx import export_onnx
     from uhd.export.verify import largest_difference
     from uhd.models.predictor import spec_of
@@ -62,6 +63,7 @@ def main(argv: Sequence[str], program: str = "uhd export", default_preset: str =
     model, meta = load_model(source)
     if not isinstance(model, UltraTinyOD):
         raise UserError(f"{source}: {model.arch} cannot be exported yet")
+    model = strip(model)
     spec = spec_of(meta)
     if config.licence:
         spec = dataclasses.replace(spec, licence=config.licence)

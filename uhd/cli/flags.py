@@ -209,7 +209,7 @@ def _add(group: Any, kind: type[Any], field: dataclasses.Field[Any], default: An
         text += f"; also --{', --'.join(rule.shortcuts)}".replace("_", "-")
     if "default" not in text:
         text += f" (default: {to_text(default)})"
-    group.add_argument(flag, dest=dest, metavar=metavar, help=text)
+    group.add_argument(flag, dest=dest, metavar=metavar, help=text, action="append" if rule.repeat else "store")
     for shortcut, value in rule.shortcuts.items():
         name = f"--{shortcut}".replace("_", "-")
         group.add_argument(name, dest=dest, action="store_const", const=value, help=argparse.SUPPRESS)

@@ -42,6 +42,10 @@ class PredictConfig:
     actual_size: bool = knob(False, "show what the model sees: the frame at network size, enlarged")
     dynamic_threshold: bool = knob(False, "try half the threshold when nothing is found")
     max_frames: int | None = knob(None, "stop a video or camera after so many frames", minimum=1)
+    tiles: int = knob(
+        0, "search every frame in overlapping tiles with at most so many network calls; 0 looks once", minimum=0
+    )
+    tile_overlap: float = knob(0.25, "share of a tile's side that its neighbour sees too", minimum=0, maximum=0.9)
     overwrite: bool = knob(False, "replace a recording of the same name")
     resize_mode: str | None = knob(None, "for a model file that does not say its own")
     img_size: tuple[int, int] | None = knob(None, "for a model file that does not say its own", parse=parse_size)
@@ -65,6 +69,11 @@ def predict(sources: Sequence[Any], config: PredictConfig) -> int:
     from uhd.runtime.sources import ImageSource, open_source
 
     detector = load(config.model, threads=config.threads, resize_mode=config.resize_mode, input_size=config.img_size)
+    if config.tiles:
+        from uhd.runtime.detector import Detector
+        from uhd.runtime.tiles import TiledPredictor, Tiling
+
+        detector = Detector(TiledPredictor(detector.predictor, Tiling(config.tiles, config.tile_overlap)))
     opened = [open_source(source) for source in sources]
     images = ImageSource([path for source in opened if isinstance(source, ImageSource) for path in source.paths])
     videos = [source for source in opened if not isinstance(source, ImageSource)]

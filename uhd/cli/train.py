@@ -3,34 +3,46 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from uhd.cli.flags import Flags
 from uhd.cli.later import LaterTrainConfig, refuse_later
 from uhd.config import preset
-from uhd.errors import UserError
 
 
 def main(argv: Sequence[str], program: str = "uhd train", default_preset: str = "uhd") -> int:
     """Train a detector; returns the exit code."""
+    from uhd.compress.config import QuantiseConfig
     from uhd.data.config import DataConfig
     from uhd.losses.config import LossConfig
+    from uhd.losses.distillation.config import DistillConfig
     from uhd.models import ARCHITECTURES
     from uhd.models.ultratinyod.config import UltraTinyODConfig
     from uhd.models.ultratinyod.variants import VariantConfig, sized
     from uhd.training.config import TrainConfig
 
     networks = [architecture.config for architecture in ARCHITECTURES.values()]
-    kinds = (DataConfig, TrainConfig, *networks, VariantConfig, LossConfig, LaterTrainConfig)
+    kinds = (
+        DataConfig,
+        TrainConfig,
+        *networks,
+        VariantConfig,
+        LossConfig,
+        DistillConfig,
+        QuantiseConfig,
+        LaterTrainConfig,
+    )
     about = "Train a detector on a folder of images with YOLO labels."
     flags = Flags(program, about, kinds, default_preset)
     flags.add_positional("data", nargs="?", type=Path, help="folder of labelled images, or a data.yaml")
     resolved = flags.resolve(argv)
     refuse_later(resolved, LaterTrainConfig)
     data, train = resolved[DataConfig], resolved[TrainConfig]
-    loss = resolved[LossConfig]
+    loss, quantisation, distill = resolved[LossConfig], resolved[QuantiseConfig], resolved[DistillConfig]
     typed = set(resolved.typed)
     if "data" in resolved.positional:
         data = dataclasses.replace(data, image_dir=resolved.positional["data"])
@@ -38,24 +50,27 @@ def main(argv: Sequence[str], program: str = "uhd train", default_preset: str = 
 
     import cv2
 
-    from uhd.models.weights import read_checkpoint
-    from uhd.training.continuing import continued
     from uhd.training.run import find_last, run
+    from uhd.training.starting import Settings, started
     from uhd.training.trainer import Interrupted
 
-    if (last := find_last(train.resume)) is not None:
-        state = read_checkpoint(last)
-        data = continued(data, "data_config", state, typed, last)
-        loss = continued(loss, "loss_config", state, typed, last)
-        train = dataclasses.replace(continued(train, "train_config", state, typed, last), resume=train.resume)
-    if train.arch not in ARCHITECTURES:
-        raise UserError(f"--arch {train.arch} is not available yet: choose from {', '.join(ARCHITECTURES)}")
-    model = resolved[ARCHITECTURES[train.arch].config]
-    if isinstance(model, UltraTinyODConfig) and resolved[VariantConfig].variant is not None:
-        model = sized(model, resolved[VariantConfig].variant, typed)
+    if resolved[VariantConfig].variant is not None:
         typed.add("cnn_width")
-    if last is not None:
-        model = continued(model, "model_config", state, typed, last)
+
+    def model_of(arch: str) -> Any:
+        config = resolved[ARCHITECTURES[arch].config]
+        if isinstance(config, UltraTinyODConfig):
+            return sized(config, resolved[VariantConfig].variant, resolved.typed)
+        return config
+
+    settings = Settings(train, data, model_of(train.arch), loss, quantisation, distill)
+    last = find_last(train.resume)
+    source = last or train.ckpt
+    if source is not None:
+        settings, line = started(settings, source, typed, model_of, resume=last is not None)
+        if int(os.environ.get("RANK", "0")) == 0:
+            print(line)
+    train = settings.train
 
     if train.aug_config == preset(TrainConfig, "original").aug_config and not Path(str(train.aug_config)).exists():
         # The original's path holds inside its repository only; elsewhere the same file comes with the package.
@@ -64,7 +79,7 @@ def main(argv: Sequence[str], program: str = "uhd train", default_preset: str = 
     # The images are tiny: OpenCV's own threads only get in the way of torch's.
     cv2.setNumThreads(0)
     try:
-        run(train, data, model, loss)
+        run(train, settings.data, settings.model, settings.loss, settings.quantisation, settings.distill)
     except Interrupted:
         return 130
     return 0

@@ -10,6 +10,7 @@ from pathlib import Path
 from uhd.cli.flags import Flags
 from uhd.cli.output import JSON, claim
 from uhd.config import knob
+from uhd.data.config import parse_classes
 from uhd.errors import UserError
 from uhd.resize import parse_size
 
@@ -21,7 +22,9 @@ class ValConfig:
     model: Path | None = knob(None, "model file (default: the one in the package)")
     data: Path | None = knob(None, "folder of labelled images, or a data.yaml")
     split: str = knob("val", "which part of the data", choices=("val", "train", "all"))
-    classes: tuple[int, ...] = knob((0,), "wanted class ids")
+    classes: tuple[int, ...] = knob(
+        (), "wanted class numbers (default: those of the model, else 0)", parse=parse_classes
+    )
     seed: int = knob(42, "seed of the split, where the data set has none", minimum=0)
     conf_thresh: float = knob(0.15, "threshold of the original's mAP", minimum=0, maximum=1)
     json: Path | None = knob(None, "write the report as JSON")
@@ -53,9 +56,12 @@ def main(argv: Sequence[str]) -> int:
     detector = load(config.model, threads=config.threads, resize_mode=config.resize_mode, input_size=config.img_size)
     spec = detector.spec
     data = DataConfig(
-        image_dir=place, classes=config.classes, strict=config.strict, img_size=spec.input_size,
+        image_dir=place,
+        classes=config.classes or parse_classes(spec.extra.get("classes") or "0"),
+        strict=config.strict,
+        img_size=spec.input_size,
         resize_mode=spec.resize_mode,
-    )  # fmt: skip
+    )
     opened = open_data(data, config.seed)
     parts = {"val": opened.val, "train": opened.train, "all": [*opened.train, *opened.val]}
     dataset = read_dataset(parts[config.split], data, opened.report)

@@ -22,6 +22,7 @@ class Batch:
         labels: (B, M) int64, -1 beyond.
         ignore: (B, K, 4) float32 ``xyxy`` normalised, zero beyond; K is at least 1.
         names: B names.
+        teacher_images: (B, H, W, 3) uint8 RGB, what ``images`` shows at another size, or None.
     """
 
     images: NDArray[np.uint8]
@@ -29,13 +30,18 @@ class Batch:
     labels: NDArray[np.int64]
     ignore: NDArray[np.float32]
     names: tuple[str, ...]
+    teacher_images: NDArray[np.uint8] | None = None
 
     def __len__(self) -> int:
         return len(self.images)
 
 
-def collate(samples: Sequence[Sample]) -> Batch:
+def collate(samples: Sequence[Sample], teacher_images: NDArray[np.uint8] | None = None) -> Batch:
     """Stack samples whose images have one size.
+
+    Args:
+        samples: at least one.
+        teacher_images: what they show at another size, stacked already.
 
     Raises:
         ValueError: no samples, or images of different sizes.
@@ -46,6 +52,7 @@ def collate(samples: Sequence[Sample]) -> Batch:
         _pad([sample.labels for sample in samples], -1),
         _pad([sample.ignore for sample in samples], 0),
         tuple(sample.name for sample in samples),
+        teacher_images,
     )
 
 

@@ -29,6 +29,11 @@ def parse_classes(text: str) -> tuple[int, ...]:
     return classes
 
 
+def parse_some_classes(text: str) -> tuple[int, ...]:
+    """Turn text into class numbers as :func:`parse_classes`; empty text means none."""
+    return parse_classes(text) if text.strip() else ()
+
+
 def parse_names(text: str) -> tuple[str, ...]:
     """Turn ``"person,car"`` into names; names may hold spaces, not commas."""
     return tuple(part.strip() for part in text.split(",") if part.strip())
@@ -56,6 +61,21 @@ class DataConfig:
     )
     class_names: tuple[str, ...] = knob(
         (), "names of --classes in the same order (default: from data.yaml)", group=_GROUP, parse=parse_names
+    )
+    multi_label_mode: str = knob(
+        "none",
+        "an object may have several classes: in one branch (single), or attributes in their own (separate)",
+        group=_GROUP,
+        choices=("none", "single", "separate"),
+    )
+    multi_label_det_classes: tuple[int, ...] = knob(
+        (), "class numbers that are objects (default: the rest of --classes)", group=_GROUP, parse=parse_some_classes
+    )
+    multi_label_attr_classes: tuple[int, ...] = knob(
+        (),
+        "class numbers that describe the object at the same place (default: the rest of --classes)",
+        group=_GROUP,
+        parse=parse_some_classes,
     )
     drop_empty: bool = knob(False, "leave out images without a wanted object", group=_GROUP, original=True)
     strict: bool = knob(False, "stop at the first bad label or image instead of skipping it", group=_GROUP)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from uhd.data.batch import Batch, collate
 from uhd.data.dataset import Dataset
 from uhd.errors import UserError
-from uhd.sample import Sample
+from uhd.sample import Sample, SecondImage
 
 
 class Transform(Protocol):
@@ -33,8 +33,9 @@ class Transform(Protocol):
         size: tuple[int, int],
         mode: str,
         draw_partner: Callable[[np.random.Generator], Sample],
+        second: SecondImage | None = None,
     ) -> Sample:
-        """Return the sample whose image is (h, w, 3)."""
+        """Return the sample whose image is (h, w, 3), and fill ``second``, if any, with what it shows."""
         ...
 
 
@@ -58,6 +59,7 @@ class Loader:
             the epoch keeps its length. None takes every image once.
         prefetch: without workers, prepare batches in a thread while the caller computes.
         start_method: of the worker processes, ``fork`` or ``spawn``; fork where there is one.
+        teacher_view: size (h, w) and resize mode at which every batch also holds ``teacher_images``.
 
     Attributes:
         wait_seconds: time the caller has waited for batches so far, over all epochs.
@@ -79,12 +81,13 @@ class Loader:
         object_share: float | None = None,
         prefetch: bool = True,
         start_method: str | None = None,
+        teacher_view: tuple[tuple[int, int], str] | None = None,
     ) -> None:
         if not len(dataset):
             raise UserError("the data set holds no image")
         if batch_size < 1 or num_workers < 0 or not 0 <= rank < world:
             raise ValueError(f"batch_size {batch_size}, num_workers {num_workers} or rank {rank} of {world} is invalid")
-        self._make = _BatchMaker(dataset, transform, size, mode, seed, object_share)
+        self._make = _BatchMaker(dataset, transform, size, mode, seed, object_share, teacher_view)
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
         self.rank, self.world, self.drop_last, self.shuffle = rank, world, drop_last, shuffle
         self.prefetch, self.start_method = prefetch, start_method
@@ -171,7 +174,9 @@ class _BatchMaker:
         mode: str,
         seed: int,
         object_share: float | None,
+        teacher_view: tuple[tuple[int, int], str] | None = None,
     ) -> None:
+        self.teacher_view = teacher_view
         self.dataset, self.transform, self.size, self.mode, self.seed = dataset, transform, size, mode, seed
         has_object = np.array([len(record.boxes) > 0 for record in dataset.records])
         self.shown, self.empty = np.flatnonzero(has_object), np.flatnonzero(~has_object)
@@ -179,13 +184,25 @@ class _BatchMaker:
         self.object_share = object_share if len(self.shown) and len(self.empty) else None
 
     def __call__(self, epoch: int, positions: NDArray[np.int64], indices: NDArray[np.int64]) -> Batch:
-        return collate([self._sample(epoch, int(p), int(i)) for p, i in zip(positions, indices, strict=True)])
+        jobs = list(zip(positions.tolist(), indices.tolist(), strict=True))
+        if self.teacher_view is None:
+            return collate([self._sample(epoch, p, i, None) for p, i in jobs])
+        (height, width), mode = self.teacher_view
+        images = np.empty((len(jobs), height, width, 3), np.uint8)
+        samples = [self._sample(epoch, p, i, SecondImage(images[k], mode)) for k, (p, i) in enumerate(jobs)]
+        return collate(samples, images)
 
-    def _sample(self, epoch: int, position: int, index: int) -> Sample:
+    def _sample(self, epoch: int, position: int, index: int, second: SecondImage | None) -> Sample:
         if self.transform is None:
+            if second is not None:
+                size = (second.image.shape[0], second.image.shape[1])
+                second.image[:] = self.dataset.network_sample(index, size, second.mode).image
             return self.dataset.network_sample(index, self.size, self.mode)
         rng = np.random.default_rng([self.seed, epoch, position])
-        return self.transform(self.dataset[index], rng, self.size, self.mode, self._partner)
+        sample = self.dataset[index]
+        if second is None:  # a transform of the user's own need not know of second images
+            return self.transform(sample, rng, self.size, self.mode, self._partner)
+        return self.transform(sample, rng, self.size, self.mode, self._partner, second)
 
     def order(self, rng: np.random.Generator) -> NDArray[np.int64]:
         """Return a random order of the images, of the data's length, with the wanted share of objects."""

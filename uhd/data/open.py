@@ -14,6 +14,7 @@ from uhd.data.config import DataConfig
 from uhd.data.dataset import Dataset
 from uhd.data.discover import discover, label_path
 from uhd.data.ignore import IgnoreRegions
+from uhd.data.multi_label import arranged, lonely, roles_of
 from uhd.data.problems import Report
 from uhd.data.records import Record
 from uhd.data.split import split
@@ -21,6 +22,7 @@ from uhd.data.yolo import ClassMap, read_labels
 from uhd.errors import UserError
 
 NO_LABEL_FILE = "image without label file (counted as empty)"
+LONELY = "attribute box without an object's box at its place (describes nothing)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +51,7 @@ def open_data(config: DataConfig, seed: int = 42) -> OpenedData:
     Raises:
         UserError: missing or empty folder, no labels at all, an impossible split; with ``strict`` any problem.
     """
+    config, roles = arranged(config), roles_of(config)
     report = Report(config.strict)
     where = config.image_dir or config.train_list
     if config.image_dir is not None and config.train_list is None and config.image_dir.suffix.lower() == ".json":
@@ -58,6 +61,7 @@ def open_data(config: DataConfig, seed: int = 42) -> OpenedData:
         train, val, names = _read_yolo(config, report)
     if not any(len(record.boxes) for record in [*train, *(val or [])]):
         raise UserError(f"{where}: no image has a box of --classes {','.join(map(str, config.classes))}")
+    report.note(LONELY, lonely([*train, *(val or [])], roles))
     if config.drop_empty:
         train, val = _with_boxes(train, report), None if val is None else _with_boxes(val, report)
     if val is None:

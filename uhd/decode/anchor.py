@@ -28,6 +28,8 @@ class HeadLayout:
         has_quality: whether a quality channel follows the objectness.
         score_mode: one of ``SCORE_MODES``.
         quality_power: exponent of the quality in the score.
+        num_attributes: attribute channels per anchor, in a map of their own.
+        multi_label: whether every class of a prediction counts, not only its best.
     """
 
     anchors: Array
@@ -36,6 +38,8 @@ class HeadLayout:
     has_quality: bool
     score_mode: str
     quality_power: float = 1.0
+    num_attributes: int = 0
+    multi_label: bool = False
 
     @property
     def num_anchors(self) -> int:
@@ -49,8 +53,8 @@ class HeadLayout:
 
     @property
     def classes(self) -> int:
-        """Columns of the score table; a classless head has one."""
-        return max(1, self.num_classes)
+        """Columns of the score table, classes then attributes; a classless head has one column for its objects."""
+        return max(1, self.num_classes) + self.num_attributes
 
 
 def resolve_score_mode(mode: str | None, has_quality: bool, iou_aware: bool, num_classes: int) -> str:
@@ -80,12 +84,14 @@ def softplus(x: Array) -> Array:
     return np.asarray(np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))), np.float32)
 
 
-def decode(raw: Array, layout: HeadLayout) -> tuple[Array, Array]:
+def decode(raw: Array, layout: HeadLayout, attributes: Array | None = None) -> tuple[Array, Array]:
     """Decode a raw map.
 
     Args:
         raw: (B, A * no, h, w) logits, channel ``a * no + j`` with j = tx, ty, tw, th, obj, (quality), classes.
         layout: how to read it.
+        attributes: (B, A * num_attributes, h, w) logits, channel ``a * num_attributes + j``; the score of an attribute
+            is that of the prediction without its class, times the attribute's probability.
 
     Returns:
         boxes (B, N, 4) ``xyxy`` normalised and not clipped, scores (B, N, classes), where prediction
@@ -100,10 +106,10 @@ def decode(raw: Array, layout: HeadLayout) -> tuple[Array, Array]:
     half = prior * softplus(maps[:, :, 2:4])
     corners = [cx - half[:, :, 0], cy - half[:, :, 1], cx + half[:, :, 0], cy + half[:, :, 1]]
     boxes = np.stack(corners, -1).reshape(b, -1, 4)
-    return boxes, _scores(maps, layout).reshape(b, -1, layout.classes)
+    return boxes, _scores(maps, layout, attributes).reshape(b, -1, layout.classes)
 
 
-def _scores(maps: Array, layout: HeadLayout) -> Array:
+def _scores(maps: Array, layout: HeadLayout, attributes: Array | None) -> Array:
     mode = layout.score_mode
     base = np.ones_like(maps[:, :, 4])
     if "quality" in mode and layout.has_quality:
@@ -111,12 +117,35 @@ def _scores(maps: Array, layout: HeadLayout) -> Array:
         base = quality if layout.quality_power == 1 else quality**layout.quality_power
     if "obj" in mode or ("quality" in mode and not layout.has_quality):
         base = base * sigmoid(maps[:, :, 4])
-    if layout.num_classes == 0:
-        return base[..., None]
-    cls = np.moveaxis(maps[:, :, 5 + layout.has_quality :], 2, -1)
-    if "cls" in mode:
-        return np.asarray(base[..., None] * sigmoid(cls), np.float32)
-    return np.repeat(base[..., None], layout.num_classes, axis=-1)
+    scores = base[..., None]
+    if layout.num_classes and "cls" in mode:
+        scores = scores * sigmoid(np.moveaxis(maps[:, :, 5 + layout.has_quality :], 2, -1))
+    elif layout.num_classes:
+        scores = np.repeat(scores, layout.num_classes, axis=-1)
+    if layout.num_attributes:
+        if attributes is None:
+            raise ValueError(f"the map of the {layout.num_attributes} attributes is missing")
+        b, a, _, h, w = maps.shape
+        logits = np.moveaxis(attributes.reshape(b, a, layout.num_attributes, h, w), 2, -1)
+        scores = np.concatenate([scores, base[..., None] * sigmoid(logits)], -1)
+    return np.asarray(scores, np.float32)
+
+
+def one_class_each(boxes: Array, scores: Array) -> tuple[Array, Array]:
+    """Turn every class of a multi-label prediction into a prediction of its own.
+
+    Args:
+        boxes: (N, 4).
+        scores: (N, C).
+
+    Returns:
+        boxes (N * C, 4) and scores (N * C, C) with one entry per row, so that the best class of a row is its only one.
+    """
+    count, classes = scores.shape
+    table = np.zeros((count, classes, classes), np.float32)
+    index = np.arange(classes)
+    table[:, index, index] = scores
+    return np.repeat(boxes, classes, axis=0), table.reshape(-1, classes)
 
 
 def select(

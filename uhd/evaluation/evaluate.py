@@ -77,6 +77,11 @@ def select_all(predictions: Sequence[Prediction]) -> list[Found]:
     return [select(boxes, scores, LOWEST_SCORE, None, NMS_IOU) for boxes, scores in predictions]
 
 
+def height_curve(matches: Matches, heights: tuple[float, float]) -> Curve:
+    """Return the curve at IoU 0.5 of the people whose normalised height lies in [low, high), all classes pooled."""
+    return _curve(matches, 0, None, heights)
+
+
 def _curve(
     matches: Matches, threshold: int = 0, class_id: int | None = None, heights: tuple[float, float] = (-np.inf, np.inf)
 ) -> Curve:

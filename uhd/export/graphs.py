@@ -1,73 +1,54 @@
-"""The network as it is exported without post-processing: one concatenated map, or its parts."""
+"""The network as it is exported: its layers under their own names, its outputs as named maps."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import Tensor, nn
 
-from uhd.models.ultratinyod import UltraTinyOD, assemble_raw
+from uhd.models.network import DetectorNetwork, maps_of
+from uhd.models.ultratinyod import UltraTinyOD
 from uhd.models.ultratinyod.head import Head
 
+Maps = dict[str, Tensor]
 
-class HeadGraph(Head):
-    """A model whose head's layers stand directly in this module.
 
-    So node names carry no ``/head`` and match the patterns that quantisation recipes use
-    (``/box_tower/box_tower.0/dw/conv/Conv``). Layers are shared with the model, not copied.
+class NetworkGraph(nn.Module):
+    """Images (B, C, H, W) to the outputs of ``finish``, by the maps of the network.
+
+    The network's layers stand directly in this module, those of UltraTinyOD's head too, so node names carry neither
+    ``/model`` nor ``/head`` and match the patterns that quantisation recipes use
+    (``/box_tower/box_tower.0/dw/conv/Conv``). Layers are shared with the network, not copied.
+
+    Args:
+        network: in evaluation mode.
+        finish: turns the named maps into the outputs.
     """
 
-    def __init__(self, model: UltraTinyOD) -> None:
-        nn.Module.__init__(self)
-        head = model.head
-        self.__dict__.update({name: value for name, value in head.__dict__.items() if not name.startswith("_")})
-        self._modules = dict(head._modules)
-        self._parameters = dict(head._parameters)
-        self._buffers = dict(head._buffers)
-        self.backbone = model.backbone
-        self.layout = model.layout()
+    def __init__(self, network: DetectorNetwork, finish: Callable[[Maps], tuple[Tensor, ...]]) -> None:
+        super().__init__()
+        # A tuple is not searched for modules: neither the network nor its head adds to the names.
+        self.hidden = (network,)
+        self.finish = finish
+        self._adopt(network)
+        if isinstance(network, UltraTinyOD):
+            self._adopt(network.head)
+            del self._modules["head"]
+        self.eval()
 
-    def needs(self, branch: str) -> bool:
-        """Return whether the score is made of this branch (``obj``, ``quality`` or ``cls``)."""
-        return branch in self.layout.score_mode.split("_")
+    def _adopt(self, module: nn.Module) -> None:
+        self._modules.update(module._modules)
+        self._parameters.update(module._parameters)
+        self._buffers.update(module._buffers)
 
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Return the outputs."""
+        return self.finish(self._maps(images))
 
-class RawGraph(HeadGraph):
-    """Images (1, C, H, W) to the raw map (1, A * no, h, w) with every branch the model has."""
-
-    @property
-    def output_names(self) -> list[str]:
-        """``txtywh_obj_quality_cls_x8`` without the branches that the model does not have.
-
-        It ends in ``_x8`` at every stride: programs for the original's files look for the name.
-        """
-        fields = ["txtywh", "obj", *(["quality"] if self.layout.has_quality else [])]
-        return ["_".join([*fields, *(["cls"] if self.layout.num_classes else []), "x8"])]
-
-    def forward(self, images: Tensor) -> Tensor:  # type: ignore[override]
-        """Return the raw map; see :class:`UltraTinyOD` for its channels."""
-        maps = Head.forward(self, self.backbone(images))
-        maps.pop("attr", None)
-        return assemble_raw(maps)
-
-
-class PartsGraph(HeadGraph):
-    """Images (1, C, H, W) to ``box`` (1, 4A, h, w) and the branches that the score needs, as separate maps."""
-
-    @property
-    def output_names(self) -> list[str]:
-        """``box``, then those of ``obj``, ``quality``, ``cls`` that the score needs."""
-        return ["box", *(name for name in ("obj", "quality", "cls") if self.needs(name))]
-
-    def forward(self, images: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
-        """Return the maps in the order of ``output_names``."""
-        x = self.features(self.backbone(images))
-        parts = [self.box(x)]
-        if self.needs("obj"):
-            parts.append(self.obj(x))
-        if self.needs("quality"):
-            quality = self.quality(x)
-            assert quality is not None
-            parts.append(quality)
-        if self.needs("cls"):
-            assert self.cls_out is not None
-            parts.append(self.cls_out(self.class_features(x)))
-        return tuple(parts)
+    def _maps(self, images: Tensor) -> Maps:
+        network = self.hidden[0]
+        if isinstance(network, UltraTinyOD):
+            # The branches as they leave the head: what no output needs falls out of the graph.
+            return Head.forward(network.head, network.backbone(images))
+        found = maps_of(type(network).forward(network, images))
+        return dict(zip(network.output_names, found, strict=True))

@@ -1,4 +1,4 @@
-"""Write a detector as ONNX with its post-processing and everything needed to run it."""
+"""Write a detector as ONNX with everything needed to run it."""
 
 from __future__ import annotations
 
@@ -11,25 +11,27 @@ from pathlib import Path
 import onnx
 import torch
 
-from uhd import __version__
-from uhd.errors import UserError, nearest
-from uhd.export.graphs import HeadGraph, PartsGraph, RawGraph
-from uhd.export.postprocess import MergedGraph
+from uhd.compress.fake_quantise import strip
+from uhd.errors import UserError
+from uhd.export.form import FORMS, OPSETS, ExportForm
+from uhd.export.graphs import NetworkGraph
+from uhd.export.metadata import metadata_of
+from uhd.export.postprocess import outputs_of
+from uhd.export.prelude import Prelude, normalise_inside, resize_inside
 from uhd.export.rewrite import add_constant_output, decompose_batchnorm, name_depthwise
 from uhd.export.verify import largest_difference
 from uhd.files import save_atomic
-from uhd.models.network import check_size
-from uhd.models.ultratinyod import UltraTinyOD
-from uhd.resize import input_channels
+from uhd.models.network import AnchorNetwork, DetectorNetwork, check_size
+from uhd.resize import input_channels, is_point_sampling
 from uhd.runtime.spec import ModelSpec
 
-FORMS = ("merged", "raw", "parts")
-OPSETS = range(13, 21)
+__all__ = ["FORMS", "OPSETS", "ExportForm", "export_onnx", "input_name"]
+
 LARGEST_DIFFERENCE = 1e-3
 
 
 def export_onnx(
-    model: UltraTinyOD,
+    model: DetectorNetwork,
     path: Path,
     spec: ModelSpec,
     form: str = "merged",
@@ -38,60 +40,66 @@ def export_onnx(
     opset: int = 17,
     simplify: bool = True,
     verify: bool = True,
+    nms_iou: float = 0.5,
+    batch: int | None = 1,
+    dynamic_resize: bool = False,
+    dynamic: bool = False,
+    uint8_input: bool = False,
 ) -> onnx.ModelProto:
     """Write ``input_rgb`` (``input_yuv422``, ``input_y``) [1, C, H, W] in, by form:
 
     * ``merged``: ``score_classid_cxcywh`` [1, K, 6] out, best first, normalised, without suppression;
+    * ``nms``: the same rows without duplicates; rows that are left over have score 0;
     * ``raw``: ``txtywh_obj_quality_cls_x8`` [1, A * no, h, w], ``anchors`` [A, 2], ``wh_scale`` [A, 2];
-    * ``parts``: ``box`` [1, 4A, h, w], those of ``obj``, ``quality``, ``cls`` that the score needs, and the same two.
+    * ``parts``: ``box`` [1, 4A, h, w], those of ``obj``, ``quality``, ``cls`` that the score needs, and the same two;
+    * ``primitive``: ``cx``, ``cy``, ``bw``, ``bh``, ``score`` [1, A, h, w], ``cls_scores`` [1, A, h, w, C].
+
+    Of a CenterNet, ``raw`` and ``parts`` are ``hm``, ``off``, ``wh``; of a transformer ``logits`` and ``boxes``, queries
+    first.
 
     Args:
-        model: any mode, any device; it is not changed. Batch-norm is folded.
+        model: any mode, any device; it is not changed. Batch-norm is folded; a fake-quantised one is written with its
+            weights on their grid and float activations.
         path: file to write, atomically.
         spec: becomes the file's metadata.
         form: one of ``FORMS``.
-        topk: rows of the merged form.
-        conf_thresh: lower scores of the merged form become 0.
+        topk: rows of the merged and nms forms.
+        conf_thresh: lower scores of those forms become 0.
         opset: 13 to 20, of the exporter whose node names quantisation recipes know.
         simplify: run the graph through onnxslim.
         verify: compare with the model before anything is written.
+        nms_iou: IoU above which the nms form drops a box.
+        batch: images per run, or None for any number.
+        dynamic_resize: the input is a frame of any size, reduced inside the graph.
+        dynamic: height and width of the network are free, multiples of its stride.
+        uint8_input: the input is uint8, normalised inside the graph.
 
     Returns:
         The graph as written.
 
     Raises:
-        UserError: bad form, size, opset or resize mode, or the file cannot be written.
+        UserError: bad form, size, opset, resize mode or combination, or the file cannot be written.
         RuntimeError: the graph computes something else than the model.
     """
-    if form not in FORMS:
-        raise UserError(f"unknown form {form!r}{nearest(form, FORMS)}: choose from {', '.join(FORMS)}")
+    asked = ExportForm(form, topk, conf_thresh, nms_iou, batch, dynamic_resize, dynamic, uint8_input)
     if opset not in OPSETS:
         raise UserError(f"--opset {opset}: the exporter offers {OPSETS[0]} to {OPSETS[-1]}")
-    if topk < 1 or not 0 <= conf_thresh <= 1:
-        raise UserError(f"--topk {topk} must be at least 1 and --conf-thresh {conf_thresh} between 0 and 1")
-    check_size(spec.input_size, model.config.stride)
-    if input_channels(spec.resize_mode) != model.config.in_channels:
-        raise UserError(
-            f"--resize-mode {spec.resize_mode} gives {input_channels(spec.resize_mode)} channels, "
-            f"but the model takes {model.config.in_channels}"
-        )
-    model = copy.deepcopy(model).cpu().eval()
-    wrapper: MergedGraph | RawGraph | PartsGraph
-    if form == "merged":
-        wrapper = MergedGraph(model, spec.input_size, topk, conf_thresh)
-    else:
-        wrapper = RawGraph(model) if form == "raw" else PartsGraph(model)
-    graph = _trace(wrapper.eval(), spec, list(wrapper.output_names), model.config.in_channels, opset)
+    _check(model, spec, asked)
+    model = strip(copy.deepcopy(model).cpu().eval())
+    names, finish = outputs_of(model, asked)
+    graph = _trace(NetworkGraph(model, finish), model, spec, asked, names, opset)
     decompose_batchnorm(graph)
     if simplify:
         graph = _simplify(graph)
     name_depthwise(graph)
-    if form != "merged":
-        add_constant_output(graph, "anchors", wrapper.layout.anchors)
-        add_constant_output(graph, "wh_scale", wrapper.layout.wh_scale)
-    onnx.helper.set_model_props(graph, spec.to_metadata() | _metadata(wrapper, form))
+    _put_in_front(graph, spec, asked)
+    if isinstance(model, AnchorNetwork) and form in ("raw", "parts"):
+        layout = model.layout()
+        add_constant_output(graph, "anchors", layout.anchors)
+        add_constant_output(graph, "wh_scale", layout.wh_scale)
+    onnx.helper.set_model_props(graph, metadata_of(model, spec, asked, names))
     onnx.checker.check_model(graph, full_check=True)
-    if verify and (worst := largest_difference(graph, model, spec.input_size)) > LARGEST_DIFFERENCE:
+    if verify and (worst := largest_difference(graph, model, asked)) > LARGEST_DIFFERENCE:
         raise RuntimeError(f"the exported graph differs from the model by {worst:.2g}; nothing was written")
     save_atomic(path, lambda temporary: onnx.save(graph, str(temporary)))
     return graph
@@ -102,49 +110,72 @@ def input_name(mode: str) -> str:
     return {3: "input_rgb", 2: "input_yuv422", 1: "input_y"}[input_channels(mode)]
 
 
-def _metadata(wrapper: HeadGraph, form: str) -> dict[str, str]:
-    layout = wrapper.layout
-    quality = "sigmoid(quality)" + (f"^{layout.quality_power:g}" if layout.quality_power != 1 else "")
-    formula = {"obj": "sigmoid(obj)", "quality": quality, "cls": "sigmoid(cls)"}
-    table = {
-        "decode_score": " * ".join(formula[part] for part in layout.score_mode.split("_")),
-        "decode_bbox": (
-            "cx=(sigmoid(tx)+x)/w; cy=(sigmoid(ty)+y)/h; "
-            "bw=anchor_w*wh_scale_w*softplus(tw); bh=anchor_h*wh_scale_h*softplus(th)"
-        ),
-        "score_mode": layout.score_mode,
-        "quality_power": f"{layout.quality_power:g}",
-        "disable_cls": str(layout.num_classes == 0).lower(),
-        "postprocess_mode": "full" if form == "merged" else "raw",
-        "dynamic_resize": "false",
-        "raw_concat": str(form == "raw").lower(),
-        "uhd_version": __version__,
-    }
-    if isinstance(wrapper, RawGraph):
-        table["raw_concat_fields"] = ",".join(["txtywh", *wrapper.output_names[0].split("_")[1:-1]])
-        table["raw_concat_layout"] = "anchor_interleaved"
-    if isinstance(wrapper, MergedGraph):
-        table["output_columns"] = "score,class_id,cx,cy,w,h"
-        table["score_floor"] = f"{wrapper.conf_thresh:g}"
-    return table
+def _check(model: DetectorNetwork, spec: ModelSpec, form: ExportForm) -> None:
+    check_size(spec.input_size, model.stride)
+    channels = input_channels(spec.resize_mode)
+    if channels != model.config.in_channels:
+        raise UserError(
+            f"--resize-mode {spec.resize_mode} gives {channels} channels, but the model takes {model.config.in_channels}"
+        )
+    if form.dynamic and model.kind == "queries":
+        raise UserError("--dynamic: a transformer's position code is that of one size; use --dynamic-resize instead")
+    if form.dynamic_resize and channels == 2 and not is_point_sampling(spec.resize_mode):
+        raise UserError("--dynamic-resize of packed YUV is point sampling only")
 
 
-def _trace(wrapper: HeadGraph, spec: ModelSpec, outputs: list[str], channels: int, opset: int) -> onnx.ModelProto:
-    buffer = io.BytesIO()
+def _put_in_front(graph: onnx.ModelProto, spec: ModelSpec, form: ExportForm) -> None:
+    if not form.dynamic_resize and not form.uint8_input:
+        return
+    prelude, mode = Prelude(graph), spec.resize_mode
+    if form.dynamic_resize:
+        resize_inside(prelude, spec.input_size, mode, form.uint8_input)
+    if form.uint8_input:
+        normalise_inside(prelude, mode, is_float=form.dynamic_resize and not is_point_sampling(mode))
+    free = form.dynamic_resize or form.dynamic
+    sides: list[int | str] = ["H", "W"] if free else list(spec.input_size)
+    prelude.insert(["N" if form.batch is None else form.batch, input_channels(mode), *sides], form.uint8_input)
+
+
+def _trace(
+    wrapper: NetworkGraph,
+    model: DetectorNetwork,
+    spec: ModelSpec,
+    form: ExportForm,
+    outputs: tuple[str, ...],
+    opset: int,
+) -> onnx.ModelProto:
+    buffer, name = io.BytesIO(), input_name(spec.resize_mode)
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         # The exporter warns that it is the older one; the newer one gives other node names.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             wrapper,
-            (torch.zeros(1, channels, *spec.input_size),),
+            # Two images where their number is free: one would be taken for a constant here and there.
+            (torch.zeros(form.batch or 2, model.config.in_channels, *spec.input_size),),
             buffer,  # type: ignore[arg-type]  # its annotation forgets file objects
             dynamo=False,
             opset_version=opset,
-            input_names=[input_name(spec.resize_mode)],
-            output_names=outputs,
+            input_names=[name],
+            output_names=list(outputs),
             do_constant_folding=True,
+            dynamic_axes=_free_axes(model, form, name, outputs),
         )
     return onnx.load_from_string(buffer.getvalue())
+
+
+def _free_axes(
+    model: DetectorNetwork, form: ExportForm, name: str, outputs: tuple[str, ...]
+) -> dict[str, dict[int, str]] | None:
+    """Return the axes of input and outputs that have names instead of lengths."""
+    of_images = {} if form.batch is not None else {0: "N"}
+    axes = {name: of_images | ({2: "H", 3: "W"} if form.dynamic else {})}
+    queries_first = model.kind == "queries" and form.name in ("raw", "parts")
+    for output in outputs:
+        of_output = {1: "N"} if queries_first and form.batch is None else dict(of_images)
+        if form.dynamic:
+            of_output |= {1: "K"} if form.has_rows else {2: "h", 3: "w"}
+        axes[output] = of_output
+    return {each: table for each, table in axes.items() if table} or None
 
 
 def _simplify(graph: onnx.ModelProto) -> onnx.ModelProto:

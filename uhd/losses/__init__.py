@@ -10,6 +10,7 @@ from uhd.errors import UserError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from uhd.data.multi_label import LabelRoles
     from uhd.losses.aligned import AlignedLoss
     from uhd.losses.anchor import AnchorLoss
     from uhd.losses.config import LossConfig
@@ -19,21 +20,43 @@ if TYPE_CHECKING:
     Objective = Callable[[Any, Targets], tuple[Tensor, dict[str, Tensor]]]
 
 
-def build_objective(network: DetectorNetwork, config: LossConfig) -> Objective:
+def build_objective(network: DetectorNetwork, config: LossConfig, roles: LabelRoles | None = None) -> Objective:
     """Return the objective of a network: (raw maps as its forward returns them, targets) -> (total, parts).
+
+    Args:
+        network: decides by its kind.
+        config: objective, assigner and weights.
+        roles: what the labels mean where an object may have several; None for one label each.
 
     Raises:
         UserError: the settings contradict each other.
     """
+    from uhd.losses.centernet import CenterNetLoss
+    from uhd.losses.detr import SetLoss
+    from uhd.losses.multi_label import SeparateBranchLoss, SingleBranchLoss
     from uhd.models.network import AnchorNetwork
 
+    if network.kind == "centernet":
+        if roles is not None and roles.mode != "none":
+            raise UserError("--multi-label-mode needs anchors: --arch ultratinyod")
+        return CenterNetLoss(config)
+    if network.kind == "queries":
+        return SetLoss(config, network.config.num_classes)
     if not isinstance(network, AnchorNetwork):
         raise UserError(f"{network.arch} has no training objective")
     layout = network.layout()
     loss = build_loss(
         config, network.anchors, layout.num_classes, layout.has_quality, layout.score_mode, layout.quality_power
     )
-    return lambda raw, targets: loss(raw, targets, network.wh_scale)
+    several: SeparateBranchLoss | SingleBranchLoss | AlignedLoss | AnchorLoss = loss
+    if layout.multi_label:
+        if roles is None or roles.mode == "none":
+            raise UserError("the model has attributes: --multi-label-mode has to say which classes they are")
+        if config.anchor_cls_loss == "ce":
+            raise UserError("--anchor-cls-loss ce lets one class win; --multi-label-mode needs bce")
+        branches = SeparateBranchLoss if layout.num_attributes else SingleBranchLoss
+        several = branches(loss, roles.ranks)
+    return lambda raw, targets: several(raw, targets, network.wh_scale)
 
 
 def build_loss(

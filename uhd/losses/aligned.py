@@ -93,6 +93,8 @@ class AlignedLoss(torch.nn.Module):
         logits = claimed.class_logits
         if logits.shape[1] == 0:
             return logits.sum(1)
+        if claimed.label_sets is not None:
+            return binary_cross_entropy(logits, claimed.label_sets[:, : logits.shape[1]]).sum(1)
         if self.config.anchor_cls_loss == "ce" and logits.shape[1] > 1:
             return F.cross_entropy(logits, claimed.labels, reduction="none")
         goal = F.one_hot(claimed.labels, logits.shape[1]) if logits.shape[1] > 1 else torch.ones_like(logits)

@@ -45,6 +45,12 @@ class LossConfig:
     loss_weight_obj: float = knob(0.1, "weight of the objectness term", group=_GROUP, minimum=0, original=1.0)
     loss_weight_cls: float = knob(0.2, "weight of the class term", group=_GROUP, minimum=0, original=1.0)
     loss_weight_quality: float = knob(1.0, "weight of the quality term", group=_GROUP, minimum=0)
+    loss_weight_hm: float = knob(1.0, "weight of CenterNet's heat map", group=_GROUP, minimum=0)
+    loss_weight_off: float = knob(1.0, "weight of CenterNet's offset", group=_GROUP, minimum=0)
+    loss_weight_wh: float = knob(1.0, "weight of CenterNet's size", group=_GROUP, minimum=0)
+    multi_label_attr_weight: float = knob(
+        1.0, "weight of the attributes of --multi-label-mode separate", group=_GROUP, minimum=0
+    )
     obj_loss: str = knob("bce", "objectness loss", group=_GROUP, choices=("bce", "smoothl1"))
     obj_target: str = knob(
         "auto",
@@ -66,4 +72,15 @@ class LossConfig:
     )
     quality_negative_scale: float = knob(
         0.75, "weight of a negative's quality term: floor + scale * quality^1.5", group=_GROUP, minimum=0
+    )
+    detr_matching: str = knob(
+        "hungarian",
+        "set loss of the transformer: hungarian (optimal pairs by class, L1 and GIoU), original (greedy pairs by L1 "
+        "and IoU, background at full weight)",
+        group=_GROUP,
+        choices=("hungarian", "original"),
+        original="original",
+    )
+    detr_background: float = knob(
+        0.1, "weight of a query without a person, in hungarian matching", group=_GROUP, minimum=0
     )

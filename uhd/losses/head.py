@@ -21,12 +21,14 @@ class Claimed:
         wanted: (R, 4) ``xyxy`` ground truths.
         class_logits: (R, num_classes).
         labels: (R,) int64 class of the ground truth.
+        label_sets: (R, num_classes) 1 for every class of the ground truth; None where it has one.
     """
 
     boxes: Tensor
     wanted: Tensor
     class_logits: Tensor
     labels: Tensor
+    label_sets: Tensor | None = None
 
 
 class AnchorHead(torch.nn.Module):
@@ -77,4 +79,5 @@ class AnchorHead(torch.nn.Module):
         claims = assignment.prediction.shape[1]
         wanted = people.boxes.repeat_interleave(claims, 0)
         labels = targets.people_labels.repeat_interleave(claims)
-        return Claimed(boxes, wanted, logits[:, 5 + self.has_quality :], labels)
+        sets = None if targets.label_sets is None else targets.label_sets.repeat_interleave(claims, 0)
+        return Claimed(boxes, wanted, logits[:, 5 + self.has_quality :], labels, sets)

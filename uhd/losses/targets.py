@@ -50,12 +50,14 @@ class Targets:
         labels: (B, M) int64, -1 padded.
         ignore: (B, K, 4) float32 ``xyxy`` regions that are neither positive nor negative, zero padded.
         listed: ``people`` and ``regions``, when known already.
+        label_sets: (T, classes) 1 for every label of each box of ``people``; None where each has its own only.
     """
 
     boxes: Tensor
     labels: Tensor
     ignore: Tensor
     listed: tuple[Listing, Listing] | None = None
+    label_sets: Tensor | None = None
 
     def __post_init__(self) -> None:
         shapes = [tuple(t.shape) for t in (self.boxes, self.labels, self.ignore)]
@@ -94,7 +96,8 @@ class Targets:
             return Listing(*(_move(t, device) for t in (listing.image, listing.slot, listing.boxes)))
 
         boxes, labels, ignore = (_move(t, device) for t in (self.boxes, self.labels, self.ignore))
-        return Targets(boxes, labels, ignore, (move(self.people), move(self.regions)))
+        sets = None if self.label_sets is None else _move(self.label_sets, device)
+        return Targets(boxes, labels, ignore, (move(self.people), move(self.regions)), sets)
 
     @property
     def people_labels(self) -> Tensor:

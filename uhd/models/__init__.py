@@ -10,7 +10,11 @@ from torch import Tensor
 
 from uhd.config import from_plain
 from uhd.errors import UserError, nearest
+from uhd.models.cnn import CNNConfig, build_cnn
+from uhd.models.cnn import infer as cnn_infer
 from uhd.models.network import DetectorNetwork
+from uhd.models.transformer import QueryTransformer, TransformerConfig
+from uhd.models.transformer import infer as transformer_infer
 from uhd.models.ultratinyod import UltraTinyOD, UltraTinyODConfig
 from uhd.models.ultratinyod import infer as ultratinyod_infer
 
@@ -32,6 +36,8 @@ class Architecture:
 
 ARCHITECTURES: dict[str, Architecture] = {
     "ultratinyod": Architecture(UltraTinyODConfig, UltraTinyOD, ultratinyod_infer.config_of),
+    "cnn": Architecture(CNNConfig, build_cnn, cnn_infer.config_of),
+    "transformer": Architecture(TransformerConfig, QueryTransformer, transformer_infer.config_of),
 }
 
 

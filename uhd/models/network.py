@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from uhd.decode import HeadLayout, decode
+from uhd.compress.config import QuantiseConfig
+from uhd.decode import HeadLayout, decode, one_class_each
 from uhd.errors import UserError
 
 Array = NDArray[np.float32]
@@ -26,6 +27,7 @@ class DetectorNetwork(nn.Module):
         kind: how the raw maps are read and which objective trains them.
         output_names: of the raw maps, in order.
         config: frozen dataclass of knobs; with the state dict it is the whole model.
+        quantisation: how it is fake-quantised, or None; see :func:`uhd.compress.fake_quantise.quantise`.
     """
 
     arch: ClassVar[str]
@@ -33,6 +35,7 @@ class DetectorNetwork(nn.Module):
     kind: Kind
     output_names: tuple[str, ...]
     config: Any
+    quantisation: QuantiseConfig | None = None
 
     @property
     def stride(self) -> int:
@@ -57,7 +60,7 @@ class AnchorNetwork(DetectorNetwork):
     """A network with one raw map (B, A * no, h, w), read with anchors; see :class:`uhd.decode.HeadLayout`."""
 
     kind = "anchor"
-    output_names = ("raw",)
+    output_names: tuple[str, ...] = ("raw",)
 
     @property
     def anchors(self) -> Tensor:
@@ -79,7 +82,9 @@ class AnchorNetwork(DetectorNetwork):
 
     def predictions(self, raw: tuple[Array, ...]) -> list[tuple[Array, Array]]:
         """Decode the raw map; see :meth:`DetectorNetwork.predictions`."""
-        return list(zip(*decode(raw[0], self.layout()), strict=True))
+        layout = self.layout()
+        found = zip(*decode(raw[0], layout, raw[1] if len(raw) > 1 else None), strict=True)
+        return [one_class_each(*each) if layout.multi_label else each for each in found]
 
 
 def maps_of(raw: Raw) -> tuple[Tensor, ...]:

@@ -15,6 +15,9 @@ from uhd.resize import parse_size
 from uhd.runtime.predictor import Prediction, Predictor
 from uhd.runtime.spec import ModelSpec
 
+# What a checkpoint says of its labels, handed on to model files: numbers in the label files, and their roles.
+LABELS = ("classes", "multi_label_mode", "multi_label_det_classes", "multi_label_attr_classes")
+
 
 class TorchPredictor(Predictor):
     """A detector network in torch.
@@ -48,13 +51,32 @@ class TorchPredictor(Predictor):
 def spec_of(meta: dict[str, Any], **known: Any) -> ModelSpec:
     """Return the spec that a checkpoint's metadata describes; missing fields take the defaults."""
     size = meta.get("img_size") or "64x64"
-    metrics = {name: float(value) for name, value in (meta.get("metrics") or {}).items()}
+    measured = meta.get("metrics")
+    metrics = {
+        name: float(value)
+        for name, value in (measured.items() if isinstance(measured, dict) else ())
+        if isinstance(value, int | float)
+    }
     values: dict[str, Any] = {
         "input_size": parse_size(size if isinstance(size, str) else "x".join(map(str, size))),
         "resize_mode": meta.get("resize_mode") or "opencv_inter_nearest",
-        "class_names": tuple(meta.get("class_names") or ("person",)),
+        "class_names": tuple(meta.get("class_names") or names_of(meta)),
         "metrics": metrics,
+        "extra": {key: text for key in LABELS if (text := _listed(meta.get(key))) not in ("", "none")},
     }
     if 0 < metrics.get("best_threshold", 0) < 1:
         values["conf_thresh"] = metrics["best_threshold"]
     return ModelSpec(**(values | {key: value for key, value in known.items() if value is not None}))
+
+
+def names_of(meta: dict[str, Any]) -> tuple[str, ...]:
+    """Return names for the classes of a checkpoint that has only their numbers, as the original's: objects first."""
+    parts = [meta.get(f"multi_label_{part}_classes") for part in ("det", "attr")]
+    numbers = _listed([_listed(part) for part in parts] if all(parts) else meta.get("classes")).split(",")
+    return ("person",) if len(numbers) == 1 else tuple(numbers)
+
+
+def _listed(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ",".join(str(item) for item in value)
+    return "" if value is None else str(value).replace(" ", ",")

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from uhd.models.network import DetectorNetwork
+from uhd.models.transformer.layers import Attention
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class LayerCost:
         name, kind: where it stands and what it is.
         output: shape without the batch.
         params: trainable parameters of its own.
-        macs: multiply-adds (convolutions only).
+        macs: multiply-adds of convolutions, matrices and attention.
         flops: 2 x MACs, plus one per output element for biases, norms, activations and pooling windows.
     """
 
@@ -40,9 +41,10 @@ class Profile:
         params: trainable parameters.
         folded: parameters after batch-norm is folded into the convolutions, as an exported file holds them.
         backbone, head: trainable parameters of either part.
-        macs: multiply-adds of the convolutions.
+        macs: multiply-adds of all layers.
         flops: of all layers.
         layers: in order of execution.
+        quantisation: how it is fake-quantised, "" for not at all.
     """
 
     input_size: tuple[int, int]
@@ -53,6 +55,7 @@ class Profile:
     macs: int
     flops: int
     layers: tuple[LayerCost, ...]
+    quantisation: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values."""
@@ -77,6 +80,8 @@ class Profile:
             f"multiply-adds   {self.macs:,}",
             f"FLOPs           {self.flops:,} (2 x multiply-adds, plus element-wise work)",
         ]
+        if self.quantisation:
+            lines.append(f"fake-quantised  {self.quantisation}")
         return "\n".join(lines)
 
 
@@ -86,7 +91,7 @@ def profile(model: DetectorNetwork, size: tuple[int, int] = (64, 64)) -> Profile
     handles = []
 
     def count(name: str, module: nn.Module) -> None:
-        def hook(_module: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        def hook(_module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
             elements = output[0].numel()
             macs = 0
             flops = elements
@@ -94,6 +99,12 @@ def profile(model: DetectorNetwork, size: tuple[int, int] = (64, 64)) -> Profile
                 kernel = module.weight[0].numel()
                 macs = elements * kernel
                 flops = 2 * macs + (elements if module.bias is not None else 0)
+            elif isinstance(module, nn.Linear):
+                macs = elements * module.in_features
+                flops = 2 * macs + (elements if module.bias is not None else 0)
+            elif isinstance(module, Attention):
+                macs = module.multiply_adds(inputs)
+                flops = 2 * macs
             elif isinstance(module, nn.MaxPool2d):
                 flops = elements * 25
             params = sum(p.numel() for p in module.parameters(recurse=False))
@@ -102,7 +113,8 @@ def profile(model: DetectorNetwork, size: tuple[int, int] = (64, 64)) -> Profile
         handles.append(module.register_forward_hook(hook))
 
     for name, module in model.named_modules():
-        if not list(module.children()) and not isinstance(module, nn.Identity):
+        leaf = not list(module.children()) and not isinstance(module, nn.Identity)
+        if leaf or isinstance(module, Attention):
             count(name, module)
     training = model.training
     model.eval()
@@ -116,4 +128,5 @@ def profile(model: DetectorNetwork, size: tuple[int, int] = (64, 64)) -> Profile
     norms = sum(module.num_features for module in model.modules() if isinstance(module, nn.BatchNorm2d))
     head = sum(p.numel() for name, p in model.named_parameters() if p.requires_grad and "head" in name.split(".")[0])
     macs, flops = sum(layer.macs for layer in layers), sum(layer.flops for layer in layers)
-    return Profile(size, params, params - norms, params - head, head, macs, flops, tuple(layers))
+    quantisation = "" if model.quantisation is None else str(model.quantisation)
+    return Profile(size, params, params - norms, params - head, head, macs, flops, tuple(layers), quantisation)

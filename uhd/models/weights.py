@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from uhd.compress.config import recorded
+from uhd.compress.fake_quantise import quantise
 from uhd.config import from_plain, to_plain
 from uhd.errors import UserError
 from uhd.files import save_atomic
@@ -75,7 +77,7 @@ def load_model(path: Path) -> tuple[DetectorNetwork, dict[str, Any]]:
     """
     state, meta = read_weights(path)
     arch, config = architecture_of(state, meta, path)
-    model = ARCHITECTURES[arch].network(config)
+    model = quantise(ARCHITECTURES[arch].network(config), recorded(meta, str(path)))
     try:
         model.load_state_dict(state)
     except RuntimeError as error:
@@ -103,7 +105,11 @@ def architecture_of(state: State, meta: dict[str, Any], where: Path) -> tuple[st
 def describe(model: DetectorNetwork, **more: Any) -> dict[str, Any]:
     """Return plain metadata that rebuilds the model, under our key and under the original's names."""
     config = to_plain(model.config)
-    return {"arch": model.arch, "model_config": config, **config, **more}
+    described = {"arch": model.arch, "model_config": config, **config, **more}
+    if model.quantisation is not None:
+        settings = to_plain(model.quantisation)
+        described |= {**settings, "quantise_config": settings}
+    return described
 
 
 def _is_bulky(name: str) -> bool:

@@ -12,19 +12,23 @@ from uhd.decode import SCORE_MODES, HeadLayout
 Array = NDArray[np.float32]
 CONSTANTS = ("anchors", "wh_scale")
 PARTS = ("box", "obj", "quality", "cls")
+ATTRIBUTES = ("attr", "attr_logits")
 
 
 def is_raw(outputs: Sequence[str]) -> bool:
     """Return whether these output names are a raw form that can be read: one concatenated map, or its parts."""
-    maps = [name for name in outputs if name not in CONSTANTS]
-    if len(maps) != len(outputs) - len(CONSTANTS):
+    maps = _maps(outputs)
+    if not set(CONSTANTS) <= set(outputs):
         return False
     return _is_concatenated(maps) or ("box" in maps and len(maps) > 1 and set(maps) <= set(PARTS))
 
 
+def _maps(outputs: Sequence[str]) -> list[str]:
+    return [name for name in outputs if name not in CONSTANTS + ATTRIBUTES]
+
+
 def _is_concatenated(maps: Sequence[str]) -> bool:
-    # ``txtywh_box_...``, of the original's later version, holds data in another order than its shape says.
-    return len(maps) == 1 and maps[0].startswith("txtywh_obj_") and maps[0].endswith("_x8")
+    return len(maps) == 1 and maps[0].startswith(("txtywh_obj_", "txtywh_box_")) and maps[0].endswith("_x8")
 
 
 def read_layout(tensors: Mapping[str, Array], table: Mapping[str, str]) -> HeadLayout:
@@ -32,21 +36,22 @@ def read_layout(tensors: Mapping[str, Array], table: Mapping[str, str]) -> HeadL
 
     Args:
         tensors: every output of one run, by name.
-        table: metadata of the file; ``score_mode`` and ``quality_power`` are used.
+        table: metadata of the file; ``score_mode``, ``quality_power`` and ``every_class_counts`` are used.
 
     Raises:
         ValueError: shapes that do not agree, or a score that needs a branch the file does not have.
     """
     anchors = np.asarray(tensors["anchors"], np.float32).reshape(-1, 2)
     scale = np.asarray(tensors["wh_scale"], np.float32).reshape(-1, 2)
-    maps = [name for name in tensors if name not in CONSTANTS]
+    maps = _maps(list(tensors))
     fields = set(maps[0].split("_")) if _is_concatenated(maps) else set(maps)
     has_quality = "quality" in fields
     if _is_concatenated(maps):
         classes, rest = divmod(tensors[maps[0]].shape[1], len(anchors))
-        classes -= 5 + has_quality
+        classes -= 4 + ("obj" in fields) + has_quality
     else:
         classes, rest = divmod(tensors["cls"].shape[1], len(anchors)) if "cls" in fields else (0, 0)
+    attributes = sum(tensors[name].shape[1] for name in ATTRIBUTES if name in tensors) // len(anchors)
     if rest or classes < 0 or scale.shape != anchors.shape:
         raise ValueError(f"{len(anchors)} anchors do not fit the outputs {', '.join(tensors)}")
     mode = table.get("score_mode") or "_".join(
@@ -57,20 +62,43 @@ def read_layout(tensors: Mapping[str, Array], table: Mapping[str, str]) -> HeadL
     missing = [part for part in mode.split("_") if part not in fields]
     if missing:
         raise ValueError(f"the score {mode} needs {', '.join(missing)}, which the file does not have")
-    return HeadLayout(anchors, scale, classes, has_quality, mode, float(table.get("quality_power") or 1))
+    power = float(table.get("quality_power") or 1)
+    several = table.get("every_class_counts") == "true"
+    return HeadLayout(anchors, scale, classes, has_quality, mode, power, attributes, several)
 
 
 def raw_map(tensors: Mapping[str, Array], layout: HeadLayout) -> Array:
     """Return the map (B, A * no, h, w) that :func:`uhd.decode.decode` reads, from one concatenated map or its parts."""
-    maps = [name for name in tensors if name not in CONSTANTS]
-    if _is_concatenated(maps):
+    maps = _maps(list(tensors))
+    if _is_concatenated(maps) and maps[0].startswith("txtywh_obj_"):
         return tensors[maps[0]]
-    b, _, h, w = tensors["box"].shape
+    parts = _unscrambled(maps[0], tensors[maps[0]], layout) if _is_concatenated(maps) else tensors
+    b, _, h, w = parts["box"].shape
     fields = [("box", 4), ("obj", 1), *([("quality", 1)] if layout.has_quality else []), ("cls", layout.num_classes)]
     raw = np.zeros((b, layout.num_anchors, layout.channels_per_anchor, h, w), np.float32)
     start = 0
     for name, channels in fields:
-        if name in tensors:
-            raw[:, :, start : start + channels] = tensors[name].reshape(b, layout.num_anchors, channels, h, w)
+        if name in parts:
+            raw[:, :, start : start + channels] = parts[name].reshape(b, layout.num_anchors, channels, h, w)
         start += channels
     return raw.reshape(b, -1, h, w)
+
+
+def attribute_map(tensors: Mapping[str, Array]) -> Array | None:
+    """Return the map (B, A * attributes, h, w) of the attributes, or None in a file without them."""
+    return next((tensors[name] for name in ATTRIBUTES if name in tensors), None)
+
+
+def _unscrambled(name: str, data: Array, layout: HeadLayout) -> dict[str, Array]:
+    """Return the parts of ``txtywh_box_...``, which the original's later version wrote anchor, row, column, channel.
+
+    Its shape says (B, A * channels, h, w) all the same, so the shape must not be believed.
+    """
+    b, channels, h, w = data.shape
+    maps = np.moveaxis(data.reshape(b, layout.num_anchors, h, w, channels // layout.num_anchors), -1, 2)
+    parts, start = {"box": maps[:, :, :4]}, 4
+    for part, count in (("obj", 1), ("quality", 1), ("cls", layout.num_classes)):
+        if part in name.split("_"):
+            parts[part] = maps[:, :, start : start + count]
+            start += count
+    return {part: values.reshape(b, -1, h, w) for part, values in parts.items()}

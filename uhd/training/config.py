@@ -83,7 +83,6 @@ class TrainConfig:
     conf_thresh: float = knob(
         0.3, "score threshold of drawn samples and of the original's mAP", group=_EVAL, minimum=0, maximum=1
     )
-    topk: int = knob(50, "most detections of CenterNet decoding", group=_EVAL, minimum=1)
     val_only: bool = knob(False, "evaluate a checkpoint and stop", group=_EVAL)
     val_count: int | None = knob(None, "evaluate only so many images", group=_EVAL, minimum=1)
     coco_eval: bool = knob(False, "add the COCO numbers", group=_EVAL)

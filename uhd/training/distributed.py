@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -29,6 +30,14 @@ class Processes:
             return model
         cuda = next(model.parameters()).is_cuda
         return DistributedDataParallel(model, device_ids=[self.local_rank] if cuda else None)
+
+    def average(self, parameters: Sequence[nn.Parameter]) -> None:
+        """Average the gradients of parameters that :meth:`wrap` does not know."""
+        if self.world > 1:
+            for parameter in parameters:
+                if parameter.grad is not None:
+                    distributed.all_reduce(parameter.grad)
+                    parameter.grad /= self.world
 
     def share(self, values: dict[str, float]) -> dict[str, float]:
         """Return the main process's values in every process."""

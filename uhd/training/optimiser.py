@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -11,12 +12,13 @@ from uhd.training.config import TrainConfig
 from uhd.training.muon import Muon
 
 
-def build_optimiser(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
+def build_optimiser(model: nn.Module, config: TrainConfig, more: Sequence[nn.Parameter] = ()) -> torch.optim.Optimizer:
     """Return AdamW, SGD with Nesterov momentum, or Muon over the model's trainable parameters.
 
+    Parameters beside the model (``more``) never go to Muon.
     Every group carries ``lr_scale``, the factor on the scheduled learning rate.
     """
-    parameters = [p for p in model.parameters() if p.requires_grad]
+    parameters = [*(p for p in model.parameters() if p.requires_grad), *more]
     weights = parameters if config.decay_all else [p for p in parameters if _is_weight(p)]
     matrices = _matrices(model) if config.optimizer == "muon" else []
     taken = {id(p) for p in matrices}

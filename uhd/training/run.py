@@ -12,13 +12,18 @@ import torch
 
 from uhd.anchors import auto_anchors
 from uhd.augment.pipeline import Pipeline
+from uhd.compress.config import QuantiseConfig
+from uhd.compress.fake_quantise import fitted, quantise
 from uhd.config import validate
 from uhd.data.config import DataConfig
 from uhd.data.dataset import Dataset
 from uhd.data.loader import Loader
+from uhd.data.multi_label import LabelRoles, arranged, objects_only, roles_of
 from uhd.data.open import OpenedData, open_data, read_dataset
+from uhd.data.records import box_sizes
 from uhd.errors import UserError
 from uhd.losses.config import LossConfig
+from uhd.losses.distillation.config import DistillConfig
 from uhd.models import ARCHITECTURES
 from uhd.models.network import AnchorNetwork, DetectorNetwork, check_size
 from uhd.models.weights import read_checkpoint, read_weights
@@ -26,11 +31,21 @@ from uhd.resize import input_channels
 from uhd.training.checkpoint import newest_last
 from uhd.training.config import TrainConfig
 from uhd.training.detect import DetectTask
+from uhd.training.distill import build_distillation
 from uhd.training.distributed import Processes, join_processes
+from uhd.training.original_run import adopt, is_original
+from uhd.training.teacher import load_teachers, take_anchors
 from uhd.training.trainer import Interrupted, Trainer
 
 
-def run(train: TrainConfig, data: DataConfig, model: Any, loss: LossConfig) -> Path:
+def run(
+    train: TrainConfig,
+    data: DataConfig,
+    model: Any,
+    loss: LossConfig,
+    quantisation: QuantiseConfig | None = None,
+    distill: DistillConfig | None = None,
+) -> Path:
     """Train (or, with ``val_only``, measure) and return the run folder.
 
     Args:
@@ -38,13 +53,17 @@ def run(train: TrainConfig, data: DataConfig, model: Any, loss: LossConfig) -> P
         data: images, labels, size.
         model: configuration of the architecture that ``train.arch`` names.
         loss: objective.
+        quantisation: fake quantisation of the network.
+        distill: teachers, and what is learnt from them.
 
     Raises:
         UserError: anything the user can mend, before anything is written.
         Interrupted: stopped by the user; the run is saved.
     """
-    for config in (train, data, model, loss):
+    quantisation, distill = quantisation or QuantiseConfig(), distill or DistillConfig()
+    for config in (train, data, model, loss, quantisation, distill):
         validate(config, "flags")
+    data = arranged(data)
     if train.resume is not None and train.ckpt is not None:
         raise UserError("--resume and --ckpt exclude each other: one continues a run, the other starts a new one")
     check_size(data.img_size, int(model.stride))
@@ -52,10 +71,14 @@ def run(train: TrainConfig, data: DataConfig, model: Any, loss: LossConfig) -> P
     device = choose_device(train.device, processes)
     if train.use_amp and device.type != "cuda" and processes.main:
         print("--use-amp: mixed precision needs a CUDA device; training in float32", file=sys.stderr)  # noqa: T201
+    if train.use_amp and quantisation.qat:
+        train = dataclasses.replace(train, use_amp=False)  # ranges observed in half precision would be coarse
     if train.threads:
         torch.set_num_threads(train.threads)
     last = find_last(train.resume)
     folder = last.parent if last is not None and not train.val_only else train.output / train.exp_name
+    teachers = None if train.val_only else load_teachers(distill, data.img_size, data.resize_mode)
+    model = take_anchors(model, teachers, distill.override_from_teacher_anchors and not train.val_only)
     guard_folder(folder, train, resuming=last is not None)
     transform = Pipeline.load(train.aug_config, data.classes)
     opened = open_data(data, train.seed if data.split_seed is None else data.split_seed)
@@ -63,8 +86,11 @@ def run(train: TrainConfig, data: DataConfig, model: Any, loss: LossConfig) -> P
     val = read_dataset(opened.val[: train.val_count], data, opened.report, processes.main)
     tell(opened, dataset, val, processes)
     torch.manual_seed(train.seed)
-    network = build_model(model, train, data, opened, dataset).to(device)
-    task = DetectTask(network, data, loss, val, opened.names, train.conf_thresh, train.coco_eval, train.coco_per_class)
+    network = build_model(model, train, data, opened, dataset, quantisation).to(device)
+    distillation = build_distillation(network, teachers, distill, data, train.epochs, device)
+    task = DetectTask(
+        network, data, loss, val, opened.names, train.conf_thresh, train.coco_eval, train.coco_per_class, distillation
+    )
     if train.val_only:
         if train.ckpt is None and last is None:
             raise UserError("--val-only needs --ckpt or --resume: which weights are to be measured?")
@@ -84,10 +110,17 @@ def run(train: TrainConfig, data: DataConfig, model: Any, loss: LossConfig) -> P
         processes.rank,
         processes.world,
         object_share=train.object_share,
+        teacher_view=distillation.view if distillation is not None else None,
     )
     trainer = Trainer(task, loader, train, folder, device, processes)
     if last is not None:
-        trainer.restore(read_checkpoint(last), last)
+        state = read_checkpoint(last)
+        if is_original(state):
+            said = adopt(trainer, state, last)
+            if processes.main:
+                print(said)  # noqa: T201
+        else:
+            trainer.restore(state, last)
     if processes.main:
         folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -136,6 +169,8 @@ def guard_folder(folder: Path, train: TrainConfig, resuming: bool) -> None:
     old = sorted([*folder.glob("last_*.pt"), *folder.glob("best_*.pt")])
     if old and not train.overwrite:
         raise UserError(f"{folder}: holds a run already; --resume {folder}, --overwrite, or another --exp-name")
+    if old and train.ckpt is not None and train.ckpt.parent.resolve() == folder.resolve():
+        raise UserError(f"{folder}: --overwrite would delete --ckpt {train.ckpt.name} with it: give another --exp-name")
     for path in old:
         path.unlink()
         path.with_suffix(".safetensors").unlink(missing_ok=True)
@@ -143,29 +178,67 @@ def guard_folder(folder: Path, train: TrainConfig, resuming: bool) -> None:
 
 
 def build_model(
-    config: Any, train: TrainConfig, data: DataConfig, opened: OpenedData, dataset: Dataset
+    config: Any,
+    train: TrainConfig,
+    data: DataConfig,
+    opened: OpenedData,
+    dataset: Dataset,
+    quantisation: QuantiseConfig,
 ) -> DetectorNetwork:
     """Return the network with anchors from the labels and, with ``--ckpt``, weights from a checkpoint.
 
     Raises:
         UserError: the checkpoint does not fit.
     """
+    roles = roles_of(data)
     follows: dict[str, Any] = {"in_channels": input_channels(data.resize_mode), "num_classes": len(opened.names)}
-    if train.auto_anchors and has_anchors(config) and not config.anchors:
-        found = auto_anchors(dataset.label_sizes(), config.num_anchors, train.auto_anchors_alg, train.auto_anchors_bias)
+    if roles.mode != "none":
+        follows |= multi_label(config, train.arch, roles)
+    if train.auto_anchors and train.ckpt is None and has_anchors(config) and not config.anchors:
+        sizes = box_sizes(objects_only(dataset.records, roles))
+        found = auto_anchors(sizes, config.num_anchors, train.auto_anchors_alg, train.auto_anchors_bias)
         follows["anchors"] = tuple((float(w), float(h)) for w, h in found) if found.any() else ()
-    network = ARCHITECTURES[train.arch].network(dataclasses.replace(config, **follows))
+    network = quantise(ARCHITECTURES[train.arch].network(dataclasses.replace(config, **follows)), quantisation)
     if train.ckpt is not None:
-        state, _ = read_weights(train.ckpt)
-        try:
-            network.load_state_dict(state, strict=not train.ckpt_non_strict)
-        except RuntimeError as error:
-            reason = " ".join(str(error).split())[:160]
-            raise UserError(f"{train.ckpt}: belongs to another architecture: {reason}") from None
-        # The anchors came with the weights; the configuration has to say the same.
+        load_start(network, train.ckpt, not train.ckpt_non_strict)
+        # The anchors came with the weights, unless the configuration says others; both have to say the same.
         if isinstance(network, AnchorNetwork):
-            network.set_anchors(network.anchors.tolist())
+            network.set_anchors(config.anchors or network.anchors.tolist())
     return network
+
+
+def load_start(network: DetectorNetwork, path: Path, strict: bool) -> None:
+    """Load the weights that a run starts from; without ``strict`` only those that the network has, in its shapes.
+
+    Raises:
+        UserError: they do not fit.
+    """
+    state = fitted(read_weights(path)[0], network)
+    if not strict:
+        own = network.state_dict()
+        state = {name: value for name, value in state.items() if name in own and own[name].shape == value.shape}
+        if len(state) < len(own):
+            print(f"{path.name}: {len(own) - len(state)} of {len(own)} tensors are not in it and start fresh")  # noqa: T201
+    try:
+        network.load_state_dict(state, strict=strict)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:160]
+        raise UserError(f"{path}: belongs to another architecture: {reason}") from None
+
+
+def multi_label(config: Any, arch: str, roles: LabelRoles) -> dict[str, Any]:
+    """Return the fields of a network whose objects may have several labels.
+
+    Raises:
+        UserError: the architecture has no such labels, or no classes at all.
+    """
+    if not hasattr(config, "num_attributes"):
+        raise UserError(f"--multi-label-mode {roles.mode} is for --arch ultratinyod, not {arch}")
+    if config.disable_cls:
+        raise UserError(f"--disable-cls leaves no branch for the labels of --multi-label-mode {roles.mode}")
+    separate = len(roles.attributes) if roles.mode == "separate" else 0
+    classes = len(roles.classes) - separate
+    return {"num_classes": classes, "num_attributes": separate, "multi_label_mode": roles.mode}
 
 
 def has_anchors(config: Any) -> bool:

@@ -16,10 +16,16 @@ class Task(Protocol):
     Attributes:
         tag: short name in checkpoint files, e.g. ``utod``.
         model: the network to train.
+        companion: trained beside the model and saved for resuming, but no part of it; None without one.
     """
 
     tag: str
     model: nn.Module
+    companion: nn.Module | None
+
+    def start_epoch(self, epoch: int) -> None:
+        """Prepare the model, already in training mode, for an epoch (0-based)."""
+        ...
 
     def loss(self, model: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the total loss and its parts (detached scalars) of one batch."""

@@ -59,7 +59,8 @@ class Trainer:
     ) -> None:
         self.task, self.loader, self.config, self.folder, self.device = task, loader, config, folder, device
         self.processes = processes or Processes()
-        self.optimiser = build_optimiser(task.model, config)
+        self._companions = [] if task.companion is None else list(task.companion.parameters())
+        self.optimiser = build_optimiser(task.model, config, self._companions)
         self.ema = ModelEMA(task.model, config.ema_decay) if config.use_ema else None
         self.replica = self.processes.wrap(task.model)
         amp = config.use_amp and device.type == "cuda"
@@ -89,9 +90,11 @@ class Trainer:
             return parts
         self.optimiser.zero_grad(set_to_none=True)
         self.scaler.scale(total).backward()  # type: ignore[no-untyped-call]
+        self.processes.average(self._companions)
         if self.config.grad_clip_norm > 0:
             self.scaler.unscale_(self.optimiser)
             nn.utils.clip_grad_norm_(self.task.model.parameters(), self.config.grad_clip_norm)
+            nn.utils.clip_grad_norm_(self._companions, self.config.grad_clip_norm)
         self.scaler.step(self.optimiser)
         self.scaler.update()
         if self.ema is not None:
@@ -129,6 +132,7 @@ class Trainer:
     def _run_epoch(self) -> dict[str, float]:
         began, waited = time.perf_counter(), self.loader.wait_seconds
         self.replica.train()
+        self.task.start_epoch(self.epoch)
         sums: dict[str, Tensor] = {}
         steps = 0
         bar = tqdm(
@@ -202,6 +206,7 @@ class Trainer:
             "stale": self.stale,
             "metrics": dict(self.metrics),
             "model": self.task.model.state_dict(),
+            "companion": self.task.companion.state_dict() if self.task.companion is not None else None,
             "ema": self.ema.model.state_dict() if self.ema is not None else None,
             "ema_updates": self.ema.updates if self.ema is not None else 0,
             "use_ema": self.ema is not None,
@@ -225,6 +230,8 @@ class Trainer:
             )
         try:
             self.task.model.load_state_dict(state["model"])
+            if self.task.companion is not None:
+                self.task.companion.load_state_dict(state.get("companion") or {})
             self.optimiser.load_state_dict(state["optimizer"])
             if self.ema is not None:
                 self.ema.model.load_state_dict(state["ema"] or state["model"])

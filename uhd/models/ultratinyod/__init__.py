@@ -25,7 +25,8 @@ __all__ = ["UltraTinyOD", "UltraTinyODConfig"]
 class UltraTinyOD(AnchorNetwork):
     """Map images (B, in_channels, H, W) in [0, 1] to the raw map (B, A * no, H / stride, W / stride).
 
-    Channel ``a * no + j`` holds, for anchor a, ``tx, ty, tw, th, obj, (quality), class 0, ...``.
+    Channel ``a * no + j`` holds, for anchor a, ``tx, ty, tw, th, obj, (quality), class 0, ...``. With attributes there
+    is a second map (B, A * num_attributes, H / stride, W / stride).
     """
 
     arch, tag = "ultratinyod", "utod"
@@ -37,11 +38,14 @@ class UltraTinyOD(AnchorNetwork):
         blocks = Blocks(config.activation, config.use_batchnorm, config.utod_conv)
         self.backbone = Backbone(self.config, blocks)
         self.head = Head(self.config, blocks, torch.tensor(anchors, dtype=torch.float32))
+        if config.num_attributes:
+            self.output_names = ("raw", "attr")
         initialise(self)
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Return the raw map; see the class for its channels."""
-        return assemble_raw(self.head(self.backbone(self.check_input(images))))
+    def forward(self, images: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        """Return the raw map, with attributes also theirs; see the class for the channels."""
+        maps = self.head(self.backbone(self.check_input(images)))
+        return (assemble_raw(maps), maps["attr"]) if "attr" in maps else assemble_raw(maps)
 
     def check_input(self, images: Tensor) -> Tensor:
         """Return ``images``; raise UserError when the size is not divisible by the stride."""
@@ -80,6 +84,8 @@ class UltraTinyOD(AnchorNetwork):
                 config.score_mode, config.has_quality, config.use_iou_aware_head, config.class_channels
             ),
             quality_power=config.quality_power,
+            num_attributes=config.num_attributes,
+            multi_label=config.multi_label_mode != "none" or config.num_attributes > 0,
         )
 
 

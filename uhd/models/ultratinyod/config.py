@@ -22,6 +22,9 @@ class UltraTinyODConfig:
     in_channels: int = knob(3, "input channels; follows the resize mode", group=_GROUP, choices=(1, 2, 3), hidden=True)
     num_classes: int = knob(1, "classes; follows --classes", group=_GROUP, minimum=0, hidden=True)
     num_attributes: int = knob(0, "attributes of the separate multi-label head", group=_GROUP, minimum=0, hidden=True)
+    multi_label_mode: str = knob(
+        "none", "follows --multi-label-mode", group=_GROUP, choices=("none", "single", "separate"), hidden=True
+    )
     num_anchors: int = knob(8, "anchors per cell", group=_GROUP, minimum=1, maximum=64, original=3)
     anchors: tuple[tuple[float, float], ...] = knob(
         (), 'anchor sizes "w,h w,h ...", normalised to the image', group=_GROUP, parse=parse_anchors

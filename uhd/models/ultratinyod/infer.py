@@ -36,6 +36,7 @@ def config_of(state: Mapping[str, Tensor], meta: Mapping[str, Any]) -> UltraTiny
         "in_channels": stem.shape[1],
         "num_classes": max(1, outputs("cls_out")),
         "num_attributes": outputs("attr_out"),
+        "multi_label_mode": "separate" if has("head.attr_out.") else str(meta.get("multi_label_mode") or "none"),
         "anchors": tuple((float(w), float(h)) for w, h in anchors),
         "num_anchors": count,
         "output_stride": meta.get("output_stride") or None,

@@ -1,0 +1,94 @@
+"""From the output tensors of a model file to boxes and scores, whatever form it was written in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from uhd.decode import decode, one_class_each
+from uhd.decode.centernet import decode_centernet
+from uhd.decode.queries import decode_queries
+from uhd.runtime.predictor import Prediction
+from uhd.runtime.raw_output import attribute_map, is_raw, raw_map, read_layout
+
+Array = NDArray[np.float32]
+Tensors = Mapping[str, Array]
+Reader = Callable[[Tensors], list[Prediction]]
+ROWS = "score_classid_cxcywh"
+CENTERNET = ("hm", "off", "wh")
+QUERIES = ("logits", "boxes")
+PRIMITIVE = ("cx", "cy", "bw", "bh", "score")
+
+
+def can_read(outputs: Sequence[str]) -> bool:
+    """Return whether outputs of these names are those of a detector."""
+    names = set(outputs)
+    known = list(outputs) == [ROWS] or names in (set(CENTERNET), set(QUERIES)) or set(PRIMITIVE) <= names
+    return known or is_raw(outputs)
+
+
+def reader_of(outputs: Sequence[str], table: Mapping[str, str], classes: int, probe: Callable[[], Tensors]) -> Reader:
+    """Return what turns the outputs of a run into predictions.
+
+    Args:
+        outputs: names for which :func:`can_read` holds.
+        table: metadata of the file.
+        classes: known to the user of the file.
+        probe: runs the model once; called only where shapes tell what the names do not.
+
+    Raises:
+        ValueError: shapes or metadata that do not agree with the names.
+    """
+    names = set(outputs)
+    every_class = table.get("every_class_counts") == "true"
+    if ROWS in names:
+        return lambda tensors: [_rows(rows, classes) for rows in tensors[ROWS]]
+    if names == set(CENTERNET):
+        topk, peaks = int(table.get("topk") or 50), table.get("heatmap_peaks", "true") == "true"
+        return lambda tensors: decode_centernet(tensors["hm"], tensors["off"], tensors["wh"], topk, peaks)
+    if names == set(QUERIES):
+        return lambda tensors: list(zip(*decode_queries(tensors["logits"], tensors["boxes"]), strict=True))
+    if set(PRIMITIVE) <= names:
+        return lambda tensors: _each(*_primitive(tensors), every_class)
+    layout = read_layout(probe(), table)
+
+    def raw(tensors: Tensors) -> list[Prediction]:
+        found = decode(raw_map(tensors, layout), layout, attribute_map(tensors))
+        return _each(*found, layout.multi_label)
+
+    return raw
+
+
+def _each(boxes: Array, scores: Array, every_class: bool) -> list[Prediction]:
+    pairs = list(zip(boxes, scores, strict=True))
+    return [one_class_each(*pair) for pair in pairs] if every_class and scores.shape[-1] > 1 else pairs
+
+
+def _rows(rows: Array, known_classes: int) -> Prediction:
+    half = rows[:, 4:6] / 2
+    boxes = np.concatenate([rows[:, 2:4] - half, rows[:, 2:4] + half], 1)
+    class_ids = rows[:, 1].astype(np.int64)
+    # A file of the original does not name its classes: ids beyond the names must not be lost.
+    classes = max(known_classes, int(class_ids.max(initial=0)) + 1)
+    if classes == 1:
+        return boxes, rows[:, :1]
+    scores = np.zeros((len(rows), classes), np.float32)
+    scores[np.arange(len(rows)), class_ids] = rows[:, 0]
+    return boxes, scores
+
+
+def _primitive(tensors: Tensors) -> tuple[Array, Array]:
+    """Return boxes (B, N, 4) and scores (B, N, C), numbered anchor, row, column."""
+    b = len(tensors["score"])
+    cx, cy, bw, bh, score = (tensors[name].reshape(b, -1, 1) for name in PRIMITIVE)
+    boxes = np.concatenate([cx - bw / 2, cy - bh / 2, cx + bw / 2, cy + bh / 2], -1)
+    columns = [score]
+    if "cls_scores" in tensors:
+        table = tensors["cls_scores"]
+        columns = [score * table.reshape(b, -1, table.shape[-1])]
+    if "attr_scores" in tensors:
+        table = tensors["attr_scores"]
+        columns.append(score * table.reshape(b, -1, table.shape[-1]))
+    return boxes, np.concatenate(columns, -1)
