@@ -26,6 +26,7 @@ class Detections:
         class_ids: (N,) int64, position in ``class_names``.
         image_size: (height, width) of the source image in pixels.
         class_names: names by class id.
+        track_ids: (N,) int64, the number of each person in a video, or None where nobody tracks.
     """
 
     xyxy: NDArray[np.float32]
@@ -33,6 +34,7 @@ class Detections:
     class_ids: NDArray[np.int64]
     image_size: tuple[int, int]
     class_names: tuple[str, ...] = ("person",)
+    track_ids: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         count = len(self.xyxy)
@@ -40,6 +42,8 @@ class Detections:
             raise ValueError(
                 f"xyxy {self.xyxy.shape}, scores {self.scores.shape} and class_ids {self.class_ids.shape} disagree"
             )
+        if self.track_ids is not None and self.track_ids.shape != (count,):
+            raise ValueError(f"track_ids {self.track_ids.shape} and {count} boxes disagree")
 
     @classmethod
     def empty(cls, image_size: tuple[int, int], class_names: tuple[str, ...] = ("person",)) -> Detections:
@@ -55,8 +59,9 @@ class Detections:
 
     def __getitem__(self, index: NDArray[Any] | slice | list[int]) -> Detections:
         """Return the detections that a mask, an index array or a slice selects."""
+        track_ids = None if self.track_ids is None else self.track_ids[index]
         return Detections(
-            self.xyxy[index], self.scores[index], self.class_ids[index], self.image_size, self.class_names
+            self.xyxy[index], self.scores[index], self.class_ids[index], self.image_size, self.class_names, track_ids
         )
 
     def above(self, score: float) -> Detections:
@@ -68,15 +73,17 @@ class Detections:
         return self.class_names[class_id] if 0 <= class_id < len(self.class_names) else str(class_id)
 
     def to_dicts(self) -> list[dict[str, Any]]:
-        """Return one dict per box: ``xyxy`` in pixels, ``score``, ``class_id``, ``class_name``."""
+        """Return one dict per box: ``xyxy`` in pixels, ``score``, ``class_id``, ``class_name``, ``track_id`` if tracked."""
+        numbers = [{}] * len(self) if self.track_ids is None else [{"track_id": i} for i in self.track_ids.tolist()]
         return [
             {
                 "xyxy": [round(float(edge), 2) for edge in box],
                 "score": round(float(score), 5),
                 "class_id": int(class_id),
                 "class_name": self.name_of(int(class_id)),
+                **number,
             }
-            for box, score, class_id in zip(self.xyxy, self.scores, self.class_ids, strict=True)
+            for box, score, class_id, number in zip(self.xyxy, self.scores, self.class_ids, numbers, strict=True)
         ]
 
     def to_json(self, **extra: Any) -> str:
@@ -103,5 +110,9 @@ class Detections:
 
         names = np.array([self.name_of(int(class_id)) for class_id in self.class_ids])
         return supervision.Detections(
-            xyxy=self.xyxy, confidence=self.scores, class_id=self.class_ids, data={"class_name": names}
+            xyxy=self.xyxy,
+            confidence=self.scores,
+            class_id=self.class_ids,
+            tracker_id=self.track_ids,
+            data={"class_name": names},
         )

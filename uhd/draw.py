@@ -20,7 +20,7 @@ _FONT = cv2.FONT_HERSHEY_SIMPLEX
 def draw(image: Image, detections: Detections, labels: bool = True) -> Image:
     """Return a copy of an RGB image (H, W, 3) with boxes, class names and scores; the best box lies on top.
 
-    Line width and text follow the image's size; a colour belongs to a class. On a tiny image, where the text would hide
+    Line width and text follow the image's size; a colour belongs to a class, or to a person who is tracked. On a tiny image, where the text would hide
     what it names, the label shrinks to the score.
     """
     canvas = image.copy()
@@ -29,13 +29,17 @@ def draw(image: Image, detections: Detections, labels: bool = True) -> Image:
     scale = max(0.35, side / 1400)
     # A box far outside would overflow the drawing routine's coordinates.
     edges = np.clip(detections.xyxy, -side, 2 * side).round().astype(int)
-    found = list(zip(edges.tolist(), detections.scores, detections.class_ids.tolist(), strict=True))[::-1]
-    for (left, top, right, bottom), _, class_id in found:
-        cv2.rectangle(canvas, (left, top), (right, bottom), _colour(class_id), width, cv2.LINE_AA)
-    for (left, top, right, _), score, class_id in found if labels else ():
-        for text in (f"{detections.name_of(class_id)} {score:.2f}", f"{score:.2f}"):
+    class_ids, numbers = detections.class_ids.tolist(), detections.track_ids
+    tracks = [None] * len(detections) if numbers is None else numbers.tolist()
+    found = list(zip(edges.tolist(), detections.scores, class_ids, tracks, strict=True))[::-1]
+    for (left, top, right, bottom), _, class_id, track in found:
+        colour = _colour(class_id if track is None else track)
+        cv2.rectangle(canvas, (left, top), (right, bottom), colour, width, cv2.LINE_AA)
+    for (left, top, right, _), score, class_id, track in found if labels else ():
+        number = "" if track is None else f"#{track} "
+        for text in (f"{number}{detections.name_of(class_id)} {score:.2f}", number.strip() or f"{score:.2f}"):
             if _text_width(text, scale) <= max(right - left, image.shape[1] // 2):
-                _label(canvas, text, (left, top), _colour(class_id), scale)
+                _label(canvas, text, (left, top), _colour(class_id if track is None else track), scale)
                 break
     return canvas
 

@@ -103,7 +103,7 @@ def test_results_go_into_new_folders_and_replace_earlier_results(place: Path) ->
 def test_ctrl_c_ends_a_video_and_the_command(
     place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    detect, seen = predict._detect, []
+    detect, seen = predict.detect, []
 
     def interrupted(*arguments: object) -> object:
         seen.append(1)
@@ -111,7 +111,7 @@ def test_ctrl_c_ends_a_video_and_the_command(
             raise KeyboardInterrupt
         return detect(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(predict, "_detect", interrupted)
+    monkeypatch.setattr(predict, "detect", interrupted)
     video(place / "w.mp4")
     assert main(["predict", "v.mp4", "w.mp4", "--output", "drawn"]) == 130
     assert len(seen) == 4

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 from uhd.cli.flags import Flags, warn
-from uhd.cli.output import JSON, claim, write_image
+from uhd.cli.output import write_image
 from uhd.config import knob
 from uhd.errors import UserError
 from uhd.resize import parse_size
@@ -18,9 +17,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from uhd.cli.results import Results
     from uhd.detections import Detections
     from uhd.runtime.detector import Detector
-    from uhd.runtime.sources import Frame, ImageSource, VideoSource
+    from uhd.runtime.sources import ImageSource
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,13 @@ class PredictConfig:
     nms_iou: float = knob(0.5, "IoU at which boxes are duplicates", minimum=0, maximum=1)
     most: int | None = knob(None, "most detections per image, best first", minimum=1)
     json: Path | None = knob(None, "write one JSON line per image or frame")
+    csv: Path | None = knob(None, "write one CSV row per detection")
     save_txt: bool = knob(False, "write YOLO label files beside the drawn images")
     draw: bool = knob(True, "write or show drawn images")
+    heatmap: str | None = knob(
+        None, "beside each drawn image, what every layer of a checkpoint puts out, over its channels",
+        choices=("mean", "sum"), shortcuts={"with_heatmap_mean": "mean", "with_heatmap_sum": "sum"},
+    )  # fmt: skip
     strict: bool = knob(False, "exit with 2 when an image cannot be read")
     record: Path | None = knob(None, "record a video or camera to this .mp4")
     serve: int | None = knob(None, "show a video or camera in the browser on this port of localhost", minimum=0)
@@ -46,6 +51,15 @@ class PredictConfig:
         0, "search every frame in overlapping tiles with at most so many network calls; 0 looks once", minimum=0
     )
     tile_overlap: float = knob(0.25, "share of a tile's side that its neighbour sees too", minimum=0, maximum=0.9)
+    track: bool = knob(False, "number the people of a video: the same person keeps its number")
+    track_patience: int = knob(30, "frames for which a person may be out of sight and keep its number", minimum=0)
+    count_line: tuple[str, ...] = knob(
+        (), "count who crosses the line x,y,x,y (shares of the frame) in a video; may be given several times",
+        repeat=True,
+    )  # fmt: skip
+    count_zone: tuple[str, ...] = knob(
+        (), "count who stands in the polygon x,y,x,y,x,y... in a video; may be given several times", repeat=True
+    )
     overwrite: bool = knob(False, "replace a recording of the same name")
     resize_mode: str | None = knob(None, "for a model file that does not say its own")
     img_size: tuple[int, int] | None = knob(None, "for a model file that does not say its own", parse=parse_size)
@@ -65,8 +79,12 @@ def main(argv: Sequence[str]) -> int:
 
 def predict(sources: Sequence[Any], config: PredictConfig) -> int:
     """Search every source; returns 0, or 2 when nothing could be read (or, with ``strict``, anything could not)."""
+    from uhd.cli.predict_video import Watch, search_video
+    from uhd.cli.results import Results
     from uhd.load import load
     from uhd.runtime.sources import ImageSource, open_source
+
+    watch = Watch.of(config)
 
     detector = load(config.model, threads=config.threads, resize_mode=config.resize_mode, input_size=config.img_size)
     if config.tiles:
@@ -77,18 +95,15 @@ def predict(sources: Sequence[Any], config: PredictConfig) -> int:
     opened = [open_source(source) for source in sources]
     images = ImageSource([path for source in opened if isinstance(source, ImageSource) for path in source.paths])
     videos = [source for source in opened if not isinstance(source, ImageSource)]
-    lines = None
-    if config.json is not None:
-        lines = claim(config.json, JSON, [*images.paths, *_files(sources)]).open("w", encoding="utf-8")
+    if watch.wanted and not videos:
+        raise UserError("--track, --count-line and --count-zone follow people through a video; these are images")
+    inputs = [*images.paths, *_files(sources)]
     searched = 0
-    try:
+    with Results(config.json, config.csv, config.output if config.save_txt else None, inputs) as results:
         if images.paths:
-            searched += _search_images(images, detector, config, lines)
+            searched += _search_images(images, detector, config, results)
         for video in videos:
-            searched += _search_video(video, detector, config, lines, _files(sources))
-    finally:
-        if lines is not None:
-            lines.close()
+            searched += search_video(video, detector, config, watch, results, _files(sources))
     problems = images.problems + [problem for video in videos for problem in video.problems]
     if not searched and not problems:
         warn("error: no frame could be read")
@@ -99,7 +114,7 @@ def predict(sources: Sequence[Any], config: PredictConfig) -> int:
     return 2 if not searched or (problems and config.strict) else 0
 
 
-def _search_images(source: ImageSource, detector: Detector, config: PredictConfig, lines: TextIO | None) -> int:
+def _search_images(source: ImageSource, detector: Detector, config: PredictConfig, results: Results) -> int:
     from tqdm import tqdm
 
     from uhd.data.discover import label_path
@@ -113,7 +128,7 @@ def _search_images(source: ImageSource, detector: Detector, config: PredictConfi
     count = people = 0
     show_each = len(source) <= 20
     for frame in tqdm(source, total=len(source), unit="img", disable=show_each):
-        found = _detect(detector, frame.image, config)
+        found = detect(detector, frame.image, config)
         count, people = count + 1, people + len(found)
         target = config.output / _free_name(Path(frame.name), names)
         if target.resolve() in inputs:
@@ -123,7 +138,9 @@ def _search_images(source: ImageSource, detector: Detector, config: PredictConfi
             raise UserError(f"{text}: would replace the labels of an image; give another --output")
         if config.draw:
             write_image(target, draw(frame.image, found))
-        _record_result(found, frame, config, lines, target)
+        if config.heatmap is not None:
+            _write_heatmaps(detector, frame.image, draw(frame.image, found), target.with_suffix(""), config.heatmap)
+        results.write(found, frame.name, target.name)
         if show_each:
             where = f" -> {target}" if config.draw else ""
             print(f"{frame.name}: {len(found)} {_plural(found)}{where}")
@@ -132,58 +149,24 @@ def _search_images(source: ImageSource, detector: Detector, config: PredictConfi
     return count
 
 
-def _search_video(
-    source: VideoSource, detector: Detector, config: PredictConfig, lines: TextIO | None, inputs: Sequence[Path]
-) -> int:
-    import cv2
-    import numpy as np
+def _write_heatmaps(
+    detector: Detector, image: NDArray[np.uint8], picture: NDArray[np.uint8], folder: Path, how: str
+) -> None:
+    from uhd.models.heatmaps import heatmaps
+    from uhd.models.predictor import TorchPredictor
+    from uhd.resize import resize_image
 
-    from uhd.draw import draw
-    from uhd.runtime.view import open_view
-
-    view = None
-    if config.draw:
-        record = config.record
-        if record is None and not source.live and config.serve is None:
-            record = config.output / f"{Path(source.name).stem}.mp4"
-        if record is not None:
-            claim(record, (".mp4", ".avi"), inputs)
-        view = open_view(source.live, source.fps, record, config.serve, config.overwrite)
-        print(view.description)
-    count = 0
-    try:
-        for frame in source:
-            began = time.perf_counter()
-            found = _detect(detector, frame.image, config)
-            elapsed = (time.perf_counter() - began) * 1000
-            count += 1
-            _record_result(found, frame, config, lines, config.output / f"{frame.name}.jpg")
-            if view is not None:
-                drawn = draw(frame.image, found)
-                picture = np.ascontiguousarray(_as_seen(drawn, detector) if config.actual_size else drawn)
-                text = f"{elapsed:.2f} ms"
-                cv2.putText(picture, text, (8, 22), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (0, 0, 0), 3, cv2.LINE_AA)
-                cv2.putText(picture, text, (8, 22), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (255, 255, 255), 1, cv2.LINE_AA)
-                view.write(picture)
-                if view.wants_quit:
-                    break
-            if config.max_frames is not None and count >= config.max_frames:
-                break
-    except KeyboardInterrupt:
-        print(f"stopped after {count} frames")
-        raise
-    finally:
-        source.close()
-        if view is not None:
-            view.close()
-    return count
+    predictor, spec = detector.predictor, detector.spec
+    if not isinstance(predictor, TorchPredictor):
+        raise UserError("--heatmap looks into the layers of a checkpoint (.pt, .safetensors), searched without --tiles")
+    folder.mkdir(parents=True, exist_ok=True)
+    seen = resize_image(image, spec.input_size, spec.resize_mode)
+    for name, each in heatmaps(predictor.model, seen, spec.resize_mode, picture, how):
+        write_image(folder / name, each)
 
 
-def _files(sources: Sequence[Any]) -> list[Path]:
-    return [Path(str(source)) for source in sources if Path(str(source)).is_file()]
-
-
-def _detect(detector: Detector, image: NDArray[np.uint8], config: PredictConfig) -> Detections:
+def detect(detector: Detector, image: NDArray[np.uint8], config: PredictConfig) -> Detections:
+    """Search one image (H, W, 3) as the flags say."""
     overlap = config.nms_iou if config.use_nms else 0.0
     found = detector(image, config.conf_thresh, overlap)
     if not len(found) and config.dynamic_threshold:
@@ -192,30 +175,8 @@ def _detect(detector: Detector, image: NDArray[np.uint8], config: PredictConfig)
     return found if config.most is None else found[: config.most]
 
 
-def _record_result(found: Detections, frame: Frame, config: PredictConfig, lines: TextIO | None, target: Path) -> None:
-    if lines is not None:
-        lines.write(found.to_json(image=frame.name) + "\n")
-        lines.flush()
-    if config.save_txt:
-        height, width = found.image_size
-        rows = []
-        for box, class_id, score in zip(found.xyxy, found.class_ids, found.scores, strict=True):
-            left, top, right, bottom = box / (width, height, width, height)
-            centre = f"{(left + right) / 2:.6f} {(top + bottom) / 2:.6f} {right - left:.6f} {bottom - top:.6f}"
-            rows.append(f"{class_id} {centre} {score:.5f}")
-        config.output.mkdir(parents=True, exist_ok=True)
-        target.with_suffix(".txt").write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
-
-
-def _as_seen(picture: Any, detector: Detector) -> Any:
-    import cv2
-
-    from uhd.resize import resize_image
-
-    height, width = detector.spec.input_size
-    small = resize_image(picture, (height, width), detector.spec.resize_mode)
-    factor = max(1, 512 // max(height, width))
-    return cv2.resize(small, (width * factor, height * factor), interpolation=cv2.INTER_NEAREST)
+def _files(sources: Sequence[Any]) -> list[Path]:
+    return [Path(str(source)) for source in sources if Path(str(source)).is_file()]
 
 
 def _free_name(name: Path, taken: set[str]) -> str:
@@ -236,4 +197,4 @@ def _plural(found: Detections) -> str:
     return "object" if len(found) == 1 else "objects"
 
 
-__all__ = ["PredictConfig", "main", "predict"]
+__all__ = ["PredictConfig", "detect", "main", "predict"]

@@ -26,6 +26,8 @@ _SEAM_SHARE = 0.7
 _SEAM_MARGIN = 0.03
 # Score of a part, so that the piece of a person a tile cut off ranks behind people seen whole.
 _PART_SCORE = 0.5
+# A box taller than this share of a tile is left to the view of the whole frame, which sees that person complete.
+_TALLEST_IN_TILE = 0.7
 # Each tile hands on so many boxes: more are never people, and every one costs a comparison with all others.
 _MOST_PER_TILE = 50
 
@@ -125,7 +127,8 @@ def merge_inputs(
         predictions: per tile boxes (N, 4) ``xyxy`` normalised to the tile, and scores (N, classes).
         tiles: (T, 4) ``xyxy`` in pixels, from :func:`plan_tiles`.
         image_size: (height, width) of the frame.
-        conf_thresh: least score; a box that ends at a seam counts half its own.
+        conf_thresh: least score; a box that ends at a seam counts half its own, and one that fills most of a tile's
+            height is left to the view of the whole frame.
 
     Returns:
         boxes (N, 4) ``xyxy`` in pixels of the frame, scores (N,), class ids (N,), and whether a box ends at a seam
@@ -144,6 +147,8 @@ def merge_inputs(
         part = (edge & at_seam).any(1)
         score = np.where(part, score * np.float32(_PART_SCORE), score)
         solid = (near[:, 2] > near[:, 0]) & (near[:, 3] > near[:, 1]) & (score >= conf_thresh)
+        if at_seam.any():
+            solid &= near[:, 3] - near[:, 1] < _TALLEST_IN_TILE
         found.append(((near * side + corner)[solid], score[solid], class_ids[solid], part[solid]))
     boxes, scores, class_ids, part = (np.concatenate(column) for column in zip(*found, strict=True))
     order = np.argsort(-scores, kind="stable")

@@ -1,0 +1,82 @@
+"""The same person keeps the same number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from uhd.detections import Detections
+from uhd.errors import UserError
+from uhd.runtime.tracking.byte_track import ByteTracker, TrackingConfig
+from uhd.runtime.tracking.motion import BoxMotion
+
+
+def seen(*people: tuple[float, float, float], classes: Sequence[int] | None = None) -> Detections:
+    """People 20 wide and 40 tall at (left, top) with a score, best first."""
+    boxes = np.array([[x, y, x + 20, y + 40] for x, y, _ in people], np.float32).reshape(-1, 4)
+    scores = np.array([score for _, _, score in people], np.float32)
+    ids = np.array(classes if classes is not None else [0] * len(people), np.int64)
+    return Detections(boxes, scores, ids, (200, 400))
+
+
+def numbers(found: Detections) -> list[int]:
+    assert found.track_ids is not None
+    return [int(number) for number in found.track_ids]
+
+
+def test_two_people_who_pass_each_other_keep_their_numbers() -> None:
+    tracker = ByteTracker(TrackingConfig(high=0.5))
+    for step in range(40):
+        found = tracker.update(seen((10 + 4 * step, 50, 0.9), (330 - 4 * step, 62, 0.8)))
+        assert numbers(found) == [1, 2], step
+
+
+def test_a_doubtful_detection_keeps_a_track_but_starts_none() -> None:
+    tracker = ByteTracker(TrackingConfig(high=0.5, low=0.1))
+    assert numbers(tracker.update(seen((50, 50, 0.9), (200, 50, 0.3)))) == [1]
+    for step in range(5):
+        assert numbers(tracker.update(seen((50 + step, 50, 0.2), (200, 50, 0.3)))) == [1]
+
+
+def test_out_of_sight_and_back() -> None:
+    for patience, expected in ((10, 1), (3, 2)):
+        tracker = ByteTracker(TrackingConfig(high=0.5, patience=patience, confirm=1))
+        for step in range(10):
+            tracker.update(seen((50 + 2 * step, 50, 0.9)))
+        for _ in range(6):
+            assert numbers(tracker.update(seen())) == []
+        assert numbers(tracker.update(seen((50 + 2 * 16, 50, 0.9)))) == [expected]
+
+
+def test_a_false_alarm_of_one_frame_gets_no_number() -> None:
+    tracker = ByteTracker(TrackingConfig(high=0.5))
+    tracker.update(seen((50, 50, 0.9)))
+    assert numbers(tracker.update(seen((50, 50, 0.9), (300, 100, 0.8)))) == [1]
+    assert numbers(tracker.update(seen((50, 50, 0.9)))) == [1]
+    assert numbers(tracker.update(seen((50, 50, 0.9), (200, 20, 0.8)))) == [1]
+    assert numbers(tracker.update(seen((50, 50, 0.9), (200, 21, 0.8)))) == [1, 2]
+
+
+def test_classes_are_not_exchanged() -> None:
+    tracker = ByteTracker(TrackingConfig(high=0.5, confirm=1))
+    assert numbers(tracker.update(seen((50, 50, 0.9), classes=[0]))) == [1]
+    assert numbers(tracker.update(seen((50, 50, 0.9), classes=[1]))) == [2]
+
+
+def test_constant_velocity_is_learnt() -> None:
+    motion = BoxMotion(np.array([0, 0, 20, 40], np.float32))
+    for step in range(1, 30):
+        motion.predict()
+        motion.update(np.array([3 * step, step, 20 + 3 * step, 40 + step], np.float32))
+    motion.predict()
+    np.testing.assert_allclose(motion.xyxy, [90, 30, 110, 70], atol=0.5)
+    np.testing.assert_allclose(motion.covariance, motion.covariance.T, atol=1e-9)
+    assert (np.linalg.eigvalsh(motion.covariance) > 0).all()
+
+
+@pytest.mark.parametrize("wrong", [{"low": 0.6, "high": 0.5}, {"high": 1.2}, {"patience": -1}, {"confirm": 0}])
+def test_impossible_settings(wrong: dict[str, float]) -> None:
+    with pytest.raises(UserError, match="tracking"):
+        TrackingConfig(**wrong)  # type: ignore[arg-type]

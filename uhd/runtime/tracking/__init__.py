@@ -1,0 +1,1 @@
+"""People keep their numbers from frame to frame, and are counted at lines and in zones."""
