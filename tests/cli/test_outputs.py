@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from uhd.cli import main, original, predict
+from uhd.cli import main, original, predict_config
 from uhd.cli.output import JSON, claim, write_image
 from uhd.errors import UserError
 from uhd.load import default_model
@@ -103,7 +103,7 @@ def test_results_go_into_new_folders_and_replace_earlier_results(place: Path) ->
 def test_ctrl_c_ends_a_video_and_the_command(
     place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    detect, seen = predict.detect, []
+    detect, seen = predict_config.detect, []
 
     def interrupted(*arguments: object) -> object:
         seen.append(1)
@@ -111,7 +111,7 @@ def test_ctrl_c_ends_a_video_and_the_command(
             raise KeyboardInterrupt
         return detect(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(predict, "detect", interrupted)
+    monkeypatch.setattr(predict_config, "detect", interrupted)
     video(place / "w.mp4")
     assert main(["predict", "v.mp4", "w.mp4", "--output", "drawn"]) == 130
     assert len(seen) == 4

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from uhd.cli import main, predict
+from uhd.cli import main, predict_config
 from uhd.detections import Detections
 
 FRAMES = 20
@@ -34,7 +34,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         box = np.array([[columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]], np.float32)
         return Detections(box, np.array([0.9], np.float32), np.zeros(1, np.int64), (120, 160))
 
-    monkeypatch.setattr(predict, "detect", white)
+    monkeypatch.setattr(predict_config, "detect", white)
     return tmp_path
 
 

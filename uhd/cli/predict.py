@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from uhd.cli.flags import Flags, warn
 from uhd.cli.output import write_image
-from uhd.config import knob
+from uhd.cli.predict_config import PredictConfig, detect
 from uhd.errors import UserError
-from uhd.resize import parse_size
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,49 +19,6 @@ if TYPE_CHECKING:
     from uhd.detections import Detections
     from uhd.runtime.detector import Detector
     from uhd.runtime.sources import ImageSource
-
-
-@dataclass(frozen=True)
-class PredictConfig:
-    """How images are searched and where the results go."""
-
-    model: Path | None = knob(None, "model file (default: the one in the package)")
-    output: Path = knob(Path("runs/predict"), "folder of drawn images")
-    conf_thresh: float | None = knob(None, "least score (default: the model's best F1)", minimum=0, maximum=1)
-    use_nms: bool = knob(True, "drop duplicate boxes")
-    nms_iou: float = knob(0.5, "IoU at which boxes are duplicates", minimum=0, maximum=1)
-    most: int | None = knob(None, "most detections per image, best first", minimum=1)
-    json: Path | None = knob(None, "write one JSON line per image or frame")
-    csv: Path | None = knob(None, "write one CSV row per detection")
-    save_txt: bool = knob(False, "write YOLO label files beside the drawn images")
-    draw: bool = knob(True, "write or show drawn images")
-    heatmap: str | None = knob(
-        None, "beside each drawn image, what every layer of a checkpoint puts out, over its channels",
-        choices=("mean", "sum"), shortcuts={"with_heatmap_mean": "mean", "with_heatmap_sum": "sum"},
-    )  # fmt: skip
-    strict: bool = knob(False, "exit with 2 when an image cannot be read")
-    record: Path | None = knob(None, "record a video or camera to this .mp4")
-    serve: int | None = knob(None, "show a video or camera in the browser on this port of localhost", minimum=0)
-    actual_size: bool = knob(False, "show what the model sees: the frame at network size, enlarged")
-    dynamic_threshold: bool = knob(False, "try half the threshold when nothing is found")
-    max_frames: int | None = knob(None, "stop a video or camera after so many frames", minimum=1)
-    tiles: int = knob(
-        0, "search every frame in overlapping tiles with at most so many network calls; 0 looks once", minimum=0
-    )
-    tile_overlap: float = knob(0.25, "share of a tile's side that its neighbour sees too", minimum=0, maximum=0.9)
-    track: bool = knob(False, "number the people of a video: the same person keeps its number")
-    track_patience: int = knob(30, "frames for which a person may be out of sight and keep its number", minimum=0)
-    count_line: tuple[str, ...] = knob(
-        (), "count who crosses the line x,y,x,y (shares of the frame) in a video; may be given several times",
-        repeat=True,
-    )  # fmt: skip
-    count_zone: tuple[str, ...] = knob(
-        (), "count who stands in the polygon x,y,x,y,x,y... in a video; may be given several times", repeat=True
-    )
-    overwrite: bool = knob(False, "replace a recording of the same name")
-    resize_mode: str | None = knob(None, "for a model file that does not say its own")
-    img_size: tuple[int, int] | None = knob(None, "for a model file that does not say its own", parse=parse_size)
-    threads: int = knob(1, "threads of the runtime", minimum=1)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -165,16 +120,6 @@ def _write_heatmaps(
         write_image(folder / name, each)
 
 
-def detect(detector: Detector, image: NDArray[np.uint8], config: PredictConfig) -> Detections:
-    """Search one image (H, W, 3) as the flags say."""
-    overlap = config.nms_iou if config.use_nms else 0.0
-    found = detector(image, config.conf_thresh, overlap)
-    if not len(found) and config.dynamic_threshold:
-        threshold = detector.spec.conf_thresh if config.conf_thresh is None else config.conf_thresh
-        found = detector(image, max(0.05, threshold / 2), overlap)
-    return found if config.most is None else found[: config.most]
-
-
 def _files(sources: Sequence[Any]) -> list[Path]:
     return [Path(str(source)) for source in sources if Path(str(source)).is_file()]
 
@@ -197,4 +142,4 @@ def _plural(found: Detections) -> str:
     return "object" if len(found) == 1 else "objects"
 
 
-__all__ = ["PredictConfig", "detect", "main", "predict"]
+__all__ = ["main", "predict"]

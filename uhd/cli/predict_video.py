@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from uhd.cli.predict import PredictConfig
+    from uhd.cli.predict_config import PredictConfig
     from uhd.cli.results import Results
     from uhd.detections import Detections
     from uhd.runtime.detector import Detector
@@ -67,7 +67,7 @@ def search_video(
     inputs: Sequence[Path],
 ) -> int:
     """Search frame after frame until the source ends, or somebody stops it; returns the number of frames."""
-    from uhd.cli.predict import detect
+    from uhd.cli.predict_config import detect
     from uhd.draw import draw
     from uhd.runtime.view import open_view
 
@@ -130,7 +130,7 @@ class _Follower:
         self.people: set[int] = set()
 
     def __call__(self, image: NDArray[np.uint8]) -> Detections:
-        from uhd.cli.predict import detect
+        from uhd.cli.predict_config import detect
 
         found = self.tracker.update(detect(self.detector, image, self.config))
         for counter in self.counters:
