@@ -118,3 +118,10 @@ def test_one_probability_decides() -> None:
     view = View.of(photograph())
     flipped = sum(HorizontalFlip(0.25)(view, rng).mirror_x for _ in range(2000))
     assert 420 < flipped < 580
+
+
+def test_one_factor_for_both_axes_only_where_asked() -> None:
+    view = View.of(photograph(60, 60))
+    for keep in (True, False):
+        scaled = [RandomScale(1.0, (0.5, 2.0), keep)(view, np.random.default_rng(seed)).extent for seed in range(5)]
+        assert all((abs(width - height) < 1e-9) == keep for width, height in scaled)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,39 @@ def test_the_recipe_is_the_default() -> None:
     assert {"Mosaic", "RandomWindow", "HorizontalFlip", "RandomHSV"} <= set(names)
 
 
-@pytest.mark.parametrize("path", [PACKAGE / "aug.yaml", *sorted(RECIPE.parent.glob("*.yaml"))], ids=lambda p: p.name)
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("aug*/*.yaml")) + sorted(PACKAGE.glob("*.yaml")), ids=str)
 def test_every_file_in_the_package_can_be_read(path: Path) -> None:
-    assert len(read_operations(path, (0,))) >= 4
+    lines: list[str] = []
+    assert read_operations(path, (0,), lines.append)
+    assert lines == []
+
+
+def test_the_originals_paths_are_found_from_every_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commands = (Path(__file__).parents[1] / "cli" / "original_commands.txt").read_text()
+    named = sorted(set(re.findall(r"-aug-config (\S+)", commands)) | {"uhd/aug.yaml"})
+    assert named == ["uhd/aug.yaml", "uhd/aug_val_l.yaml", "uhd/aug_val_s.yaml"]
+    monkeypatch.chdir(tmp_path)
+    for path in named:
+        assert read_operations(path, (0,)) == read_operations(PACKAGE.parent / path, (0,))
+    (tmp_path / "uhd").mkdir()
+    (tmp_path / "uhd" / "aug.yaml").write_text("ToGray: 0.5")  # a file that is there is the one that is meant
+    assert read_operations("uhd/aug.yaml", (0,)) == [colour.ToGray(0.5)]
+    with pytest.raises(UserError, match=r"uhd/aug_none\.yaml"):
+        read_operations("uhd/aug_none.yaml", (0,))
+
+
+def test_the_originals_validation_crops() -> None:
+    square = {"prob": 1.0, "ratio": (1.0, 1.0), "aspect": (1.0, 1.0)}
+    assert read_operations("uhd/aug_val_s.yaml", (0,)) == [geometry.RandomCrop(**square, deterministic=True)]
+    assert read_operations("uhd/aug_val_l.yaml", (0,)) == [geometry.RandomCrop(**square)]
+
+
+def test_every_operation_of_the_original_is_there() -> None:
+    listed = """Mosaic MixUp CopyPaste HorizontalFlip VerticalFlip RandomScale Translation RandomCrop RandomResizedCrop
+    RandomBrightness RandomContrast RandomSaturation RandomHSV RandomPhotometricDistort Blur MedianBlur MotionBlur
+    GaussianBlur GaussNoise ImageCompression ISONoise RandomRain RandomFog RandomSunFlare CLAHE ToGray RemoveOutliers"""
+    assert set(listed.split()) <= set(OPERATIONS)
+    assert {"Rotate", "Affine", "Cutout", "CoarseDropout"} <= set(OPERATIONS)
 
 
 def test_the_originals_default() -> None:
@@ -95,6 +126,18 @@ def test_without_anything_unknown_nothing_is_said(capsys: pytest.CaptureFixture[
     assert lines == []
     read_operations({"ToGray": 1.0, "Togray": 1.0}, (0,))
     assert capsys.readouterr().err == "augmentation: left out: unknown operation 'Togray' (did you mean 'ToGray'?)\n"
+
+
+def test_an_order_that_enlarges_the_small_image_is_said() -> None:
+    lines: list[str] = []
+    read_operations({"ToGray": 0.1, "HorizontalFlip": 0.5, "RandomCrop": 0.5, "RandomScale": 0.5}, (0,), lines.append)
+    assert lines == [
+        "augmentation: RandomCrop, RandomScale after ToGray: works on the small image; listed before ToGray, on the "
+        "photograph"
+    ]
+    for fine in (["RandomCrop", "Mosaic", "RandomScale", "ToGray", "VerticalFlip"], ["CLAHE"], ["RandomCrop"]):
+        read_operations(fine, (0,), lines.append)
+    assert len(lines) == 1
 
 
 @pytest.mark.parametrize(("name", "key", "value", "expected"), [
@@ -203,7 +246,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_an_empty_file_augments_nothing(tmp_path: Path) -> None:
     path = tmp_path / "none.yaml"
     path.write_text("# nothing\n")
-    assert read_operations(str(path), (0,)) == []
+    assert read_operations(str(path), (0,)) == read_operations([], (0,)) == read_operations({}, (0,)) == []
 
 
 def test_off_and_on() -> None:

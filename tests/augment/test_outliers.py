@@ -27,8 +27,12 @@ def test_without_tiny_boxes_nothing_changes() -> None:
     assert RemoveOutliers(1.0)(empty) is empty
 
 
-def test_the_area_counts_after_the_geometry() -> None:
-    config = {"RemoveOutliers": 1e-4 * 2, "RandomScale": {"prob": 1.0, "scale_range": [2.0, 2.0]}}
+def test_the_area_counts_where_the_operation_is_listed() -> None:
+    smallest = {"RemoveOutliers": 1e-4 * 2}
+    scale = {"RandomScale": {"prob": 1.0, "scale_range": [2.0, 2.0]}}
     sample = Sample(SAMPLE.image, np.array([[0.45, 0.45, 0.46, 0.46]], np.float32), np.array([0]))
-    result = Pipeline.load(config)(sample, np.random.default_rng(0), (64, 64), "torch_nearest", lambda rng: sample)
-    assert len(result.boxes) == 1  # 1e-4 of the photograph, 4e-4 of what is shown
+    # 1e-4 of the photograph, 4e-4 of what is shown.
+    for steps, count in ((scale | smallest, 1), (smallest | scale, 0)):
+        result = Pipeline.load(steps)(sample, np.random.default_rng(0), (64, 64), "torch_nearest", lambda rng: sample)
+        assert len(result.boxes) == count
+        assert len(result.ignore) == 1 - count

@@ -73,11 +73,32 @@ def test_no_operations_resize_as_deployment_does(mode: str) -> None:
     assert np.allclose(result.boxes, sample.boxes, atol=1e-6)
 
 
-def test_geometry_comes_before_colour_however_it_is_listed() -> None:
-    steps = {"HorizontalFlip": 1.0, "RandomHSV": 1.0, "RandomWindow": 1.0}
-    shuffled = {"RandomHSV": 1.0, "HorizontalFlip": 1.0, "RandomWindow": 1.0}
-    a, b = (run(Pipeline.load(table), photograph(), 5) for table in (steps, shuffled))
-    assert np.array_equal(a.image, b.image)
+def test_geometry_before_colour_reads_the_photograph_and_after_it_the_small_image() -> None:
+    # A photograph of fine stripes, of which the middle half is shown.
+    stripes = np.zeros((256, 256, 3), np.uint8)
+    stripes[:, ::4] = 255
+    zoom = {"RandomScale": {"prob": 1.0, "scale_range": [2.0, 2.0]}}
+    orders = [zoom, {"ToGray": 1.0}], [{"ToGray": 1.0}, zoom]
+    first, after = (run(Pipeline.load(steps), Sample(stripes), 5).image for steps in orders)
+    assert np.array_equal(first, stripes[64:192:2, 64:192:2])  # every second pixel: bright, dark, bright, dark
+    small = stripes[::4, ::4]
+    assert np.array_equal(after, small[16:48, 16:48].repeat(2, 0).repeat(2, 1))
+
+
+def test_flips_after_colour_are_exact() -> None:
+    steps = [{"HorizontalFlip": 1.0}, {"VerticalFlip": 1.0}, {"ToGray": 1.0}]
+    for mode in RESIZE_MODES:
+        a, b = (run(Pipeline.load(order), photograph(), 5, (48, 64), mode) for order in (steps, steps[::-1]))
+        assert np.array_equal(a.image, b.image)
+        np.testing.assert_allclose(a.boxes, b.boxes, atol=1e-6)
+
+
+def test_a_mosaic_joins_before_colour_wherever_it_is_listed() -> None:
+    listed = ["Mosaic", "RandomWindow", "RandomHSV"]
+    orders = listed, [*listed[1:], "Mosaic"], listed[::-1]
+    first, last, reversed_ = (run(Pipeline.load(dict.fromkeys(names, 1.0)), photograph(), 5) for names in orders)
+    assert np.array_equal(first.image, last.image)
+    assert not np.array_equal(first.image, reversed_.image)  # there the window is cut out of the mosaic
 
 
 def test_geometry_keeps_its_order() -> None:

@@ -40,6 +40,22 @@ def test_at_the_same_size_it_is_the_same_image(name, seed):
     assert np.array_equal(sample.image, second)
 
 
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_geometry_after_colour_shows_the_same_in_both(name):
+    steps = [{"ToGray": 1.0}, {"RandomWindow": {}}, {name: SURE.get(name, 1.0)}, {"HorizontalFlip": 1.0}]
+    sample, second = both(steps, (64, 64), MODE, 2)
+    assert np.array_equal(sample.image, second)
+
+
+def test_geometry_after_colour_at_another_size():
+    source = painted(150, 110, (40, 30, 90, 120))
+    steps = [{"RandomHSV": 0.0}, {"RandomCrop": 0.5}, {"VerticalFlip": 0.5}]
+    for seed in range(8):
+        sample, second = both(steps, (96, 160), MODE, seed, source)
+        small, sharp = extent(sample.image), extent(second)
+        assert (np.abs(small - sharp) * 64 <= 2.01).all()
+
+
 @pytest.mark.parametrize(
     "name", ["Mosaic", "HorizontalFlip", "VerticalFlip", "RandomWindow", "CopyPaste", "RandomCrop"]
 )

@@ -1,4 +1,4 @@
-"""Rotation, shear, scaling and shift about the centre, in one step."""
+"""Rotation, shear, scaling and shift about the centre, in one step; and rotation alone."""
 
 from __future__ import annotations
 
@@ -49,3 +49,12 @@ class Affine:
         back = np.linalg.inv(forward) * sides[None] / sides[:, None]
         matrix = np.column_stack([back, 0.5 - back @ (0.5 + shift)])
         return replace(view.through(matrix, self.min_visibility), fill=self.fill, box_rule=self.boxes)
+
+
+@dataclass(frozen=True)
+class Rotate(Affine):
+    """Turn about the centre; an :class:`Affine` that does nothing else unless told to."""
+
+    scale: Range = knob((1.0, 1.0), "factor", minimum=0, exclusive_minimum=True)
+    shear: Range = knob((0.0, 0.0), "degrees by which the vertical leans to the left", minimum=-80, maximum=80)
+    translate: float = knob(0.0, "largest shift in image sides", minimum=0, maximum=1)

@@ -24,6 +24,7 @@ GEOMETRY: tuple[type[Any], ...] = (
     geometry.RandomScale,
     geometry.Translation,
     affine.Affine,
+    affine.Rotate,
     soften.Soften,
 )
 MIXING: tuple[type[Any], ...] = (mixing.MixUp, mixing.CopyPaste)
@@ -51,6 +52,8 @@ SAMPLES: tuple[type[Any], ...] = (cutout.CoarseDropout, cutout.Cutout, outliers.
 _ALL: tuple[type[Any], ...] = (mixing.Mosaic, *GEOMETRY, *MIXING, *PIXELS, *SAMPLES)
 OPERATIONS: dict[str, type[Any]] = {kind.__name__: kind for kind in _ALL}
 RECIPE = Path(__file__).parent / "recipe.yaml"
+PACKAGE = Path(__file__).parent.parent
+_FLIPS = (geometry.HorizontalFlip, geometry.VerticalFlip)  # nothing is lost by mirroring the small image
 _SECTIONS = ("data_augment_pre", "data_augment", "data_augment_post")
 _SWAP = "class_swap_map"
 _SCALAR = {"RemoveOutliers": "min_area", "RandomCrop": "ratio"}
@@ -72,12 +75,13 @@ def read_operations(
     the ratio), an empty value or false switches the operation off, an empty table takes the defaults.
     ``class_swap_map`` may stand at any level; the innermost counts.
 
-    What is not known, operations or keys, is left out, and said in one line.
+    What is not known, operations or keys, is left out, and said in one line; so is an order that makes an operation
+    enlarge the small image where it could read the photograph.
 
     Args:
         source: file, table or list.
         classes: wanted raw class numbers, in the order of the labels.
-        warn: receives that line; the default prints it to standard error.
+        warn: receives such a line; the default prints it to standard error.
 
     Returns:
         the operations in the order listed, those of ``data_augment_pre`` first.
@@ -85,9 +89,9 @@ def read_operations(
     Raises:
         UserError: unreadable file, value of the wrong kind or out of range, or no operation that is known.
     """
-    given = source if isinstance(source, Mapping) or (source and not isinstance(source, str | Path)) else None
+    given = None if source is None or isinstance(source, str | Path) else source
     where = "augmentation" if given is not None else str(source or RECIPE)
-    table = _table(_read(Path(str(source or RECIPE))) if given is None else given, where)
+    table = _table(_read(find_file(Path(str(source or RECIPE)))) if given is None else given, where)
     swap = table.get(_SWAP)
     sections = [table.get(name) for name in _SECTIONS]
     sections.append({name: value for name, value in table.items() if name not in (*_SECTIONS, _SWAP)})
@@ -108,9 +112,17 @@ def read_operations(
                 operations.append(_operation(name, value, where, inner, classes, unknown))
     if unknown and not known:
         raise UserError(f"{where}: unknown {', '.join(unknown)}: no operation is left")
-    if unknown:
-        (warn or _tell)(f"{where}: left out: unknown {', '.join(unknown)}")
+    said = [f"left out: unknown {', '.join(unknown)}"] if unknown else []
+    for line in [*said, *_reads_the_small_image(operations)]:
+        (warn or _tell)(f"{where}: {line}")
     return operations
+
+
+def find_file(path: Path) -> Path:
+    """Return a path as it is, or the file of the package that it names: ``uhd/aug.yaml`` is found from everywhere."""
+    shipped = PACKAGE.parent / path
+    named = not path.is_absolute() and path.parts[:1] == (PACKAGE.name,) and ".." not in path.parts
+    return shipped if named and not path.exists() and shipped.is_file() else path
 
 
 def option_keys(kind: type[Any]) -> dict[str, dataclasses.Field[Any]]:
@@ -118,6 +130,17 @@ def option_keys(kind: type[Any]) -> dict[str, dataclasses.Field[Any]]:
     fields = {field.name: field for field in dataclasses.fields(kind)}
     keys = {flag_of(field).replace("-", "_"): field for field in fields.values()} | fields
     return keys | {key: fields[name] for key, name in _OTHER_KEYS.get(kind.__name__, {}).items()}
+
+
+def _reads_the_small_image(operations: Sequence[Any]) -> list[str]:
+    """Return what is to be said when the order makes an operation enlarge or cut the small image."""
+    first = next((i for i, each in enumerate(operations) if not isinstance(each, (*GEOMETRY, mixing.Mosaic))), None)
+    late = [each for each in operations[first or 0 :] if isinstance(each, GEOMETRY) and not isinstance(each, _FLIPS)]
+    if first is None or not late:
+        return []
+    names = ", ".join(dict.fromkeys(type(each).__name__ for each in late))
+    before = type(operations[first]).__name__
+    return [f"{names} after {before}: works on the small image; listed before {before}, on the photograph"]
 
 
 def _tell(line: str) -> None:

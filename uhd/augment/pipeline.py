@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 from uhd.augment.layout import GEOMETRY, MIXING, SAMPLES, read_operations
 from uhd.augment.layout import OPERATIONS as OPERATIONS
 from uhd.augment.mixing import Mosaic
-from uhd.augment.second import place_in, repaint
+from uhd.augment.second import look_again, place_in, repaint
 from uhd.augment.view import View
 from uhd.augment.visible import WHOLE, Window, visible
 from uhd.config import to_plain
@@ -21,12 +22,39 @@ from uhd.sample import Sample, SecondImage
 DrawPartner = Callable[[np.random.Generator], Sample]
 
 
-class Pipeline:
-    """Augmentation of one sample.
+@dataclass(frozen=True)
+class _Stage:
+    """Geometric operations that follow each other, then others that follow each other."""
 
-    Geometric operations come first, in the order listed: they only move a window, and the image is read once, at
-    network size. With a mosaic each of its four samples goes through all of them. What works on pixels or on finished
-    boxes follows, again in the order listed.
+    geometry: tuple[Any, ...]
+    later: tuple[Any, ...]
+
+    def look(self, view: View, rng: np.random.Generator) -> View:
+        for operation in self.geometry:
+            view = operation(view, rng)
+        return view
+
+
+def _stages(operations: Sequence[Any]) -> list[_Stage]:
+    """Split a list in front of every geometric operation that follows one of another kind; mosaics are left out."""
+    parts: list[tuple[list[Any], list[Any]]] = [([], [])]
+    for operation in operations:
+        if isinstance(operation, GEOMETRY):
+            if parts[-1][1]:
+                parts.append(([], []))
+            parts[-1][0].append(operation)
+        elif not isinstance(operation, Mosaic):
+            parts[-1][1].append(operation)
+    return [_Stage(tuple(geometry), tuple(later)) for geometry, later in parts]
+
+
+class Pipeline:
+    """Augmentation of one sample, in the order listed.
+
+    Geometric operations only move a window, so the photograph is read once, at network size, by the first operation
+    that works on pixels or on finished boxes; geometric operations after that one move a window on the small image.
+    A mosaic joins four samples where the photographs are read, wherever it is listed: what is geometric before the
+    first operation on pixels acts on each of the four, what follows acts on the whole.
 
     Args:
         operations: instances of the operations in :mod:`uhd.augment.layout`.
@@ -38,10 +66,7 @@ class Pipeline:
     def __init__(self, operations: Sequence[Any]) -> None:
         self.operations = tuple(operations)
         self._mosaics = tuple(operation for operation in self.operations if isinstance(operation, Mosaic))
-        self._geometry = tuple(operation for operation in self.operations if isinstance(operation, GEOMETRY))
-        self._later = tuple(
-            operation for operation in self.operations if not isinstance(operation, (*GEOMETRY, Mosaic))
-        )
+        self._stages = _stages(self.operations)
 
     @classmethod
     def load(
@@ -103,30 +128,45 @@ class Pipeline:
         if second is not None:
             for view, place in parts:
                 view.read_into(place_in(second.image, place), second.mode)
-        boxes, labels, ignore = visible(parts)
-        for operation in self._later:
-            if isinstance(operation, SAMPLES):
-                changed = operation(Sample(image, boxes, labels, ignore), rng)
+        seen = Sample(image, *visible(parts), sample.name)
+        seen = self._finish(seen, rng, mode, self._stages[0].later, draw_partner, second)
+        for stage in self._stages[1:]:
+            whole = View.of(seen)
+            view = stage.look(whole, rng)
+            if view is not whole:
                 if second is not None:
-                    repaint(second.image, image, changed.image)
-                image, boxes, labels, ignore = changed.image, changed.boxes, changed.labels, changed.ignore
+                    look_again(second, view)
+                seen = view.render(size, mode)
+            seen = self._finish(seen, rng, mode, stage.later, draw_partner, second)
+        return seen
+
+    def _finish(
+        self,
+        seen: Sample,
+        rng: np.random.Generator,
+        mode: str,
+        operations: Sequence[Any],
+        draw_partner: DrawPartner,
+        second: SecondImage | None,
+    ) -> Sample:
+        """Run operations that are not geometric on a sample at network size."""
+        for operation in operations:
+            if isinstance(operation, SAMPLES):
+                changed = operation(seen, rng)
+                if second is not None:
+                    repaint(second.image, seen.image, changed.image)
+                seen = changed
             elif isinstance(operation, MIXING):
-                mixed = operation(
-                    Sample(image, boxes, labels, ignore), rng, lambda: self._look(draw_partner(rng), rng), mode, second
-                )
-                image, boxes, labels, ignore = mixed.image, mixed.boxes, mixed.labels, mixed.ignore
+                seen = operation(seen, rng, lambda: self._look(draw_partner(rng), rng), mode, second)
             else:
                 if second is not None:
                     # A copy of the generator gives both the same draws, however many the operation takes per pixel.
                     second.image[:] = operation(second.image, copy.deepcopy(rng))
-                image = operation(image, rng)
-        return Sample(image, boxes, labels, ignore, sample.name)
+                seen = Sample(operation(seen.image, rng), seen.boxes, seen.labels, seen.ignore, seen.name)
+        return seen
 
     def _look(self, sample: Sample, rng: np.random.Generator) -> View:
-        view = View.of(sample)
-        for operation in self._geometry:
-            view = operation(view, rng)
-        return view
+        return self._stages[0].look(View.of(sample), rng)
 
     def __repr__(self) -> str:
         return f"Pipeline({', '.join(type(operation).__name__ for operation in self.operations)})"

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
+from uhd.augment.view import View
 from uhd.augment.visible import Window
 from uhd.resize import resize_image
+from uhd.sample import Sample, SecondImage
 
 Image = NDArray[np.uint8]
 _PICK = "torch_nearest"
@@ -26,3 +30,11 @@ def repaint(second: Image, before: Image, after: Image) -> None:
     painted = np.repeat((before != after).any(2, keepdims=True), 3, 2).astype(np.uint8)
     size = (second.shape[0], second.shape[1])
     np.copyto(second, resize_image(after, size, _PICK), where=resize_image(painted, size, _PICK) > 0)
+
+
+def look_again(second: SecondImage, view: View) -> None:
+    """Show of a second image what a view of the small image shows."""
+    (h, w), (height, width) = view.sample.image.shape[:2], second.image.shape[:2]
+    x0, y0, x1, y1 = view.window
+    window = (x0 * width / w, y0 * height / h, x1 * width / w, y1 * height / h)
+    replace(view, sample=Sample(second.image.copy()), window=window).read_into(second.image, second.mode)

@@ -16,6 +16,7 @@ from uhd.data.config import DataConfig
 from uhd.errors import UserError, nearest
 from uhd.runtime.predictor import Predictor
 
+GREEN, GRAY = (64, 255, 64), (160, 160, 160)
 _ACTIONS = ("check", "stats", "preview", "anchors", "resize")
 
 
@@ -31,6 +32,8 @@ class DataCommandConfig:
     algorithm: str = knob(
         "kmeans", "how", choices=("kmeans", "logkmeans", "stratified", "stratified_large", "sml_fixed")
     )
+    bias: float = knob(0.2, "of stratified_large", minimum=0, exclusive_minimum=True)
+    plot: Path | None = knob(None, "anchors: draw boxes and anchors into this picture")
     models: tuple[str, ...] = knob(
         (), "resize: models trained with different modes, as FILE,FILE: AP50 under each mode"
     )
@@ -100,7 +103,7 @@ def _preview(data: DataConfig, config: DataCommandConfig) -> int:
 
     from uhd.augment.pipeline import Pipeline
     from uhd.data.open import open_data, read_dataset
-    from uhd.draw import contact_sheet
+    from uhd.draw import COLOURS, contact_sheet
 
     pipeline = Pipeline.load(config.aug_config, data.classes)
     opened = open_data(data, _split_seed(data, config))
@@ -118,13 +121,16 @@ def _preview(data: DataConfig, config: DataCommandConfig) -> int:
         )
         factor = max(1, 128 // data.img_size[0])
         tile = cv2.resize(sample.image, None, fx=factor, fy=factor, interpolation=cv2.INTER_NEAREST)
-        for boxes, colour in ((sample.boxes, (64, 255, 64)), (sample.ignore, (160, 160, 160))):
+        # With several classes, a colour each: what class_swap_map exchanges can be seen.
+        colours = [GREEN if len(opened.names) == 1 else COLOURS[label % len(COLOURS)] for label in sample.labels]
+        for boxes, shades in ((sample.ignore, [GRAY] * len(sample.ignore)), (sample.boxes, colours)):
             scaled = (boxes * np.array([tile.shape[1], tile.shape[0]] * 2)).round().astype(int)
-            for x0, y0, x1, y1 in scaled:
-                cv2.rectangle(tile, (int(x0), int(y0)), (int(x1) - 1, int(y1) - 1), colour, 1)
+            for (x0, y0, x1, y1), colour in zip(scaled.tolist(), shades, strict=True):
+                cv2.rectangle(tile, (x0, y0), (x1 - 1, y1 - 1), colour, 1)
         tiles.append(np.asarray(tile, np.uint8))
     write_image(config.output, contact_sheet(tiles))
-    print(f"wrote {config.output}: {len(tiles)} samples; green boxes are people, gray ones count neither way")
+    meaning = "green boxes are people" if len(opened.names) == 1 else "a colour for each class"
+    print(f"wrote {config.output}: {len(tiles)} samples; {meaning}, gray boxes count neither way")
     return 0
 
 
@@ -134,12 +140,18 @@ def _anchors(data: DataConfig, config: DataCommandConfig) -> int:
     from uhd.anchors import auto_anchors, wh_iou
     from uhd.data.open import open_data
 
+    if config.plot is not None:
+        claim(config.plot, (".png", ".jpg", ".jpeg", ".pdf", ".svg", ".webp"))
     opened = open_data(data, _split_seed(data, config))
     sizes = [record.boxes[:, 2:] - record.boxes[:, :2] for record in opened.train]
     stacked = np.concatenate(sizes)
-    found = auto_anchors(stacked, config.num_anchors, config.algorithm)
+    found = auto_anchors(stacked, config.num_anchors, config.algorithm, config.bias)
     print('--anchors "' + " ".join(f"{w:.6f},{h:.6f}" for w, h in found) + '"')
     print(f"{len(stacked)} boxes; mean best IoU {float(wh_iou(stacked, found).max(1).mean()):.4f}")
+    if config.plot is not None:
+        from uhd.evaluation.anchor_plot import plot_anchors
+
+        print(f"wrote {plot_anchors(stacked, found, config.plot)}")
     return 0
 
 
