@@ -182,6 +182,24 @@ def test_gradients_are_the_slope(harr, padded):
         assert float(slope[index]) == pytest.approx(numeric, abs=5e-3)
 
 
+def test_every_decoder_layer_is_taught_in_training():
+    model = create_model("transformer", num_queries=3, d_model=8, heads=2, layers=3, dim_feedforward=8, dropout=0)
+    images, targets = torch.rand(1, 3, 8, 8), people([[0.1, 0.1, 0.5, 0.9]])
+    answers = model.train()(images)
+    assert [tuple(each.shape) for each in answers] == [(3, 1, 2), (3, 1, 4)] * 3
+    for one, other in zip(answers, model.eval()(images), strict=False):
+        torch.testing.assert_close(one, other)
+    total, parts = SetLoss(HUNGARIAN, 1)(answers, targets)
+    alone = [SetLoss(HUNGARIAN, 1)(answers[i : i + 2], targets)[0] for i in (0, 2, 4)]
+    assert float(total) == pytest.approx(float(sum(alone)))
+    assert float(parts["loss"]) == pytest.approx(float(total))
+    assert float(parts["early"]) == pytest.approx(float(alone[1] + alone[2]))
+    for config in (LossConfig(detr_auxiliary=False), preset(LossConfig, "original", detr_matching="hungarian")):
+        total, parts = SetLoss(config, 1)(answers, targets)
+        assert float(total) == pytest.approx(float(alone[0]))
+        assert "early" not in parts
+
+
 def test_the_network_gets_this_objective():
     model = create_model("transformer", num_queries=3, d_model=8, heads=2, layers=1, dim_feedforward=8, num_classes=2)
     total, parts = build_objective(model, HUNGARIAN)(model(torch.rand(1, 3, 8, 8)), people([[0.1, 0.1, 0.5, 0.9]], [1]))

@@ -68,6 +68,18 @@ def test_a_bare_state_dict_says_its_architecture_by_its_shapes(options: dict[str
     assert_equal(model, load_model(tmp_path / "bare.pt")[0])
 
 
+@pytest.mark.parametrize("number", range(1, 12))
+def test_every_quantisation_friendly_variant_is_known_by_its_weights(number: int, tmp_path: Path) -> None:
+    """Variant 4 adds no weights: the original's metadata tells it."""
+    options = {"cnn_width": 4, "utod_quant_arch": number, "utod_residual": True, "num_anchors": 2}
+    model = model_of({**options, "activation": "swish"})
+    table = {"model": model.state_dict(), "utod_quant_arch": 4} if number == 4 else model.state_dict()
+    torch.save(table, tmp_path / "a.pt")
+    again = load_model(tmp_path / "a.pt")[0]
+    assert_equal(model, again)
+    assert again.config.utod_quant_arch == number
+
+
 def test_a_checkpoint_of_the_original(tmp_path: Path) -> None:
     raw, averaged = model_of(FAMILY), model_of({**FAMILY})
     with torch.no_grad():

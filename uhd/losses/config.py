@@ -84,3 +84,7 @@ class LossConfig:
     detr_background: float = knob(
         0.1, "weight of a query without a person, in hungarian matching", group=_GROUP, minimum=0
     )
+    detr_auxiliary: bool = knob(
+        True, "teach the answers of every decoder layer of the transformer, not of the last alone", group=_GROUP,
+        original=False,
+    )  # fmt: skip

@@ -25,7 +25,7 @@ class SetLoss(torch.nn.Module):
     """Callable (raw, targets) -> (total, parts).
 
     Args:
-        config: ``detr_matching`` and ``detr_background``.
+        config: ``detr_matching``, ``detr_background`` and ``detr_auxiliary``.
         num_classes: without the background.
     """
 
@@ -34,19 +34,31 @@ class SetLoss(torch.nn.Module):
         self.original = config.detr_matching == "original"
         self.overlap = "iou" if self.original else "giou"
         self.background = 1.0 if self.original else config.detr_background
+        self.auxiliary = config.detr_auxiliary
         self.num_classes = num_classes
 
-    def forward(self, raw: tuple[Tensor, Tensor], targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(self, raw: tuple[Tensor, ...], targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
         """Compute the loss.
 
         Args:
-            raw: logits (Q, B, num_classes + 1), the background last, and boxes (Q, B, 4) ``cxcywh``.
+            raw: logits (Q, B, num_classes + 1), the background last, and boxes (Q, B, 4) ``cxcywh``; then, if any, the
+                same of the earlier decoder layers, each of which costs as much, with a matching of its own.
             targets: ground truths on the same device.
 
         Returns:
-            the scalar to minimise, and its detached parts ``loss, cls, l1, iou, positives`` (the number of matches).
+            the scalar to minimise, and its detached parts ``loss, cls, l1, iou, positives`` (the number of matches) of
+            the last layer; ``early`` is the sum of the others' losses.
         """
-        logits, boxes_cxcywh = (each.float().transpose(0, 1) for each in raw)
+        total, parts = self.of_layer(raw[0], raw[1], targets)
+        if self.auxiliary and len(raw) > 2:
+            early = [self.of_layer(raw[i], raw[i + 1], targets)[0] for i in range(2, len(raw), 2)]
+            parts["early"] = torch.stack(early).sum()
+            parts["loss"] = total = total + parts["early"]
+        return total, {name: value.detach() for name, value in parts.items()}
+
+    def of_layer(self, logits: Tensor, boxes_cxcywh: Tensor, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the loss of one decoder layer's answers and its parts; see :meth:`forward`."""
+        logits, boxes_cxcywh = (each.float().transpose(0, 1) for each in (logits, boxes_cxcywh))
         boxes = corners(boxes_cxcywh)
         image, query, slot = self.match(logits, boxes_cxcywh, boxes, targets)
 
@@ -64,8 +76,9 @@ class SetLoss(torch.nn.Module):
         l1 = (distance.mean(-1) if self.original else distance.sum(-1)).sum() / number
         iou = (1 - aligned_iou(boxes[image, query], wanted, self.overlap)[0]).sum() / number
         total = cls + L1_WEIGHT * l1 + IOU_WEIGHT * iou
-        parts = {"loss": total, "cls": cls, "l1": l1, "iou": iou, "positives": total.new_tensor(float(len(image)))}
-        return total, {name: value.detach() for name, value in parts.items()}
+        return total, {
+            "loss": total, "cls": cls, "l1": l1, "iou": iou, "positives": total.new_tensor(float(len(image)))
+        }  # fmt: skip
 
     @torch.no_grad()
     def match(

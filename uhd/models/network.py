@@ -55,6 +55,11 @@ class DetectorNetwork(nn.Module):
         """
         raise NotImplementedError
 
+    def token_maps(self, size: tuple[int, int]) -> list[tuple[int, int]]:
+        """Return the (h, w) of the maps whose cells are the tokens of a sequence, in order, for images of a size."""
+        del size
+        return []
+
 
 class AnchorNetwork(DetectorNetwork):
     """A network with one raw map (B, A * no, h, w), read with anchors; see :class:`uhd.decode.HeadLayout`."""

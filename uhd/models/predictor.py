@@ -15,8 +15,9 @@ from uhd.resize import parse_size
 from uhd.runtime.predictor import Prediction, Predictor
 from uhd.runtime.spec import ModelSpec
 
-# What a checkpoint says of its labels, handed on to model files: numbers in the label files, and their roles.
-LABELS = ("classes", "multi_label_mode", "multi_label_det_classes", "multi_label_attr_classes")
+# What a checkpoint says of its labels, handed on to model files: numbers in the label files, and their roles; and which
+# split its figures were measured on.
+LABELS = ("metrics_split", "classes", "multi_label_mode", "multi_label_det_classes", "multi_label_attr_classes")
 
 
 class TorchPredictor(Predictor):
@@ -62,6 +63,8 @@ def spec_of(meta: dict[str, Any], **known: Any) -> ModelSpec:
         "resize_mode": meta.get("resize_mode") or "opencv_inter_nearest",
         "class_names": tuple(meta.get("class_names") or names_of(meta)),
         "metrics": metrics,
+        "licence": str(meta.get("license") or ""),
+        "version": str(meta.get("version") or ""),
         "extra": {key: text for key in LABELS if (text := _listed(meta.get(key))) not in ("", "none")},
     }
     if 0 < metrics.get("best_threshold", 0) < 1:

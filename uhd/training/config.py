@@ -77,13 +77,27 @@ class TrainConfig:
         minimum=0,
         exclusive_minimum=True,
     )
+    auto_anchors_plot: bool = knob(False, "draw the training boxes and the anchors chosen", group=_OPT)
+    auto_anchors_plot_path: Path | None = knob(
+        None, "picture of --auto-anchors-plot (default: auto_anchors.png in the run folder)", group=_OPT
+    )
 
     eval_interval: int = knob(1, "epochs between evaluations", group=_EVAL, minimum=1)
     patience: int = knob(0, "stop after so many evaluations without a better AP50; 0 never", group=_EVAL, minimum=0)
     conf_thresh: float = knob(
         0.3, "score threshold of drawn samples and of the original's mAP", group=_EVAL, minimum=0, maximum=1
     )
-    val_only: bool = knob(False, "evaluate a checkpoint and stop", group=_EVAL)
+    val_aug_config: Path | None = knob(
+        None, "augmentation YAML of the validation images, the same in every epoch (default: none)", group=_EVAL
+    )
+    val_only: bool = knob(False, "evaluate a checkpoint, draw samples into <run>/val_only, and stop", group=_EVAL)
+    heatmap: str | None = knob(
+        None,
+        "with --val-only: draw what every layer puts out for the samples, over its channels",
+        group=_EVAL,
+        choices=("mean", "sum"),
+        shortcuts={"with_heatmap_mean": "mean", "with_heatmap_sum": "sum"},
+    )
     val_count: int | None = knob(None, "evaluate only so many images", group=_EVAL, minimum=1)
     coco_eval: bool = knob(False, "add the COCO numbers", group=_EVAL)
     coco_per_class: bool = knob(False, "COCO numbers per class", group=_EVAL)

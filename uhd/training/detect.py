@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from uhd.compress.fake_quantise import start_epoch
@@ -15,16 +17,19 @@ from uhd.config import to_plain
 from uhd.data.batch import Batch
 from uhd.data.config import DataConfig
 from uhd.data.dataset import Dataset
+from uhd.data.loader import Transform
 from uhd.data.multi_label import roles_of
 from uhd.draw import draw
 from uhd.evaluation.coco import coco_numbers
 from uhd.evaluation.curves import plot_curves
-from uhd.evaluation.dataset import infer_images, truths_of
+from uhd.evaluation.dataset import infer_images
 from uhd.evaluation.evaluate import evaluate
 from uhd.evaluation.report import Report
+from uhd.evaluation.views import Views
 from uhd.losses import build_objective
 from uhd.losses.config import LossConfig
 from uhd.losses.targets import Targets
+from uhd.models.heatmaps import heatmaps
 from uhd.models.network import DetectorNetwork
 from uhd.models.predictor import TorchPredictor
 from uhd.models.weights import describe
@@ -46,6 +51,7 @@ class DetectTask:
         coco: add the COCO numbers to the metrics.
         per_class: add the AP50 of every class.
         distillation: what a teacher adds to the loss.
+        val_transform: augmentation of the validation images, None to resize them only.
     """
 
     def __init__(
@@ -59,6 +65,7 @@ class DetectTask:
         coco: bool = False,
         per_class: bool = False,
         distillation: Distillation | None = None,
+        val_transform: Transform | None = None,
     ) -> None:
         self.model: nn.Module = model
         self.distillation = distillation
@@ -69,9 +76,8 @@ class DetectTask:
         self.data, self.loss_config, self.names, self.conf_thresh = data, loss, names, conf_thresh
         self.objective = build_objective(model, loss, roles_of(data))
         self.val = val
-        # Deployment resizes the photograph once; so does validation, and only once per run.
-        self.val_images = val.network_images(data.img_size, data.resize_mode)
-        self.truths = truths_of(val)
+        self.views = Views(val, data.img_size, data.resize_mode, val_transform)
+        self.val_images, self.truths = self.views.read()  # once per run
         self.report: Report | None = None
 
     def start_epoch(self, epoch: int) -> None:
@@ -128,21 +134,44 @@ class DetectTask:
     def illustrate(self, model: nn.Module, folder: Path, samples: int) -> None:
         """Write ``report.json``, ``curves.png`` and the first validation images with people, with the boxes found."""
         assert isinstance(model, DetectorNetwork)
+        self.write_report(folder)
+        self.draw_samples(model, folder / "samples", samples)
+
+    def write_report(self, folder: Path) -> Path:
+        """Write ``report.json`` and ``curves.png`` of the last evaluation; returns the folder."""
+        folder.mkdir(parents=True, exist_ok=True)
         if self.report is not None:
             (folder / "report.json").write_text(self.report.to_json(), encoding="utf-8")
             if find_spec("matplotlib") is not None:
                 plot_curves(self.report, folder)
-        if not samples:
-            return
-        folder = folder / "samples"
-        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def draw_samples(self, model: DetectorNetwork, folder: Path, samples: int, heatmap: str | None = None) -> None:
+        """Write the first validation images with people, as the model sees them, with the boxes it finds.
+
+        Args:
+            model: in evaluation mode.
+            folder: of the pictures.
+            samples: how many.
+            heatmap: ``mean`` or ``sum``: beside each picture a folder of its name with a heat map of every layer.
+        """
         predictor = TorchPredictor(model, self._spec())
-        chosen = [i for i in range(len(self.val)) if len(self.val.records[i].boxes)][:samples]
+        chosen = [i for i in range(len(self.val)) if len(self.truths[i].boxes)][:samples]
         for i in chosen:
-            sample = self.val[i]
-            found = predictor.predict([sample.image], self.conf_thresh)[0]
-            picture = cv2.cvtColor(draw(sample.image, found), cv2.COLOR_RGB2BGR)
-            cv2.imwrite(str(folder / f"{i:04d}_{Path(sample.name).stem}.png"), picture)
+            image, sample = self.views.show(i)
+            prediction = predictor.infer(to_network(image[None], self.data.resize_mode))[0]
+            height, width = sample.image.shape[:2]
+            drawn = draw(sample.image, predictor.postprocess(prediction, (height, width), self.conf_thresh))
+            name = f"{i:04d}_{Path(sample.name).stem}"
+            _write(folder / f"{name}.png", drawn)
+            if heatmap is not None:
+                for file, picture in heatmaps(model, image, self.data.resize_mode, drawn, heatmap):
+                    _write(folder / name / file, picture)
 
     def _spec(self) -> ModelSpec:
         return ModelSpec(self.data.img_size, self.data.resize_mode, self.names)
+
+
+def _write(path: Path, picture: NDArray[np.uint8]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))

@@ -49,9 +49,14 @@ def _is_weight(parameter: nn.Parameter) -> bool:
 
 
 def _matrices(model: nn.Module) -> list[nn.Parameter]:
-    # Depthwise kernels mix no channels, and the outputs' rows are independent answers: both stay with AdamW.
+    # Depthwise kernels mix no channels, the rows of outputs are independent answers, and embeddings are no maps at all:
+    # they stay with AdamW.
     return [
         parameter
         for name, parameter in model.named_parameters()
-        if parameter.ndim == 4 and parameter.shape[1] > 1 and "_out" not in name
+        if _is_weight(parameter) and parameter.shape[1] > 1 and not _is_answer(name)
     ]
+
+
+def _is_answer(name: str) -> bool:
+    return "_out" in name or name.startswith(("head.weight", "head_", "class_head", "box_head", "query_embed"))

@@ -24,7 +24,8 @@ class QueryTransformer(DetectorNetwork):
     """Map images (B, in_channels, H, W) in [0, 1] to logits (Q, B, num_classes + 1) and boxes (Q, B, 4).
 
     The last logit is the background's. Boxes are ``cxcywh``, normalised, in (0, 1). Queries come first, as in the
-    original's files.
+    original's files. In training mode the answers of the earlier decoder layers follow, logits and boxes in turn, the
+    last but one layer first: the objective may teach them too.
     """
 
     arch, tag = "transformer", "tf"
@@ -50,18 +51,28 @@ class QueryTransformer(DetectorNetwork):
         self.class_head = nn.Linear(width, config.num_classes + 1)
         self.box_head = nn.Linear(width, 4)
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return logits and boxes; see the class for their shapes."""
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Return logits and boxes; see the class for their shapes and for what follows them in training."""
         height, width = int(images.shape[-2]), int(images.shape[-1])
         check_size((height, width), self.config.stride)
         tokens = self.encoder(torch.cat([self._tokens(each) for each in self._maps(images)], 1))
         queries = self.query_embed.weight.expand(images.shape[0], -1, -1)
         found = self.decoder(queries, tokens)
-        return self.class_head(found).transpose(0, 1), self.box_head(found).sigmoid().transpose(0, 1)
+        if not self.training:
+            return self._answers(found[-1])
+        return tuple(each for layer in reversed(found) for each in self._answers(layer))
 
     def predictions(self, raw: tuple[Array, ...]) -> list[tuple[Array, Array]]:
         """Decode both maps; see :meth:`DetectorNetwork.predictions`."""
         return list(zip(*decode_queries(raw[0], raw[1]), strict=True))
+
+    def token_maps(self, size: tuple[int, int]) -> list[tuple[int, int]]:
+        """Return the maps that the encoder's tokens come from; see :meth:`DetectorNetwork.token_maps`."""
+        steps = (2, 2, 4, 8) if self.config.use_fpn else (2,)
+        return [(-(-size[0] // step), -(-size[1] // step)) for step in steps]
+
+    def _answers(self, queries: Tensor) -> tuple[Tensor, Tensor]:
+        return self.class_head(queries).transpose(0, 1), self.box_head(queries).sigmoid().transpose(0, 1)
 
     def _maps(self, images: Tensor) -> list[Tensor]:
         if not self.config.use_fpn:

@@ -23,7 +23,9 @@ class TransformerConfig:
     heads: int = knob(4, "attention heads", group=_GROUP, minimum=1)
     layers: int = knob(3, "encoder layers, and as many decoder layers", group=_GROUP, minimum=1)
     dim_feedforward: int = knob(128, "width of the feed-forward blocks", group=_GROUP, minimum=1)
-    dropout: float = knob(0.1, "share of activations dropped in training", group=_GROUP, minimum=0, maximum=0.9)
+    dropout: float = knob(
+        0.0, "share of activations dropped in training", group=_GROUP, minimum=0, maximum=0.9, original=0.1
+    )
     use_fpn: bool = knob(False, "tokens of four maps, strides 2, 2, 4 and 8, instead of one", group=_GROUP)
     activation: str = knob("relu", "activation", group=_GROUP, choices=("relu", "swish", "silu"), original="swish")
     use_batchnorm: bool = knob(True, "batch normalisation after every convolution", group=_GROUP, original=False)

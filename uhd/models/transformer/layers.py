@@ -107,8 +107,10 @@ class Decoder(nn.Module):
         super().__init__()
         self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.layers))
 
-    def forward(self, queries: Tensor, image: Tensor) -> Tensor:
-        """Map queries (B, Q, width) and the image's tokens (B, N, width) to (B, Q, width)."""
+    def forward(self, queries: Tensor, image: Tensor) -> list[Tensor]:
+        """Map queries (B, Q, width) and the image's tokens (B, N, width) to what every layer makes of them."""
+        found = []
         for layer in self.layers:
             queries = layer(queries, image)
-        return queries
+            found.append(queries)
+        return found
