@@ -62,6 +62,8 @@ def test_resumes_exactly_and_is_exported(
     assert main(["info", str(model), "--no-layers"]) == 0
     assert "fake-quantised" in capsys.readouterr().out
     assert main(["export", str(model), "--output", str(tmp_path / "a.onnx"), "--verify"]) == 0
+    line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("largest difference"))
+    assert float(line.split()[-1]) < 1e-4  # to the rounded weights that the file holds
     assert main(["val", str(photos), "--model", str(model)]) == 0
     assert main(["val", str(photos), "--model", str(tmp_path / "a.onnx")]) == 0
 

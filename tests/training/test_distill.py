@@ -116,6 +116,13 @@ def test_weights_that_are_not_said_suit_the_pair():
     assert resolve_weights(original, network(), Teachers(network(6), None, SIZE, MODE)) == {}
 
 
+def test_the_summary_names_the_teacher_its_size_and_the_terms():
+    said = distil(network(), network(6), size=(64, 64), distill_kl=0.0, distill_obj=0.0, distill_feat=0.5).summary()
+    usual = DEFAULT_WEIGHTS["anchor"]
+    terms = f"box-l1 {usual['box_l1']:g}, quality {usual['quality']:g}, feat 0.5"
+    assert said == f"learning from teacher.safetensors at 64x64: {terms}"
+
+
 @pytest.mark.parametrize(
     ("teacher", "settings", "words"),
     [
@@ -161,6 +168,19 @@ def test_the_file_tells_architecture_size_and_mode(tmp_path):
     assert typed.size == (96, 96)
 
 
+def test_a_size_at_which_the_teachers_anchors_are_wrong_is_refused(tmp_path):
+    path = saved(tmp_path / "t.safetensors", network(6), img_size="32x32")
+
+    def build(**settings):
+        config = DistillConfig(teacher_ckpt=path, teacher_img_size=(64, 64), **settings)
+        return Distillation(network(), load_teachers(config, SIZE, MODE), config, SIZE, MODE, 1, CPU)
+
+    with pytest.raises(UserError, match=r"--teacher-img-size 64x64: .*t\.safetensors was trained at 32x32"):
+        build()
+    others = dict.fromkeys(["distill_kl", "distill_box_l1", "distill_obj", "distill_quality"], 0.0)
+    assert build(distill_feat=1.0, **others).view == ((64, 64), MODE)
+
+
 def test_averaged_weights_teach(tmp_path):
     raw, averaged = network(4), network(4, seed=1)
     torch.save(
@@ -193,6 +213,7 @@ def test_what_the_user_says_of_the_teacher_must_be_true(tmp_path, settings, word
     [
         {"distill_kl": 1.0},
         {"distill_feat": 0.5},
+        {"distill_cosine": True},
         {"teacher_img_size": (64, 64)},
         {"override_from_teacher_anchors": True},
     ],
@@ -208,3 +229,48 @@ def test_files_that_are_no_teacher_are_refused(tmp_path):
     for name in ("absent.pt", "broken.pt", "other.pt"):
         with pytest.raises(UserError, match=name):
             load_teachers(DistillConfig(teacher_ckpt=tmp_path / name), SIZE, MODE)
+
+
+TINY = {
+    "ultratinyod": ("ultratinyod", {"cnn_width": 4, "anchors": ANCHORS, "num_anchors": 3}),
+    "cnn with anchors": ("cnn", {"cnn_width": 8, "use_anchor": True, "anchors": ANCHORS, "num_anchors": 3}),
+    "centernet": ("cnn", {"cnn_width": 4}),
+    "centernet, wider": ("cnn", {"cnn_width": 8}),
+    "centernet on a backbone": ("cnn", {"backbone": "microcspnet"}),
+    "queries": ("transformer", {"d_model": 8, "heads": 2, "layers": 1, "num_queries": 6, "dim_feedforward": 16}),
+    "queries, wider": ("transformer", {"d_model": 16, "heads": 4, "layers": 2, "num_queries": 9}),
+}
+
+
+@pytest.mark.parametrize(
+    ("student", "teacher", "terms"),
+    [
+        ("cnn with anchors", "ultratinyod", {"box_l1", "obj", "kl"}),
+        ("ultratinyod", "cnn with anchors", {"box_l1", "obj", "kl"}),
+        ("centernet", "centernet, wider", {"box_l1", "kl"}),
+        ("queries", "queries, wider", {"box_l1", "kl"}),
+        ("queries, wider", "queries", {"box_l1", "kl"}),
+        ("ultratinyod", "centernet, wider", {"feat"}),
+        ("centernet", "ultratinyod", {"feat"}),
+        ("ultratinyod", "centernet on a backbone", {"feat"}),
+    ],
+)
+def test_architectures_teach_each_other_where_that_has_a_meaning(student, teacher, terms):
+    torch.manual_seed(0)
+    pupil, master = (create_model(TINY[name][0], **TINY[name][1]) for name in (student, teacher))
+    distillation = distil(pupil, master, distill_feat=1.0 if "feat" in terms else None)
+    assert set(distillation.weights) == terms
+    total, found = loss(distillation, pupil.train(), batch())
+    assert set(found) == {f"distill_{name}" for name in terms}
+    assert all(torch.isfinite(value) for value in found.values())
+    total.backward()
+    assert any(float(p.grad.abs().max()) > 0 for p in pupil.parameters() if p.grad is not None)
+
+
+@pytest.mark.parametrize(("student", "teacher"), [("ultratinyod", "queries"), ("queries", "centernet")])
+def test_predictions_of_another_kind_are_refused_by_name(student, teacher):
+    pupil, master = (create_model(TINY[name][0], **TINY[name][1]) for name in (student, teacher))
+    with pytest.raises(
+        UserError, match=r"predictions of .* and of the teacher teacher\.safetensors, .* mean"
+    ):
+        distil(pupil, master, distill_box_l1=1.0)

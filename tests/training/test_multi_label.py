@@ -77,3 +77,21 @@ def test_attributes_are_learnt(mode: str, photos: Path, tmp_path: Path, capsys: 
     detections = json.loads((tmp_path / "p.json").read_text())["detections"]
     raw = {int(line.split()[0]) for line in (photos / "val" / "0.txt").read_text().splitlines()}
     assert {each["class_name"] for each in detections} == {{3: "person", 0: "hat", 7: "shoes"}[n] for n in raw}
+
+
+@pytest.mark.parametrize("mode", ["separate", "single"])
+def test_onnx_finds_what_torch_finds(mode: str, photos: Path, tmp_path: Path) -> None:
+    folder = train(photos, tmp_path, mode, 1)
+    weights, graph = newest_last(folder).with_suffix(".safetensors"), tmp_path / "a.onnx"
+    export = ["export", str(weights), "--output", str(graph), "--verify", "--no-merge-postprocess"]
+    assert main([*export, "--noconcat-box-obj-quality-cls"]) == 0
+    found = []
+    for model in (weights, graph):
+        out = tmp_path / f"{model.suffix[1:]}.json"
+        command = ["predict", str(photos / "val" / "0.png"), "--model", str(model), "--json", str(out), "--no-draw"]
+        assert main([*command, "--conf-thresh", "0.0001", "--most", "20"]) == 0
+        found.append(json.loads(out.read_text())["detections"])
+    assert len(found[0]) == 20
+    # Scores of an untrained network lie close together: compare them, not the order of their boxes.
+    assert [each["score"] for each in found[0]] == pytest.approx([each["score"] for each in found[1]], abs=1e-4)
+    assert {each["class_name"] for each in found[0]} == {each["class_name"] for each in found[1]}

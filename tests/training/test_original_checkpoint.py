@@ -212,9 +212,11 @@ def test_every_verb_takes_it(photos: Path, tmp_path: Path, capsys: pytest.Captur
     assert main(["inspect", str(path)]) == 0
     said = capsys.readouterr().out
     assert "anchor_assigner" in said
-    assert original.train(["--image-dir", str(photos), "--val-only", "--ckpt", str(path), "--use-ema"]) == 0
+    there = ["--output", str(tmp_path / "measured")]
+    assert original.train(["--image-dir", str(photos), "--val-only", "--ckpt", str(path), "--use-ema", *there]) == 0
     command = ["train", str(photos), "--classes", "2", "--epochs", "1", "--output", str(tmp_path / "s"), *QUIET]
     teach = ["--teacher-ckpt", str(path), "--distill-feat", "1", "--cnn-width", "4", "--img-size", "48x64"]
+    teach += ["--override-from-teacher-anchors"]
     assert main([*command, *teach]) == 0
 
 

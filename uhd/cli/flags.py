@@ -76,13 +76,17 @@ class Flags:
         general.add_argument("--preset", choices=PRESETS, help=f"whose defaults (default: {default_preset})")
         general.add_argument("--print-config", action="store_true", help="print the resolved settings and stop")
         groups: dict[str, Any] = {}
-        seen: set[str] = set()
+        seen: dict[str, Any] = {}
         for kind in self.kinds:
-            defaults = preset(kind, default_preset)
+            defaults, hints = preset(kind, default_preset), get_type_hints(kind)
             for field in dataclasses.fields(kind):
+                if knob_of(field).hidden:
+                    continue
+                if seen.get(field.name, hints[field.name]) != hints[field.name]:
+                    raise TypeError(f"{kind.__name__}.{field.name}: another configuration's flag has another type")
                 # Architectures share knobs such as --cnn-width: one flag sets all of them.
-                if not knob_of(field).hidden and field.name not in seen:
-                    seen.add(field.name)
+                if field.name not in seen:
+                    seen[field.name] = hints[field.name]
                     title = knob_of(field).group or "options"
                     if title not in groups:
                         groups[title] = self.parser.add_argument_group(title)
@@ -194,11 +198,12 @@ def _add(group: Any, kind: type[Any], field: dataclasses.Field[Any], default: An
     rule, dest = knob_of(field), f".{field.name}"
     flag = f"--{flag_of(field)}".replace("_", "-")
     text = rule.help.replace("%", "%%")
-    if get_type_hints(kind)[field.name] is bool:
+    if get_type_hints(kind)[field.name] in (bool, bool | None):
         negative = f"--no-{flag[2:]}" if not flag.startswith("--no-") else f"--{flag[5:]}"
         # --use-nms is switched off by --no-use-nms and by what people try first, --no-nms.
         off = [negative, f"--no-{flag[6:]}"] if flag.startswith("--use-") else [negative]
-        state = f"on; off with {off[-1]}" if default else "off"
+        off += [f"--{name}".replace("_", "-") for name, value in rule.shortcuts.items() if value is False]
+        state = "that of the file" if default is None else f"on; off with {off[-1]}" if default else "off"
         group.add_argument(flag, dest=dest, action="store_true", help=f"{text} (default: {state})")
         group.add_argument(*off, dest=dest, action="store_false", help=argparse.SUPPRESS)
         return

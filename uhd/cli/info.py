@@ -10,8 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from uhd.cli.flags import Flags
+from uhd.cli.output import claim
 from uhd.config import knob
 from uhd.errors import UserError
+
+
+@dataclass(frozen=True)
+class InfoConfig:
+    """How ``uhd info`` prints. ``--layers`` is taken: so many has a transformer."""
+
+    json: bool = knob(False, "print JSON")
+    layer_table: bool = knob(True, "print the table of layers", shortcuts={"no_layers": False})
+    diagram: Path | None = knob(None, "draw the blocks of an .onnx file as SVG into this file")
 
 
 @dataclass(frozen=True)
@@ -23,7 +33,6 @@ class ArchConfig:
 
 def main(argv: Sequence[str]) -> int:
     """Print a model's size; returns the exit code."""
-    from uhd.cli.inspect import InfoConfig
     from uhd.compress.config import QuantiseConfig
     from uhd.data.config import DataConfig
     from uhd.models import ARCHITECTURES
@@ -49,8 +58,11 @@ def main(argv: Sequence[str]) -> int:
     data, size = resolved[DataConfig], resolved[DataConfig].img_size
     file: Path | None = resolved.positional.get("file")
     if file is not None:
+        drawing = resolved[InfoConfig].diagram
+        if drawing is not None:
+            return _draw(file, drawing)
         if file.suffix.lower() == ".onnx":
-            return _of_onnx(file, resolved[InfoConfig].json, resolved[InfoConfig].layers)
+            return _of_onnx(file, resolved[InfoConfig].json, resolved[InfoConfig].layer_table)
         if file.suffix.lower() not in (".pt", ".safetensors"):
             raise UserError(f"{file}: uhd info reads .pt, .safetensors and .onnx; what others say: uhd inspect {file}")
         model, meta = load_model(file)
@@ -68,7 +80,7 @@ def main(argv: Sequence[str]) -> int:
     if resolved[InfoConfig].json:
         print(json.dumps(result.to_dict(), indent=1))
     else:
-        print(result.to_text(resolved[InfoConfig].layers))
+        print(result.to_text(resolved[InfoConfig].layer_table))
     return 0
 
 
@@ -77,4 +89,15 @@ def _of_onnx(file: Path, as_json: bool, per_op: bool) -> int:
 
     rows = profile_onnx(file)
     print(json.dumps([dataclasses.asdict(row) for row in rows], indent=1) if as_json else to_text(rows, per_op))
+    return 0
+
+
+def _draw(file: Path, drawing: Path) -> int:
+    if file.suffix.lower() != ".onnx":
+        raise UserError(f"{file}: --diagram draws an exported graph; write one: uhd export {file}")
+    claim(drawing, (".svg",), [file])
+
+    from uhd.export.diagram import write_diagram
+
+    print(f"wrote {write_diagram(file, drawing)}")
     return 0

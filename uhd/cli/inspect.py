@@ -14,23 +14,22 @@ from uhd.errors import UserError
 
 
 @dataclass(frozen=True)
-class InfoConfig:
-    """How ``uhd info`` and ``uhd inspect`` print."""
+class InspectConfig:
+    """How ``uhd inspect`` prints."""
 
     json: bool = knob(False, "print JSON")
-    layers: bool = knob(True, "print the table of layers")
 
 
-def main(argv: Sequence[str]) -> int:
+def main(argv: Sequence[str], program: str = "uhd inspect", default_preset: str = "uhd") -> int:
     """Print a file's metadata and tensors; returns the exit code."""
-    flags = Flags("uhd inspect", "What a checkpoint or model file says of itself.", (InfoConfig,))
-    flags.add_positional("file", type=Path, nargs="?", help=".pt, .safetensors or .onnx")
+    flags = Flags(program, "What a checkpoint or model file says of itself.", (InspectConfig,), default_preset)
+    flags.add_positional("file", type=Path, nargs="?", help=".pt, .safetensors, .onnx or .keras")
     resolved = flags.resolve(argv)
     path = resolved.positional.get("file")
     if path is None:
-        raise UserError("uhd inspect needs a file")
-    table = _onnx(path) if path.suffix == ".onnx" else _weights(path)
-    if resolved[InfoConfig].json:
+        raise UserError(f"{program} needs a file")
+    table = _read(path)
+    if resolved[InspectConfig].json:
         print(json.dumps(table, indent=1, default=str))
         return 0
     for name, value in table.items():
@@ -41,6 +40,14 @@ def main(argv: Sequence[str]) -> int:
         else:
             print(f"{name}: {value}")
     return 0
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if path.suffix.lower() == ".keras":
+        from uhd.cli.keras_file import read_keras
+
+        return read_keras(path)
+    return _onnx(path) if path.suffix.lower() == ".onnx" else _weights(path)
 
 
 def _onnx(path: Path) -> dict[str, Any]:
@@ -59,9 +66,12 @@ def _weights(path: Path) -> dict[str, Any]:
     from uhd.models.weights import read_weights
 
     state, meta = read_weights(path)
+    tables = {name: state[f"head.{name}"] for name in ("anchors", "wh_scale") if f"head.{name}" in state}
+    learnt = {name: [[round(v, 6) for v in row] for row in table.tolist()] for name, table in tables.items()}
     return {
         "file": str(path),
         "parameters": sum(value.numel() for value in state.values() if value.is_floating_point()),
         "metadata": meta,
+        **learnt,
         "tensors": {name: f"{list(value.shape)} {value.dtype}" for name, value in state.items()},
     }

@@ -5,13 +5,10 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from uhd.cli.flags import Flags
-from uhd.cli.later import LaterTrainConfig, refuse_later
-from uhd.config import preset
 
 
 def main(argv: Sequence[str], program: str = "uhd train", default_preset: str = "uhd") -> int:
@@ -26,21 +23,11 @@ def main(argv: Sequence[str], program: str = "uhd train", default_preset: str = 
     from uhd.training.config import TrainConfig
 
     networks = [architecture.config for architecture in ARCHITECTURES.values()]
-    kinds = (
-        DataConfig,
-        TrainConfig,
-        *networks,
-        VariantConfig,
-        LossConfig,
-        DistillConfig,
-        QuantiseConfig,
-        LaterTrainConfig,
-    )
+    kinds = (DataConfig, TrainConfig, *networks, VariantConfig, LossConfig, DistillConfig, QuantiseConfig)
     about = "Train a detector on a folder of images with YOLO labels."
     flags = Flags(program, about, kinds, default_preset)
     flags.add_positional("data", nargs="?", type=Path, help="folder of labelled images, or a data.yaml")
     resolved = flags.resolve(argv)
-    refuse_later(resolved, LaterTrainConfig)
     data, train = resolved[DataConfig], resolved[TrainConfig]
     loss, quantisation, distill = resolved[LossConfig], resolved[QuantiseConfig], resolved[DistillConfig]
     typed = set(resolved.typed)
@@ -70,16 +57,11 @@ def main(argv: Sequence[str], program: str = "uhd train", default_preset: str = 
         settings, line = started(settings, source, typed, model_of, resume=last is not None)
         if int(os.environ.get("RANK", "0")) == 0:
             print(line)
-    train = settings.train
-
-    if train.aug_config == preset(TrainConfig, "original").aug_config and not Path(str(train.aug_config)).exists():
-        # The original's path holds inside its repository only; elsewhere the same file comes with the package.
-        train = dataclasses.replace(train, aug_config=Path(str(files("uhd"))) / "aug.yaml")
 
     # The images are tiny: OpenCV's own threads only get in the way of torch's.
     cv2.setNumThreads(0)
     try:
-        run(train, settings.data, settings.model, settings.loss, settings.quantisation, settings.distill)
+        run(settings.train, settings.data, settings.model, settings.loss, settings.quantisation, settings.distill)
     except Interrupted:
         return 130
     return 0

@@ -1,6 +1,6 @@
 """From the raw map of an anchor head to boxes and scores: the one NumPy decoder.
 
-Its differentiable twin is :mod:`uhd.models.decode`, its in-graph twin :mod:`uhd.export.postprocess`.
+Its differentiable twin is :mod:`uhd.models.decode`, its in-graph twin :mod:`uhd.export.candidates`.
 """
 
 from __future__ import annotations

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +53,12 @@ def save_weights(path: Path, state: State, metadata: dict[str, Any]) -> None:
     save_atomic(path, lambda temporary: save_file(tensors, temporary, metadata=text))
 
 
-def read_weights(path: Path) -> tuple[State, dict[str, Any]]:
-    """Return the state dict and metadata of ``.safetensors`` or ``.pt``; averaged weights where the file has them.
+def read_weights(path: Path, averaged: bool = True) -> tuple[State, dict[str, Any]]:
+    """Return the state dict and metadata of ``.safetensors`` or ``.pt``.
+
+    Args:
+        path: the file.
+        averaged: take averaged weights where the file has them, rather than those of the last step.
 
     Raises:
         UserError: the file cannot be read or holds no weights.
@@ -61,7 +67,7 @@ def read_weights(path: Path) -> tuple[State, dict[str, Any]]:
         return _read_safetensors(path)
     content = read_checkpoint(path)
     for key in ("ema", "model", "state_dict"):
-        if key == "ema" and content.get("use_ema") is False:
+        if key == "ema" and (content.get("use_ema") is False or not averaged):
             continue
         if isinstance(content.get(key), dict):
             meta = {name: value for name, value in content.items() if not _is_bulky(name)}
@@ -69,15 +75,28 @@ def read_weights(path: Path) -> tuple[State, dict[str, Any]]:
     return _tensors(content, path), {}
 
 
-def load_model(path: Path) -> tuple[DetectorNetwork, dict[str, Any]]:
+def load_model(
+    path: Path, averaged: bool = True, changes: Mapping[str, Any] | None = None, strict: bool = True
+) -> tuple[DetectorNetwork, dict[str, Any]]:
     """Rebuild the model that a file holds, in evaluation mode, with its metadata.
 
+    Args:
+        path: the file.
+        averaged: see :func:`read_weights`.
+        changes: fields of its configuration that replace what the file says.
+        strict: whether a tensor that the model has no place for is an error. A missing one always is.
+
     Raises:
-        UserError: unreadable, or of an unknown architecture.
+        UserError: unreadable, of an unknown architecture, or weights that do not fit.
     """
-    state, meta = read_weights(path)
+    state, meta = read_weights(path, averaged)
     arch, config = architecture_of(state, meta, path)
+    if changes:
+        config = from_plain(ARCHITECTURES[arch].config, changes, arch, config)
     model = quantise(ARCHITECTURES[arch].network(config), recorded(meta, str(path)))
+    if not strict:
+        known = model.state_dict()
+        state = {name: value for name, value in state.items() if name in known}
     try:
         model.load_state_dict(state)
     except RuntimeError as error:
@@ -110,6 +129,15 @@ def describe(model: DetectorNetwork, **more: Any) -> dict[str, Any]:
         settings = to_plain(model.quantisation)
         described |= {**settings, "quantise_config": settings}
     return described
+
+
+def digest(state: State) -> str:
+    """Return a short name of weights that changes when any of them does."""
+    found = hashlib.sha256()
+    for name in sorted(state):
+        found.update(name.encode())
+        found.update(state[name].detach().cpu().contiguous().numpy().tobytes())
+    return f"sha256:{found.hexdigest()[:16]}"
 
 
 def _is_bulky(name: str) -> bool:

@@ -56,6 +56,21 @@ def config_of(state: Mapping[str, Tensor], meta: Mapping[str, Any]) -> UltraTiny
         "utod_large_obj_ch_scale": fuse.shape[1] / (4 * width) if fuse is not None else 1.0,
         "utod_conv": "std" if has("backbone.block1.conv.") else "dw",
         "utod_sppf_scale": scale,
-        "utod_quant_arch": int(meta.get("utod_quant_arch") or 0),
+        "utod_quant_arch": int(meta.get("utod_quant_arch") or _variant(state)),
     }
     return UltraTinyODConfig(**values)  # type: ignore[arg-type]
+
+
+def _variant(state: Mapping[str, Tensor]) -> int:
+    """Return the ``--utod-quant-arch`` whose weights these are; 4, which has none of its own, is told by metadata."""
+    gain = "head.box_tower_res_alpha_raw" in state
+    if "backbone.block1_skip.conv.weight" in state:
+        return 11 if gain else 10
+    if "head.box_tower_res1_alpha_raw" in state:
+        return 9
+    low_rank = "head.box_tower.1.pw_reduce.conv.weight" in state
+    if "head.box_out_xy.weight" in state:
+        return 7 if gain else 8 if low_rank else 3
+    if "head.large_obj_gate_raw" in state:
+        return 6 if gain else 5
+    return 1 if gain else 2 if low_rank else 0

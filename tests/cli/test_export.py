@@ -1,0 +1,167 @@
+"""``uhd export``: flags become forms, what the checkpoint says becomes metadata, mistakes become one line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from uhd.cli import main
+from uhd.models import create_model
+from uhd.models.weights import describe, digest, load_model, save_weights
+from uhd.runtime.onnx import OnnxPredictor
+
+torch.set_num_threads(1)
+
+
+def saved(folder: Path, arch: str = "ultratinyod", **config: object) -> Path:
+    torch.manual_seed(0)
+    model = create_model(arch, **config).eval()
+    meta = describe(
+        model, img_size="48x64", resize_mode="opencv_inter_nearest", class_names=["person"], classes=[0],
+        metrics={"AP50": 0.25, "best_threshold": 0.41},
+    )  # fmt: skip
+    save_weights(folder / "m.safetensors", model.state_dict(), meta)
+    return folder / "m.safetensors"
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return saved(tmp_path_factory.mktemp("weights"), cnn_width=4)
+
+
+def shapes(path: Path) -> dict[str, list[object]]:
+    session = OnnxPredictor(path).session
+    return {each.name: list(each.shape) for each in (*session.get_inputs(), *session.get_outputs())}
+
+
+FIXED = {"anchors": [8, 2], "wh_scale": [8, 2]}
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ("--verify", {"input_rgb": [1, 3, 48, 64], "score_classid_cxcywh": [1, 100, 6]}),
+        ("--merge-postprocess --topk 7 --arch ultratinyod", {"score_classid_cxcywh": [1, 7, 6]}),
+        ("--no-merge-postprocess", {"txtywh_obj_quality_cls_x8": [1, 56, 6, 8], **FIXED}),
+        ("--no-merge-postprocess --noconcat_box_obj_quality_cls", {"box": [1, 32, 6, 8], "cls": [1, 8, 6, 8], **FIXED}),
+        ("--merge-primitive-postprocess", {"cx": [1, 8, 6, 8], "cls_scores": [1, 8, 6, 8, 1]}),
+        ("--nms --batch dynamic", {"input_rgb": ["N", 3, 48, 64], "score_classid_cxcywh": ["N", 100, 6]}),
+        ("--dynamic-resize --uint8-input", {"input_rgb": [1, 3, "H", "W"]}),
+        ("--dynamic --no-simplify", {"input_rgb": [1, 3, "H", "W"]}),
+        ("--img-size 64x96 --opset 18", {"input_rgb": [1, 3, 64, 96]}),
+    ],
+)
+def test_flags_become_forms(flags: str, expected: dict[str, list[object]], weights: Path, tmp_path: Path) -> None:
+    assert main(["export", str(weights), "--output", str(tmp_path / "m.onnx"), *flags.split()]) == 0
+    found = shapes(tmp_path / "m.onnx")
+    assert expected.items() <= found.items()
+
+
+@pytest.mark.parametrize(
+    ("arch", "config"),
+    [
+        ("cnn", {"cnn_width": 4, "output_stride": 8}),
+        ("cnn", {"cnn_width": 4, "use_anchor": True}),
+        ("transformer", {"d_model": 16, "heads": 2, "layers": 1, "dim_feedforward": 16, "num_queries": 5}),
+    ],
+)
+def test_every_architecture(arch: str, config: dict[str, object], tmp_path: Path) -> None:
+    path = saved(tmp_path, arch, **config)
+    assert main(["export", str(path), "--arch", arch]) == 0
+    assert OnnxPredictor(path.with_suffix(".onnx")).spec.arch == arch
+
+
+def test_the_file_says_what_was_measured_on_what_and_which_weights(weights: Path, tmp_path: Path) -> None:
+    assert main(["export", str(weights), "--output", str(tmp_path / "m.onnx"), "--licence", "MIT"]) == 0
+    spec = OnnxPredictor(tmp_path / "m.onnx").spec
+    assert (spec.metrics["AP50"], spec.extra["metrics_split"], spec.conf_thresh) == (0.25, "val", 0.41)
+    assert (spec.licence, spec.version) == ("MIT", digest(load_model(weights)[0].state_dict()))
+    assert (spec.extra["kind"], spec.extra["classes"], spec.extra["color"]) == ("anchor", "0", "RGB")
+    assert len(json.loads(spec.extra["anchors"])) == 8
+    flags = ["--measured-on", "people val", "--model-version", "1.2", "--img-size", "64"]
+    assert main(["export", str(weights), "--output", str(tmp_path / "m.onnx"), *flags]) == 0
+    other = OnnxPredictor(tmp_path / "m.onnx").spec
+    assert (other.version, other.metrics) == ("1.2", {})  # measured at another size
+
+
+def test_flags_of_the_architecture_replace_what_the_file_says(weights: Path, tmp_path: Path) -> None:
+    out = ["--output", str(tmp_path / "m.onnx")]
+    assert main(["export", str(weights), *out, "--score-mode", "obj_quality", "--quality-power", "2"]) == 0
+    assert OnnxPredictor(tmp_path / "m.onnx").spec.score == "sigmoid(obj) * sigmoid(quality)^2"
+    image = np.random.default_rng(0).random((1, 3, 48, 64), dtype=np.float32)
+    scores = []
+    for activation in ("relu", "swish"):
+        assert main(["export", str(weights), *out, "--activation", activation, "--verify"]) == 0
+        scores.append(OnnxPredictor(tmp_path / "m.onnx").infer(image)[0][1])
+    assert not np.allclose(*scores)
+
+
+def test_weights_of_the_last_step_and_tensors_without_a_place(weights: Path, tmp_path: Path) -> None:
+    model, meta = load_model(weights)
+    state = model.state_dict()
+    last = {name: value * 1.01 if value.is_floating_point() else value for name, value in state.items()}
+    content = {"model": last, "ema": model.state_dict(), **meta}
+    torch.save(content, tmp_path / "m.pt")
+    for flag, state in (("--ema", model.state_dict()), ("--no-ema", last)):
+        assert main(["export", str(tmp_path / "m.pt"), flag]) == 0
+        assert OnnxPredictor(tmp_path / "m.onnx").spec.version == digest(state)
+    torch.save({"model": last | {"more.weight": torch.zeros(1)}, **meta}, tmp_path / "m.pt")
+    assert main(["export", str(tmp_path / "m.pt")]) == 2
+    assert main(["export", str(tmp_path / "m.pt"), "--non-strict"]) == 0
+
+
+def test_int8(weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "photos").mkdir()
+    for i in range(4):
+        cv2.imwrite(
+            str(tmp_path / "photos" / f"{i}.png"), np.random.default_rng(i).integers(0, 256, (60, 80, 3), np.uint8)
+        )
+    flags = ["--calibration", str(tmp_path / "photos"), "--keep-float", "0", "--output", str(tmp_path / "q.onnx")]
+    assert main(["export", str(weights), "--format", "onnx-int8", *flags]) == 0
+    assert "on eight bits" in capsys.readouterr().out
+    assert "QuantizeLinear" in {node.op_type for node in onnx.load(tmp_path / "q.onnx").graph.node}
+    assert OnnxPredictor(tmp_path / "q.onnx").spec.extra["quantised"].startswith("int8")
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ("--noconcat_box_obj_quality_cls", "--no-merge-postprocess"),
+        ("--nms --no-merge-postprocess", "--nms needs"),
+        ("--dynamic --dynamic-resize", "exclude each other"),
+        ("--arch cnn", "is of ultratinyod"),
+        ("--cnn-width 8", "does not fit"),
+        ("--d-model 8", "not a setting of ultratinyod"),
+        ("--batch many", "neither a number nor dynamic"),
+        ("--opset 30", "13 to 20"),
+        ("--format tiff", "not one of"),
+        ("--int8", "--calibration"),
+        ("--output m.txt", "must end in .onnx"),
+        ("--keep-float some", "neither a number nor auto"),
+    ],
+)
+def test_mistakes_are_one_line(
+    flags: str, message: str, weights: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    assert main(["export", str(weights), *flags.split()]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_settings_printed_are_settings_read(weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["export", "--print-config", "--topk", "9"]) == 0
+    (tmp_path / "c.yaml").write_text(capsys.readouterr().out)
+    assert (
+        main(["export", str(weights), "--config", str(tmp_path / "c.yaml"), "--output", str(tmp_path / "m.onnx")]) == 0
+    )
+    assert shapes(tmp_path / "m.onnx")["score_classid_cxcywh"] == [1, 9, 6]
