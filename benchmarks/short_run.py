@@ -10,6 +10,7 @@ from typing import Any
 
 from uhd.data.config import DataConfig
 from uhd.losses.config import LossConfig
+from uhd.losses.distillation.config import DistillConfig
 from uhd.models.ultratinyod import UltraTinyODConfig
 from uhd.training.config import TrainConfig
 from uhd.training.run import run
@@ -32,7 +33,7 @@ def short_run(
         width: of the stem.
         epochs: passes over ``train/``; the final averaged weights are measured.
         seed: of weights, order and augmentation.
-        changes: field -> value, of any of the four configurations.
+        changes: field -> value, of any of the configurations.
         keep_weights: leave the checkpoint of the end in the folder.
     """
     if not (folder / "done").is_file():
@@ -40,14 +41,14 @@ def short_run(
             exp_name=folder.name, output=folder.parent, overwrite=True, epochs=epochs, seed=seed, threads=1,
             eval_interval=epochs, samples=0, keep=1, tensorboard=False,
         )  # fmt: skip
-        configs = [train, DataConfig(image_dir=data), UltraTinyODConfig(cnn_width=width), LossConfig()]
+        configs = [train, DataConfig(image_dir=data), UltraTinyODConfig(cnn_width=width), LossConfig(), DistillConfig()]
         left = dict(changes or {})
         for i, config in enumerate(configs):
             own = {field.name for field in dataclasses.fields(config)} & set(left)
             configs[i] = dataclasses.replace(config, **{name: left.pop(name) for name in own})
         if left:
             raise ValueError(f"no configuration has the fields {', '.join(left)}")
-        run(*configs)  # type: ignore[arg-type]
+        run(*configs[:4], distill=configs[4])  # type: ignore[arg-type]
         if not keep_weights:
             for path in [*folder.glob("*.pt"), *folder.glob("*.safetensors")]:
                 path.unlink()

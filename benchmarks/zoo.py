@@ -1,9 +1,11 @@
 """The named sizes of UltraTinyOD on one table: parameters, multiply-adds, AP50, latency.
 
-    python benchmarks/zoo.py --data PEOPLE [--epochs 40] [--only "R rgb" ...] [--output runs/zoo]
+    python benchmarks/zoo.py --data PEOPLE [--epochs 30] [--only "R rgb" ...] [--teacher FILE | --alone]
+        [--output runs/zoo]
 
-Every row is trained with the recipe of ``uhd train`` for the same number of epochs, seed 0, and scored as the ONNX file
-that ``uhd export`` writes (merged output, 100 rows) on ``val/``. Latency is that of the file, one thread, from a
+Every row is trained with the recipe of ``uhd train`` for the same number of epochs, seed 0, taught by the model in the
+package (which sees the same crops in colour), and scored as the ONNX file that ``uhd export`` writes (merged output,
+100 rows) on ``val/``. Latency is that of the file, one thread, from a
 decoded 640x480 frame to detections. Rows without a finished run are trained first; ``--only`` picks rows,
 ``--no-train`` leaves the AP50 of the others empty.
 """
@@ -26,7 +28,7 @@ from uhd.cli.export import main as export
 from uhd.data.config import DataConfig
 from uhd.data.open import open_data, read_dataset
 from uhd.evaluation.dataset import evaluate_dataset
-from uhd.load import load
+from uhd.load import default_model, load
 from uhd.models.profile import profile
 from uhd.models.ultratinyod import UltraTinyOD, UltraTinyODConfig
 from uhd.models.ultratinyod.variants import WIDTHS
@@ -46,11 +48,13 @@ def row(name: str, arguments: argparse.Namespace) -> str:
     """Train (unless finished), export, score and time one row; returns its line of the table."""
     variant, kind = ROWS[name]
     mode = _INPUTS[kind]
-    folder = arguments.output / f"{folder_name(name)}_e{arguments.epochs}_s0"
+    kind_of_run = "alone" if arguments.alone else "taught"
+    folder = arguments.output / f"{folder_name(name)}_{kind_of_run}_e{arguments.epochs}_s0"
     if not arguments.no_train:
-        short_run(
-            folder, arguments.data, WIDTHS[variant], arguments.epochs, 0, {"resize_mode": mode}, keep_weights=True
-        )
+        changes: dict[str, object] = {"resize_mode": mode}
+        if not arguments.alone:
+            changes["teacher_ckpt"] = arguments.teacher
+        short_run(folder, arguments.data, WIDTHS[variant], arguments.epochs, 0, changes, keep_weights=True)
     config = dataclasses.replace(UltraTinyODConfig(cnn_width=WIDTHS[variant]), in_channels=input_channels(mode))
     cost = profile(UltraTinyOD(config))
     text = f"| {variant} | {WIDTHS[variant]} | {kind} | {cost.params:,} | {cost.folded:,} | {cost.macs / 1e6:.1f} M |"
@@ -73,15 +77,17 @@ def main() -> None:
     """Parse the command line and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--only", nargs="+", choices=list(ROWS), default=list(ROWS))
+    parser.add_argument("--teacher", type=Path, default=default_model().with_suffix(".safetensors"))
+    parser.add_argument("--alone", action="store_true", help="train without a teacher")
     parser.add_argument("--no-train", action="store_true")
     parser.add_argument("--output", type=Path, default=Path("runs/zoo"))
     arguments = parser.parse_args()
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
     print(environment(1))
-    print(f"{arguments.epochs} epochs, seed 0\n")
+    print(f"{arguments.epochs} epochs, seed 0, {'alone' if arguments.alone else 'taught'}\n")
     print("| name | width | input | parameters | folded | multiply-adds | AP50 | p50 / p95 | ONNX |")
     print("|---|--:|---|--:|--:|--:|--:|--:|--:|")
     for name in arguments.only:

@@ -12,23 +12,21 @@ import csv
 import dataclasses
 import re
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
-from uhd.cli import original
 from uhd.cli.flags import Flags, PrintedConfig, to_text
+from uhd.cli.scripts import SCRIPTS
 from uhd.config import flag_of, knob_of, preset
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "coming-from-uhd.md"
 FLAGS = ROOT / "tests" / "cli" / "original_flags.csv"
 START, END = "<!-- flags: python docs/flag_table.py -->", "<!-- end of flags -->"
-SCRIPTS: dict[str, Callable[[list[str]], int]] = {
-    "train.py": original.train,
-    "export_onnx.py": original.export,
-    "demo_uhd.py": original.demo,
-    "demo_uhd_lite.py": original.demo_lite,
-    "profile_onnx.py": original.profile,
+# Our command whose defaults stand beside the original's.
+OURS = {
+    "train.py": "uhd train",
+    "uhd/quantize_onnx_model_for_esp32.py": "uhd export --format espdl",
+    "export_cpp.py": "uhd export --format c",
 }
 # What happens under a flag that is not what happened there, and why.
 DIFFERENT = {
@@ -62,11 +60,17 @@ DIFFERENT = {
     "export_onnx.py --noconcat-box-obj-quality-cls": "one layout, anchor by anchor; the old file's order was wrong",
     "export_onnx.py --opset": "the exporter that keeps the node names is used on every torch",
     "export_onnx.py --output": "an existing file is replaced only when the new one is complete",
-    "export_onnx.py --verify": "always on (`--no-verify`); for every form and architecture",
+    "export_onnx.py --verify": "every form and architecture is always compared; the flag prints the difference",
     "demo_uhd.py --quality-power": "the file says it; a warning tells",
     "demo_uhd.py --score-mode": "the file says it; a warning tells",
     "demo_uhd.py --swap-logit-samples": "outputs are told apart by name",
     "demo_uhd_lite.py --topk-before-conf": "the best boxes above a threshold are the same either way",
+    "uhd/quantize_onnx_model_for_esp32.py --auto-int16-depthwiseconv": "found by their weights, whatever their name",
+    "uhd/quantize_onnx_model_for_esp32.py --espdl-model": "the `.npy` files are named after it",
+    "uhd/quantize_onnx_model_for_esp32.py --img-size": "the model's own; another one is an error",
+    "uhd/quantize_onnx_model_for_esp32.py --int16-op-pattern": "names of both generations; one without a match is said",
+    "uhd/quantize_onnx_model_for_esp32.py --onnx-model": "a checkpoint will do as well",
+    "uhd/quantize_onnx_model_for_esp32.py --resize-mode": "what the model's metadata says comes first",
 }
 
 
@@ -86,7 +90,7 @@ def flags_of(script: str) -> Flags:
     found: list[Flags] = []
     genuine = Flags.resolve
 
-    def stop(flags: Flags, argv: object) -> None:
+    def stop(flags: Flags, _argv: object) -> None:
         found.append(flags)
         raise PrintedConfig
 
@@ -101,23 +105,24 @@ def flags_of(script: str) -> Flags:
 def rows_of(script: str) -> list[Row]:
     """Return the rows of one script in the original's order, shortcuts such as ``--torch_nearest`` left out."""
     flags = flags_of(script)
-    ours = {}
+    fields = {}
     for kind in flags.kinds:
         for field in dataclasses.fields(kind):
-            ours.setdefault(f"--{flag_of(field)}".replace("_", "-"), (field, kind))
+            fields.setdefault(f".{field.name}", (field, kind))
+    # Shortcuts and negations lead to the field that they set.
+    ours = {name: fields[a.dest] for a in flags.parser._actions if a.dest in fields for name in a.option_strings}
     rows = []
     for listed in csv.DictReader(FLAGS.open()):
-        if listed["script"] != script or listed["kind"] == "shortcut":
+        if listed["script"] != script or listed["flag"].startswith(("--torch_", "--opencv_")):
             continue
         flag = listed["flag"].replace("_", "-")
         if not flag.startswith("--"):
             continue
-        key = flag if flag in ours else f"--{flag[5:]}"
-        field, kind = ours.get(key) or ours[_shortcut(flag, flags)]
+        field, kind = ours[flag]
         default = to_text(getattr(preset(kind, "uhd"), field.name)).replace("%%", "%")
         theirs = to_text(getattr(preset(kind, "original"), field.name)).replace("%%", "%")
         does = re.sub(r"\s*\(default[^)]*\)", "", knob_of(field).help)
-        does = f"off: {does}" if flag != key and flag.startswith("--no-") else does
+        does = f"off: {does}" if flag.startswith("--no-") and f"--{flag_of(field)}".replace("_", "-") != flag else does
         rows.append(
             Row(
                 listed["flag"],
@@ -130,23 +135,18 @@ def rows_of(script: str) -> list[Row]:
     return rows
 
 
-def _shortcut(flag: str, flags: Flags) -> str:
-    for kind in flags.kinds:
-        for field in dataclasses.fields(kind):
-            if flag[2:].replace("-", "_") in {name.replace("-", "_") for name in knob_of(field).shortcuts}:
-                return f"--{flag_of(field)}".replace("_", "-")
-    raise KeyError(f"{flag} is not a flag of {flags.parser.prog}")
-
-
 def table() -> str:
     """Return the tables of all scripts as Markdown."""
     parts = []
     for script in SCRIPTS:
-        other = "| default of `uhd train` " if script == "train.py" else ""
+        rows = rows_of(script)
+        if not rows:
+            continue
+        other = f"| default of `{OURS[script]}` " if script in OURS else ""
         parts.append(f"### `{script}`\n\n| flag | default {other}| what it does | what differs, and why |")
         parts.append(f"|---|---|{'---|' if other else ''}---|---|")
-        for row in rows_of(script):
-            cells = [f"`{row.flag}`", row.there, *([row.ours] if other else []), row.does, row.differs]
+        for row in rows:
+            cells = [f"`{row.flag}`", row.there, *([row.ours] if script in OURS else []), row.does, row.differs]
             parts.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
         parts.append("")
     return "\n".join(parts)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -13,15 +12,11 @@ import pytest
 import yaml
 
 from uhd.cli import original
+from uhd.cli.scripts import SCRIPTS
 from uhd.load import default_model
 
 HERE = Path(__file__).parent
 FLAGS = list(csv.DictReader((HERE / "original_flags.csv").open()))
-SCRIPTS: dict[str, Callable[[list[str]], int]] = {
-    "train.py": original.train,
-    "export_onnx.py": original.export,
-    "demo_uhd.py": original.demo,
-}
 # The original stores "--no-x" as x = True; anchors without a value are an empty list here.
 EMPTY = (None, [])
 
@@ -44,7 +39,7 @@ def same(row: dict[str, str], value: object) -> bool:
     return wanted == str(value)
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.parametrize("script", ["train.py", "export_onnx.py", "demo_uhd.py"])
 def test_every_default_is_the_originals(script: str, capsys: pytest.CaptureFixture[str]) -> None:
     found = printed(script, capsys)
     rows = [row for row in FLAGS if row["script"] == script and row["kind"] in ("value", "switch")]

@@ -5,29 +5,16 @@ from __future__ import annotations
 import ast
 import csv
 import shlex
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
 
-from uhd.cli import export_espdl, finetune_espdl, original
+from uhd.cli.scripts import SCRIPTS
 
 HERE = Path(__file__).parent
 COMMANDS = (HERE / "original_commands.txt").read_text().splitlines()
 FLAGS = list(csv.DictReader((HERE / "original_flags.csv").open()))
-SCRIPTS: dict[str, Callable[[list[str]], int]] = {
-    "train.py": original.train,
-    "export_onnx.py": original.export,
-    "demo_uhd.py": original.demo,
-    "demo_uhd_lite.py": original.demo_lite,
-    "profile_onnx.py": original.profile,
-    "uhd/quantize_onnx_model_for_esp32.py": export_espdl.original,
-    "uhd/uhd_qat.py": finetune_espdl.original,
-    "tools/inspect_checkpoint.py": original.inspect_checkpoint,
-}
-# Written by hand where the later version changed a default: the first README is the contract.
-REQUIRED = {"demo_uhd.py": ["--images", "x"], "train.py": [], "export_onnx.py": []}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
