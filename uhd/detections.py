@@ -73,7 +73,7 @@ class Detections:
         return self.class_names[class_id] if 0 <= class_id < len(self.class_names) else str(class_id)
 
     def to_dicts(self) -> list[dict[str, Any]]:
-        """Return one dict per box: ``xyxy`` in pixels, ``score``, ``class_id``, ``class_name``, ``track_id`` if tracked."""
+        """Return one dict per box: ``xyxy`` in pixels, ``score``, ``class_id``, ``class_name``, ``track_id``."""
         numbers = [{}] * len(self) if self.track_ids is None else [{"track_id": i} for i in self.track_ids.tolist()]
         return [
             {

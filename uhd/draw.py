@@ -20,8 +20,8 @@ _FONT = cv2.FONT_HERSHEY_SIMPLEX
 def draw(image: Image, detections: Detections, labels: bool = True) -> Image:
     """Return a copy of an RGB image (H, W, 3) with boxes, class names and scores; the best box lies on top.
 
-    Line width and text follow the image's size; a colour belongs to a class, or to a person who is tracked. On a tiny image, where the text would hide
-    what it names, the label shrinks to the score.
+    Line width and text follow the image's size; a colour belongs to a class, or to a person who is tracked. On a tiny
+    image, where the text would hide what it names, the label shrinks to the score.
     """
     canvas = image.copy()
     side = max(image.shape[:2])
