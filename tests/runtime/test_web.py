@@ -1,0 +1,81 @@
+"""The server of the page: right types, isolation, one folder and no other."""
+
+from __future__ import annotations
+
+import json
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import uhd
+from uhd.cli import main
+from uhd.errors import UserError
+from uhd.runtime.web import PAGE, page_server
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    server = page_server(PAGE)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}/"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("", "text/html"), ("app.js", "text/javascript"), ("style.css", "text/css"), ("model.wasm", "application/wasm"),
+        ("model.bin", "application/octet-stream"), ("icon.svg", "image/svg+xml"),
+        ("manifest.webmanifest", "application/manifest+json"), ("example.jpg", "image/jpeg"),
+    ],
+)  # fmt: skip
+def test_every_file_has_the_type_that_browsers_insist_on(address: str, name: str, kind: str) -> None:
+    with urllib.request.urlopen(address + name) as answer:
+        assert answer.headers.get_content_type() == kind
+        assert answer.headers["Cross-Origin-Opener-Policy"] == "same-origin"
+        assert answer.headers["Cross-Origin-Embedder-Policy"] == "require-corp"
+
+
+@pytest.mark.parametrize("name", ["../pyproject.toml", "%2e%2e/load.py", "nothing.html"])
+def test_nothing_else_is_served(address: str, name: str) -> None:
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        urllib.request.urlopen(address + name)
+
+
+def test_the_page_runs_the_model_of_the_package() -> None:
+    wasm = (PAGE / "model.wasm").read_bytes()
+    start = wasm.index(b'{"names"')
+    info, _ = json.JSONDecoder().raw_decode(wasm[start : wasm.index(b"\0", start)].decode())
+    spec = uhd.load().spec
+    again = "after a change of the model: uhd export --format web uhd/weights/NAME.safetensors --output uhd/web"
+    assert (info["version"], info["conf_thresh"]) == (spec.version, spec.conf_thresh), again
+    assert info["input_size"] == list(spec.input_size)
+
+
+def test_everything_the_page_loads_is_kept_for_offline() -> None:
+    kept = (PAGE / "sw.js").read_text(encoding="utf-8")
+    assert all(f'"{file.name}"' in kept for file in PAGE.iterdir() if file.name != "sw.js")
+
+
+def test_the_page_holds_no_address_of_anywhere_else() -> None:
+    for file in PAGE.iterdir():
+        if file.suffix in (".html", ".js", ".css", ".webmanifest"):
+            text = file.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
+            assert "http" not in text.replace("http-equiv", "").replace("over https", ""), file.name
+
+
+def test_a_folder_that_is_no_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(UserError, match=r"index\.html"):
+        page_server(tmp_path)
+    (tmp_path / "m.safetensors").write_bytes(b"")
+    assert main(["web", "--model", str(tmp_path / "m.safetensors"), "--no-open"]) == 2
+    assert "uhd export --format web" in capsys.readouterr().err
+    taken = page_server(PAGE)
+    assert main(["web", "--no-open", "--port", str(taken.server_address[1])]) == 2
+    assert "--port" in capsys.readouterr().err
+    taken.server_close()
