@@ -18,7 +18,9 @@ _PREDICTORS = {
     ".onnx": ("uhd.runtime.onnx", "OnnxPredictor", ""),
     ".safetensors": ("uhd.models.predictor", "TorchPredictor", "train"),
     ".pt": ("uhd.models.predictor", "TorchPredictor", "train"),
+    ".c": ("uhd.export.c.predictor", "CPredictor", ""),
     ".espdl": ("uhd.export.espdl.simulator", "EspdlPredictor", "espdl"),
+    ".tflite": ("uhd.runtime.litert", "LitertPredictor", ""),
 }
 
 
@@ -62,7 +64,7 @@ def load(path: str | Path | None = None, **known: Any) -> Detector:
         missing = (error.name or "").partition(".")[0]
         if missing == "uhd":
             raise
-        package = f"uhd-vision[{extra}]" if extra else missing
+        package = f"uhd-vision[{extra}]" if extra else missing.replace("_", "-")
         raise UserError(f"{path}: a {suffix} file needs {missing}: pip install '{package}'") from None
 
 

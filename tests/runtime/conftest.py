@@ -44,10 +44,11 @@ def write_constant_model(
     metadata: Mapping[str, str] | None = None,
     shape: Sequence[int | str] = (1, 3, 64, 64),
     constants: Sequence[str] = ("anchors", "wh_scale"),
+    input_name: str = "x",
 ) -> Path:
     """Write a model with the outputs given (without the batch axis), each plus the mean of the image times zero."""
     nodes, values, infos = [], [], []
-    nodes.append(helper.make_node("ReduceMean", ["x"], ["mean"], axes=[1, 2, 3], keepdims=1))
+    nodes.append(helper.make_node("ReduceMean", [input_name], ["mean"], axes=[1, 2, 3], keepdims=1))
     values.append(numpy_helper.from_array(np.zeros(1, np.float32), "zero"))
     nodes.append(helper.make_node("Mul", ["mean", "zero"], ["nothing"]))
     for name, value in outputs.items():
@@ -61,7 +62,7 @@ def write_constant_model(
         nodes.append(helper.make_node("Reshape", ["nothing", f"{name}_shape"], [flat]))
         nodes.append(helper.make_node("Add", [flat, f"{name}_value"], [name]))
         infos.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, [shape[0], *value.shape]))
-    feed = helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)
+    feed = helper.make_tensor_value_info(input_name, TensorProto.FLOAT, shape)
     graph = helper.make_graph(nodes, "g", [feed], infos, values)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     helper.set_model_props(model, dict(metadata or {}))

@@ -72,6 +72,19 @@ def test_flags_replace_missing_metadata(tmp_path: Path) -> None:
     assert OnnxPredictor(free, resize_mode="torch_bilinear", input_size=(32, 48)).spec.input_size == (32, 48)
 
 
+@pytest.mark.parametrize(("name", "channels", "mode"), [
+    ("input_yuv422", 2, "opencv_inter_nearest_yuv422"), ("input_y", 1, "opencv_inter_nearest_y"),
+    ("input_y_bin", 1, "opencv_inter_nearest_y_bin"), ("input_y_tri", 1, "opencv_inter_nearest_y_tri"),
+])  # fmt: skip
+def test_the_name_of_the_input_tells_the_mode_of_a_file_without_metadata(
+    tmp_path: Path, name: str, channels: int, mode: str
+) -> None:
+    path = write_constant_model(tmp_path / "m.onnx", MERGED, shape=(1, channels, 64, 64), input_name=name)
+    predictor = OnnxPredictor(path)
+    assert predictor.spec.resize_mode == mode
+    assert predictor.preprocess([np.zeros((10, 10, 3), np.uint8)]).shape == (1, channels, 64, 64)
+
+
 @pytest.mark.parametrize(
     ("outputs", "metadata", "known", "message"),
     [
