@@ -110,10 +110,6 @@ def test_a_family_trains_validates_exports_and_predicts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    for file in ("aug_val_s.yaml", "aug_val_l.yaml"):
-        # The original's files of validation augmentation, which its commands name by a relative path.
-        (tmp_path / "uhd").mkdir(exist_ok=True)
-        (tmp_path / "uhd" / file).write_text("data_augment:\n  RandomCrop: {prob: 0.2}\n")
     flags = FAMILIES[name]
     more: tuple[str, ...] = ()
     if "+teacher" in flags:
