@@ -1,6 +1,6 @@
 """The named sizes of UltraTinyOD on one table: parameters, multiply-adds, AP50, latency.
 
-    python benchmarks/zoo.py --data PEOPLE [--epochs 30] [--only "R rgb" ...] [--teacher FILE | --alone]
+    python benchmarks/zoo.py --data PEOPLE [--epochs 20] [--only "R rgb" ...] [--teacher FILE | --alone]
         [--output runs/zoo]
 
 Every row is trained with the recipe of ``uhd train`` for the same number of epochs, seed 0, taught by the model in the
@@ -77,7 +77,7 @@ def main() -> None:
     """Parse the command line and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--only", nargs="+", choices=list(ROWS), default=list(ROWS))
     parser.add_argument("--teacher", type=Path, default=default_model().with_suffix(".safetensors"))
     parser.add_argument("--alone", action="store_true", help="train without a teacher")

@@ -50,6 +50,9 @@ def test_agrees_with_the_original(cosine: bool, harr, padded) -> None:
     extra, terms = distillation(raw, features, Batch(images, None, None, None, ()))
     expected = NUMBERS["distill"]["logs"][f"nc1_cosine{cosine}"]
     found = {name: float(value) for name, value in (parts | terms | {"loss": (total + extra).detach()}).items()}
-    for name in (*terms, "loss", "obj", "cls", "box", "quality"):
+    for name in terms:
+        assert found[name] == pytest.approx(expected[name], rel=1e-4), name
+    for name in ("loss", "obj", "cls", "box", "quality"):
+        # The labels' part on closed-form weights, in training mode, amplifies rounding.
         assert found[name] == pytest.approx(expected[name], rel=3e-4), name
     assert len(terms) == 5

@@ -57,7 +57,7 @@ def test_a_student_that_says_what_its_teacher_says_pays_nothing(network):
     mine = read_dense(network, raw)
     for value in foreground_terms(mine, mine, ALL, 2.0).values():
         assert abs(float(value.detach())) < 1e-4
-    assert float(original_terms(network, raw, network, raw, ALL, 2.0)["box_l1"]) == 0
+    assert float(original_terms(network, raw, network, raw, ALL, 2.0)["box_l1"].detach()) == 0
 
 
 def test_every_term_moves_what_it_is_about(network):

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 
 from uhd.errors import UserError
 from uhd.models.vision_transformer import rotated, rotations, vit_of
+from uhd.models.vision_transformer_names import authors_names
 
 WIDTH, HEADS, PATCH, DEPTH = 32, 2, 4, 2
 WHERE = Path("backbone.pth")
@@ -189,3 +190,44 @@ def test_the_name_must_fit_the_width():
         vit_of(checkpoint(), WHERE, "dinov3_vitb16")
     with pytest.raises(UserError, match="not a known name"):
         vit_of(checkpoint(), WHERE, "resnet50")
+
+
+def as_the_library_names_it(state, gated):
+    """The same weights under the names of the transformers library: three matrices, keys without bias, no periods."""
+    mlp = {"w1": "gate_proj", "w2": "up_proj", "w3": "down_proj"} if gated else {"fc1": "up_proj", "fc2": "down_proj"}
+    found = {}
+    for name, value in state.items():
+        if name.endswith(("bias_mask", "periods")) or name.startswith("local_cls"):
+            continue
+        if ".qkv." in name:
+            block, kind = name.split(".")[1], name.split(".")[-1]
+            for letter, part in zip("qkv", value.chunk(3), strict=True):
+                if (letter, kind) != ("k", "bias"):
+                    found[f"layer.{block}.attention.{letter}_proj.{kind}"] = part
+            continue
+        for mine, theirs in {f"mlp.{a}.": f"mlp.{b}." for a, b in mlp.items()}.items():
+            name = name.replace(mine, theirs)
+        name = name.replace("blocks.", "layer.").replace("attn.proj", "attention.o_proj")
+        name = name.replace("ls1.gamma", "layer_scale1.lambda1").replace("ls2.gamma", "layer_scale2.lambda1")
+        name = name.replace("patch_embed.proj", "embeddings.patch_embeddings")
+        name = name.replace("storage_tokens", "embeddings.register_tokens")
+        found[f"embeddings.{name}" if name in ("cls_token", "mask_token") else name] = value
+    return found
+
+
+@pytest.mark.parametrize("gated", [False, True])
+@pytest.mark.parametrize("prefix", ["", "model."])
+def test_the_names_of_the_transformers_library_mean_the_same(gated, prefix):
+    state = checkpoint(gated)
+    theirs = {prefix + name: value for name, value in as_the_library_names_it(state, gated).items()}
+    with pytest.raises(UserError, match=r"backbone\.pth: no DINOv3 vision transformer has the width 32"):
+        vit_of(theirs, WHERE)
+    found = vit_of(authors_names(theirs, WHERE, HEADS), WHERE)(images())
+    assert torch.allclose(found, vit_of(state, WHERE)(images()), atol=1e-5)
+
+
+def test_a_file_of_the_library_that_lacks_a_matrix_is_refused():
+    theirs = as_the_library_names_it(checkpoint(), False)
+    del theirs["layer.1.attention.v_proj.weight"]
+    with pytest.raises(UserError, match=r"lacks .*blocks\.1\.attn\.qkv\.weight"):
+        vit_of(authors_names(theirs, WHERE, HEADS), WHERE)

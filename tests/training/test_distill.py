@@ -270,7 +270,5 @@ def test_architectures_teach_each_other_where_that_has_a_meaning(student, teache
 @pytest.mark.parametrize(("student", "teacher"), [("ultratinyod", "queries"), ("queries", "centernet")])
 def test_predictions_of_another_kind_are_refused_by_name(student, teacher):
     pupil, master = (create_model(TINY[name][0], **TINY[name][1]) for name in (student, teacher))
-    with pytest.raises(
-        UserError, match=r"predictions of .* and of the teacher teacher\.safetensors, .* mean"
-    ):
+    with pytest.raises(UserError, match=r"predictions of .* and of the teacher teacher\.safetensors, .* mean"):
         distil(pupil, master, distill_box_l1=1.0)

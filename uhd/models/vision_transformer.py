@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from uhd.errors import UserError
+from uhd.models.vision_transformer_names import HEADS, authors_names
 
 _EPS = 1e-5
 # Tokens that only training uses, and norms of crops that only training has.
@@ -220,7 +221,7 @@ def vit_of(
     """Return the network whose weights a state dict of the DINOv3 family holds, in evaluation mode.
 
     Args:
-        state: names and tensors.
+        state: names and tensors, as the authors or as the transformers library name them.
         where: the file, named in errors.
         arch: name the user expects, e.g. ``dinov3_vitb16``.
         imagenet: normalise the input as ImageNet.
@@ -228,6 +229,7 @@ def vit_of(
     Raises:
         UserError: the names or shapes are not those of such a network, or not of ``arch``.
     """
+    state = authors_names(state, where)
     state = {name: value.float() for name, value in state.items() if not name.startswith(_UNUSED)}
     needed = ("cls_token", "patch_embed.proj.weight", "rope_embed.periods", "blocks.0.attn.qkv.weight", "norm.weight")
     missing = [name for name in needed if name not in state]
@@ -276,7 +278,7 @@ def config_of(state: Mapping[str, Tensor], where: Path) -> ViTConfig:
     )
 
 
-_WIDTHS = {"vits": 384, "vitb": 768, "vitl": 1024, "vith": 1280, "vit7b": 4096}
+_WIDTHS = dict(zip(("vits", "vitb", "vitl", "vith", "vit7b"), HEADS, strict=True))
 
 
 def _check_arch(arch: str, config: ViTConfig, where: Path) -> None:

@@ -20,12 +20,12 @@ from uhd.losses.distillation.foreground import foreground_terms
 from uhd.losses.distillation.original import original_terms
 from uhd.losses.distillation.queries import query_terms
 from uhd.models.network import AnchorNetwork, DetectorNetwork, Raw
-from uhd.resize import is_point_sampling, to_network
-from uhd.training.teacher import Teachers, check_anchors, made_fast
+from uhd.resize import format_size, is_point_sampling, to_network
+from uhd.training.teacher import Teachers, check_anchors, check_size_of_view, made_fast
 
 # What a term counts for when the user does not say.
 DEFAULT_WEIGHTS = {
-    "anchor": {"kl": 0.2, "box_l1": 2.0, "quality": 1.0, "obj": 0.1, "feat": 0.0},
+    "anchor": {"kl": 0.2, "box_l1": 20.0, "quality": 20.0, "obj": 1.0, "feat": 0.0},
     "centernet": {"kl": 1.0, "box_l1": 1.0, "feat": 0.0},
     "queries": {"kl": 1.0, "box_l1": 2.0},
 }
@@ -84,6 +84,13 @@ class Distillation(nn.Module):
         """Set the ramp for an epoch, 0-based: 1, or half a cosine up from nearly 0 to 1 in the last epoch."""
         if self.config.distill_cosine:
             self.factor = 0.5 * (1 - math.cos(math.pi * min(1.0, (epoch + 1) / self.epochs)))
+
+    def summary(self) -> str:
+        """Return one line: who teaches, at which size, and what each term counts for."""
+        teachers, config = self._networks[1], self.config
+        names = [str(path) for path in (config.teacher_ckpt, config.teacher_backbone) if path is not None]
+        terms = ", ".join(f"{name.replace('_', '-')} {weight:g}" for name, weight in self.weights.items())
+        return f"learning from {' and '.join(names)} at {format_size(teachers.size)}: {terms}"
 
     @contextmanager
     def watching(self) -> Iterator[list[Tensor]]:
@@ -196,6 +203,7 @@ def resolve_weights(config: DistillConfig, student: DetectorNetwork, teachers: T
         assert teachers.detector is not None
         if isinstance(student, AnchorNetwork) and isinstance(teachers.detector, AnchorNetwork):
             check_anchors(student, teachers.detector, config.teacher_ckpt)  # type: ignore[arg-type]
+            check_size_of_view(teachers, config.teacher_ckpt)  # type: ignore[arg-type]
     return in_force
 
 

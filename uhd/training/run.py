@@ -22,6 +22,7 @@ from uhd.data.multi_label import LabelRoles, arranged, objects_only, roles_of
 from uhd.data.open import OpenedData, open_data, read_dataset
 from uhd.data.records import box_sizes
 from uhd.errors import UserError
+from uhd.evaluation.anchor_plot import plot_anchors
 from uhd.losses.config import LossConfig
 from uhd.losses.distillation.config import DistillConfig
 from uhd.models import ARCHITECTURES
@@ -36,6 +37,9 @@ from uhd.training.distributed import Processes, join_processes
 from uhd.training.original_run import adopt, is_original
 from uhd.training.teacher import load_teachers, take_anchors
 from uhd.training.trainer import Interrupted, Trainer
+
+ANCHOR_PLOT = "auto_anchors.png"
+VAL_ONLY = "val_only"
 
 
 def run(
@@ -81,6 +85,7 @@ def run(
     model = take_anchors(model, teachers, distill.override_from_teacher_anchors and not train.val_only)
     guard_folder(folder, train, resuming=last is not None)
     transform = Pipeline.load(train.aug_config, data.classes)
+    val_transform = None if train.val_aug_config is None else Pipeline.load(train.val_aug_config, data.classes)
     opened = open_data(data, train.seed if data.split_seed is None else data.split_seed)
     dataset = read_dataset(opened.train, data, opened.report, processes.main)
     val = read_dataset(opened.val[: train.val_count], data, opened.report, processes.main)
@@ -88,17 +93,39 @@ def run(
     torch.manual_seed(train.seed)
     network = build_model(model, train, data, opened, dataset, quantisation).to(device)
     distillation = build_distillation(network, teachers, distill, data, train.epochs, device)
+    if teachers is not None and processes.main:
+        print(distillation.summary() if distillation else "the teacher teaches nothing: every --distill weight is 0")  # noqa: T201
+    if processes.main:
+        draw_anchors(network, dataset, train, roles_of(data), folder)
     task = DetectTask(
-        network, data, loss, val, opened.names, train.conf_thresh, train.coco_eval, train.coco_per_class, distillation
+        network,
+        data,
+        loss,
+        val,
+        opened.names,
+        train.conf_thresh,
+        train.coco_eval,
+        train.coco_per_class,
+        distillation,
+        val_transform,
     )
     if train.val_only:
         if train.ckpt is None and last is None:
             raise UserError("--val-only needs --ckpt or --resume: which weights are to be measured?")
         if last is not None:
             network.load_state_dict(read_weights(last)[0])
-        task.evaluate(network.eval())
+        metrics = task.evaluate(network.eval())
         print(task.report.to_text() if task.report else "")  # noqa: T201
+        for name, value in metrics.items():
+            if name.startswith(("COCO/", "AP50/class ")):
+                print(f"  {name}  {value:.4f}")  # noqa: T201
+        if processes.main:
+            written = task.write_report(folder / VAL_ONLY)
+            task.draw_samples(network, folder / VAL_ONLY, train.samples, train.heatmap)
+            print(f"wrote {written}")  # noqa: T201
         return folder
+    if train.heatmap is not None and processes.main:
+        print("--heatmap: heat maps are drawn with --val-only", file=sys.stderr)  # noqa: T201
     loader = Loader(
         dataset,
         transform,
@@ -205,6 +232,20 @@ def build_model(
         if isinstance(network, AnchorNetwork):
             network.set_anchors(config.anchors or network.anchors.tolist())
     return network
+
+
+def draw_anchors(
+    network: DetectorNetwork, dataset: Dataset, train: TrainConfig, roles: LabelRoles, folder: Path
+) -> None:
+    """Draw training boxes and anchors (``--auto-anchors-plot``), in the run folder unless a path is given."""
+    if not (train.auto_anchors_plot or train.auto_anchors_plot_path):
+        return
+    if not isinstance(network, AnchorNetwork):
+        print(f"--auto-anchors-plot: --arch {network.arch} without anchors", file=sys.stderr)  # noqa: T201
+        return
+    sizes = box_sizes(objects_only(dataset.records, roles))
+    path = train.auto_anchors_plot_path or folder / ANCHOR_PLOT
+    print(f"wrote {plot_anchors(sizes, network.anchors.detach().cpu().numpy(), path)}")  # noqa: T201
 
 
 def load_start(network: DetectorNetwork, path: Path, strict: bool) -> None:

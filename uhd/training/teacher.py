@@ -41,12 +41,14 @@ class Teachers:
         backbone: teaches its features.
         size: (h, w) at which both see the crop.
         mode: resize mode of the detector, or the student's.
+        trained_at: (h, w) at which the detector was trained, as far as its file tells.
     """
 
     detector: DetectorNetwork | None
     backbone: VisionTransformer | None
     size: tuple[int, int]
     mode: str
+    trained_at: tuple[int, int] | None = None
 
 
 def load_teachers(config: DistillConfig, size: tuple[int, int], mode: str) -> Teachers | None:
@@ -63,11 +65,12 @@ def load_teachers(config: DistillConfig, size: tuple[int, int], mode: str) -> Te
     if not config.active:
         _refuse_alone(config)
         return None
-    detector = backbone = None
+    detector = backbone = trained_at = None
     if config.teacher_ckpt is not None:
         detector, meta = load_model(config.teacher_ckpt)
         _check(config, detector, config.teacher_ckpt)
-        size, mode = _size_of(meta) or size, canonical_mode(str(meta.get("resize_mode") or mode))
+        trained_at, mode = _size_of(meta), canonical_mode(str(meta.get("resize_mode") or mode))
+        size = trained_at or size
         detector.requires_grad_(False)
     size = config.teacher_img_size or size
     if detector is not None:
@@ -82,7 +85,7 @@ def load_teachers(config: DistillConfig, size: tuple[int, int], mode: str) -> Te
                 f"{config.teacher_backbone}: cannot see images of {format_size(size)}: give --teacher-img-size in "
                 f"multiples of its patches of {patch} pixels"
             )
-    return Teachers(detector, backbone, size, mode)
+    return Teachers(detector, backbone, size, mode, trained_at)
 
 
 def take_anchors(config: Any, teachers: Teachers | None, override: bool) -> Any:
@@ -115,6 +118,17 @@ def check_anchors(student: AnchorNetwork, teacher: AnchorNetwork, where: Path) -
         raise UserError(f"{where}: anchor {i + 1} of the teacher is {sizes[0]}, of the student {sizes[1]}: {mend}")
 
 
+def check_size_of_view(teachers: Teachers, where: Path) -> None:
+    """Raise UserError when the teacher's anchors, which are shares of the image, are shares of another image."""
+    if teachers.trained_at not in (None, teachers.size):
+        seen, own = format_size(teachers.size), format_size(teachers.trained_at)
+        raise UserError(
+            f"--teacher-img-size {seen}: {where} was trained at {own}, and its anchors are shares of such an image: at "
+            f"{seen} its boxes are wrong. Use a teacher that was trained at {seen}, or learn its features only "
+            "(--distill-feat 1, the other terms 0)"
+        )
+
+
 def _size_of(meta: dict[str, Any]) -> tuple[int, int] | None:
     size = meta.get("img_size")
     if not size:
@@ -139,13 +153,10 @@ def _check(config: DistillConfig, teacher: DetectorNetwork, where: Path) -> None
 
 def _refuse_alone(config: DistillConfig) -> None:
     """Refuse flags that mean nothing without a teacher, so that nobody waits for a distillation that is none."""
-    for field in ("kl", "box_l1", "obj", "quality", "feat"):
-        if getattr(config, f"distill_{field}"):
-            raise UserError(f"--distill-{field.replace('_', '-')} needs a teacher: --teacher-ckpt FILE")
-    if config.teacher_img_size is not None:
-        raise UserError("--teacher-img-size needs a teacher: --teacher-ckpt FILE")
-    if config.override_from_teacher_anchors:
-        raise UserError("--override-from-teacher-anchors needs a teacher: --teacher-ckpt FILE")
+    weights = tuple(f"distill_{name}" for name in ("kl", "box_l1", "obj", "quality", "feat"))
+    for field in (*weights, "distill_cosine", "teacher_img_size", "override_from_teacher_anchors"):
+        if getattr(config, field):
+            raise UserError(f"--{field.replace('_', '-')} needs a teacher: --teacher-ckpt FILE")
 
 
 def made_fast(network: nn.Module) -> None:

@@ -33,8 +33,8 @@ def query_terms(raw: Raw, taught: Raw, wanted: frozenset[str], temperature: floa
         temperature: of the probabilities.
         original: compare by number and average over all; both models need equally many queries.
     """
-    logits, boxes = (each.float() for each in maps_of(raw))
-    theirs, places = (each.float() for each in maps_of(taught))
+    logits, boxes = (each.float() for each in maps_of(raw)[:2])
+    theirs, places = (each.float() for each in maps_of(taught)[:2])
     terms: dict[str, Tensor] = {}
     if original:
         if "kl" in wanted:
