@@ -2,36 +2,35 @@
 
 from __future__ import annotations
 
-import dataclasses
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from uhd.decode import HeadLayout
-from uhd.errors import UserError
-from uhd.export.c.emit import Files, emit, identifier
+import numpy as np
+from numpy.typing import NDArray
+
+from uhd.export.c.correct_bias import correct_biases
+from uhd.export.c.emit import Files, Writer, emit
 from uhd.export.c.float32 import FloatWriter
-from uhd.export.c.head import join_outputs
+from uhd.export.c.int8 import Int8Writer
 from uhd.export.c.memory import share_in_place
-from uhd.export.c.network import Network
 from uhd.export.c.preprocess import levels
-from uhd.export.c.simplify import simplify
+from uhd.export.c.quantise import calibrate, float_outputs
 from uhd.files import save_atomic
-from uhd.runtime.spec import ModelSpec
 
 if TYPE_CHECKING:
-    from uhd.models.network import AnchorNetwork
+    from uhd.export.c.open_model import Opened
 
-__all__ = ["export_c", "layers_of"]
+_AT_ONCE = 64  # images that biases are corrected on, all in memory
+
+__all__ = ["Files", "export_c", "export_c_int8", "write"]
 
 
-def export_c(model: AnchorNetwork, path: Path, spec: ModelSpec) -> Files:
-    """Write ``NAME.c`` and ``NAME.h``, where NAME is the stem of ``path`` and the prefix of every public name.
+def export_c(opened: Opened, path: Path) -> Files:
+    """Write a model in float32 as ``NAME.c`` and ``NAME.h``.
 
     Args:
-        model: any mode, any device; it is not changed.
-        path: the ``.c`` file.
-        spec: how images become the input, and the default thresholds.
+        opened: from :mod:`uhd.export.c.open_model`; used up.
+        path: the ``.c`` file; NAME is its stem, and the prefix of every public name.
 
     Returns:
         The texts, with their memory.
@@ -39,36 +38,39 @@ def export_c(model: AnchorNetwork, path: Path, spec: ModelSpec) -> Files:
     Raises:
         UserError: a network that cannot be written as C, or the files cannot be written.
     """
-    name = identifier(path.stem)
-    network, layout = layers_of(model, spec)
-    join_outputs(network)
-    share_in_place(network)
-    writer = FloatWriter(network, 1 / levels(spec.resize_mode))
+    share_in_place(opened.network)
+    return write(opened, FloatWriter(opened.network, 1 / levels(opened.spec.resize_mode)), "float32", path)
+
+
+def export_c_int8(opened: Opened, path: Path, images: NDArray[np.float32], share: float = 1.0) -> Files:
+    """Write a model with int8 weights, one step for each channel, and uint8 maps; see :func:`export_c`.
+
+    The last convolutions give float, so decoding and scores are not rounded.
+
+    Args:
+        opened: from :mod:`uhd.export.c.open_model`; used up.
+        path: the ``.c`` file.
+        images: (n, C, h, w) float32 network inputs that show the range of every map.
+        share: of a map's values that its range holds, averaged over images; 1 takes the whole range of all images.
+    """
+    step = 1 / levels(opened.spec.resize_mode)
+    float_outputs(opened.network)
+    inputs = np.ascontiguousarray(images.transpose(0, 2, 3, 1))
+    grids = calibrate(opened.network, inputs, step, share)
+    correct_biases(opened.network, grids, inputs[:: max(1, len(inputs) // _AT_ONCE)][:_AT_ONCE])
+    share_in_place(opened.network)
+    return write(opened, Int8Writer(opened.network, grids), "int8", path)
+
+
+def write(opened: Opened, writer: Writer, numbers: str, path: Path) -> Files:
+    """Write header and source with the kernels of a number format; see :func:`export_c`."""
+    spec = opened.spec
     notes = {
         "network": f"{spec.arch}, {spec.input_size[0]}x{spec.input_size[1]}, {spec.resize_mode}, "
-        f"{network.macs() / 1e6:.1f} million multiply-adds",
-        "numbers": "float32",
+        f"{opened.network.macs() / 1e6:.1f} million multiply-adds",
+        "numbers": numbers,
     }
-    files = emit(name, network, writer, layout, spec, notes)
+    files = emit(path.stem, opened.network, writer, opened.decoder, spec, notes)
     save_atomic(path.with_suffix(".h"), lambda place: place.write_text(files.header, encoding="utf-8"))
     save_atomic(path, lambda place: place.write_text(files.source, encoding="utf-8"))
     return files
-
-
-def layers_of(model: AnchorNetwork, spec: ModelSpec) -> tuple[Network, HeadLayout]:
-    """Return the simplified layer list of a model, without branches that the score does not need, and its layout.
-
-    Raises:
-        UserError: an operator that cannot be written as C, or a size or mode that does not fit the model.
-    """
-    from uhd.export.c.read_graph import read_graph
-    from uhd.export.onnx import export_onnx
-    from uhd.models.ultratinyod import UltraTinyOD
-
-    if not isinstance(model, UltraTinyOD):
-        raise UserError(f"{getattr(model, 'arch', 'this network')} cannot be written as C yet")
-    with tempfile.TemporaryDirectory() as folder:
-        graph = export_onnx(model, Path(folder) / "parts.onnx", spec, form="parts")
-    maps = [output.name for output in graph.graph.output if output.name not in ("anchors", "wh_scale")]
-    network = simplify(read_graph(graph, maps))
-    return network, dataclasses.replace(model.layout())

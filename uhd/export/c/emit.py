@@ -8,18 +8,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from uhd.decode import HeadLayout
 from uhd.errors import UserError
-from uhd.export.c.head import RAW, fields_of, join_outputs
-from uhd.export.c.memory import Place, elements, layer_label, plan, pointer, share_in_place
+from uhd.export.c.decoders import Decoder
+from uhd.export.c.head import RAW
+from uhd.export.c.memory import Place, elements, layer_label, plan, pointer
 from uhd.export.c.network import Layer, Network
-from uhd.export.c.postprocess import postprocess
+from uhd.export.c.postprocess import postprocess, rows_of
 from uhd.export.c.preprocess import preprocess
-from uhd.export.c.source import Kernel, number, one_line, table, wanted
+from uhd.export.c.source import Kernel, number, one_line, wanted
 from uhd.resize import input_channels
 from uhd.runtime.spec import ModelSpec
 
 METADATA = "uhd-metadata:"
+HEADER_MARK = "A detector as C99 without dependencies."
 _FOUND = "found"
 _SIZES = {"float": 4, "int8_t": 1, "uint8_t": 1}
 
@@ -27,11 +28,17 @@ _SIZES = {"float": 4, "int8_t": 1, "uint8_t": 1}
 class Writer(Protocol):
     """What a number format brings: its kernels, constants and one call for each layer."""
 
-    kernels: Sequence[Kernel]
-    prelude: str
+    @property
+    def kernels(self) -> Sequence[Kernel]:
+        """Every function a call may need."""
+
+    @property
+    def prelude(self) -> str:
+        """C text before them."""
+
     constants: list[str]
     weight_bytes: int
-    zeros: int
+    zeros: str
     used: set[str]
 
     def kind_of(self, name: str) -> str:
@@ -77,30 +84,30 @@ def identifier(stem: str) -> str:
 
 
 def emit(
-    name: str, network: Network, writer: Writer, layout: HeadLayout, spec: ModelSpec, notes: Mapping[str, str]
+    stem: str, network: Network, writer: Writer, decoder: Decoder, spec: ModelSpec, notes: Mapping[str, str]
 ) -> Files:
     """Return header and source.
 
     Args:
-        name: prefix of the public names; also the stem of the files.
+        stem: of the files; the prefix of the public names is made of it.
         network: with joined outputs, simplified and shared in place.
         writer: of its number format.
-        layout: how the output map is read.
+        decoder: how the output map is read.
         spec: how images become the input; goes into the files.
         notes: more lines for the comment at the top.
     """
-    fields = fields_of(network, layout)
+    name = identifier(stem)
     grid_h, grid_w, channels = network.shapes[RAW]
-    count = layout.num_anchors * grid_h * grid_w
+    count = decoder.anchors * grid_h * grid_w
     kinds = {tensor: writer.kind_of(tensor) for tensor in network.shapes if tensor not in network.slices}
     sizes = {tensor: elements(network.shapes[tensor]) * _SIZES[kind] for tensor, kind in kinds.items()}
-    memory = plan(network, sizes, writer.scratch(), {_FOUND: count * 6 * 4})
+    memory = plan(network, sizes, writer.scratch(), {_FOUND: rows_of(decoder, grid_h * grid_w) * 6 * 4})
     place = Place(network, memory, kinds)
     calls = []
     for index, layer in enumerate(network.layers):
         calls += [f"    /* {one_line(layer_label(network, layer))} */", f"    {writer.call(layer, index, place)}"]
     image = pointer(memory.offsets[network.input], "uint8_t")
-    marks = {
+    marks: dict[str, object] = {
         "NAME": name, "GH": grid_h, "GW": grid_w, "CHANNELS": channels, "INPUT": image,
         "RAW": f"({place.first(RAW)})", "FOUND": pointer(memory.offsets[_FOUND], "float"),
     }  # fmt: skip
@@ -109,14 +116,15 @@ def emit(
         *(f"{key}: {value}" for key, value in notes.items()),
         f"memory: {writer.weight_bytes} bytes of constant weights, {memory.size} bytes of working memory (static)",
     ]
+    names = ", ".join(map(_string, _names(spec, decoder)))
     source = [
-        f"/* {METADATA} {_metadata(spec, layout, notes)} */\n",
+        f"/* {METADATA} {_metadata(spec, decoder, notes)} */\n",
         _comment(summary),
-        f'#include "{name}.h"\n\n#include <string.h>\n',
+        f'#include "{stem}.h"\n\n#include <string.h>\n',
         writer.prelude,
         _INLINE,
         f"\nstatic float arena[{max(1, memory.size // 4)}];\n",
-        f"static const float zeros[{writer.zeros}] = {{0.0f}};\n" if writer.zeros else "",
+        writer.zeros,
         *(kernel.source for kernel in kernels),
         "\n",
         *writer.constants,
@@ -124,20 +132,23 @@ def emit(
         "\n".join([*(f"    {line}" for line in writer.start(place)), *calls]),
         "\n}\n",
         preprocess(spec.resize_mode, spec.input_size),
-        postprocess(layout, fields, marks),
-        f"\nconst char *const {name}_class_names[{name}_CLASSES] = {{{', '.join(map(_string, _names(spec, layout)))}}};\n",
+        postprocess(network, decoder, marks),
+        f"\nconst char *const {name}_class_names[{name}_CLASSES] = {{{names}}};\n",
     ]
-    header = _header(name, spec, layout, count, memory.size, writer.weight_bytes, summary)
+    header = _header(name, spec, decoder, count, memory.size, writer.weight_bytes, summary)
     return Files(header, "".join(source), memory.size, writer.weight_bytes)
 
 
-def _names(spec: ModelSpec, layout: HeadLayout) -> list[str]:
-    named = list(spec.class_names[: layout.classes])
-    return named + [f"class {i}" for i in range(len(named), layout.classes)]
+def _names(spec: ModelSpec, decoder: Decoder) -> list[str]:
+    named = list(spec.class_names[: decoder.classes])
+    return named + [f"class {i}" for i in range(len(named), decoder.classes)]
 
 
-def _metadata(spec: ModelSpec, layout: HeadLayout, notes: Mapping[str, str]) -> str:
-    values = {**spec.to_metadata(), "classes": str(layout.classes), "format": notes.get("numbers", "")}
+def _metadata(spec: ModelSpec, decoder: Decoder, notes: Mapping[str, str]) -> str:
+    values = {
+        **spec.to_metadata(), "format": notes.get("numbers", ""), "c_every_class": str(decoder.every_class).lower(),
+        "c_topk": str(decoder.topk),
+    }  # fmt: skip
     # Inside a comment; \/ is / in JSON.
     return json.dumps(values).replace("*/", "*\\/")
 
@@ -156,6 +167,13 @@ _INLINE = """
 #define INLINE static inline __attribute__((always_inline))
 #else
 #define INLINE static inline
+#endif
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#elif defined(__GNUC__) && __GNUC__ >= 8
+#define UNROLL _Pragma("GCC unroll 16")
+#else
+#define UNROLL
 #endif
 """
 _HEADER = """@COMMENT@#ifndef @GUARD@
@@ -210,13 +228,13 @@ void @NAME@_predict(const uint8_t *pixels, float *boxes, float *scores);
 
 
 def _header(
-    name: str, spec: ModelSpec, layout: HeadLayout, count: int, arena: int, weights: int, summary: Sequence[str]
+    name: str, spec: ModelSpec, decoder: Decoder, count: int, arena: int, weights: int, summary: Sequence[str]
 ) -> str:
     (h, w), channels = spec.input_size, input_channels(spec.resize_mode)
     values = {
-        "COMMENT": _comment(["A detector as C99 without dependencies.", *summary]), "NAME": name,
+        "COMMENT": _comment([HEADER_MARK, *summary]), "NAME": name,
         "GUARD": f"{name.upper()}_H", "H": h, "W": w, "C": channels, "BYTES": h * w * channels,
-        "CLASSES": layout.classes, "COUNT": count, "CONF": number(spec.conf_thresh), "NMS": number(spec.nms_iou),
+        "CLASSES": decoder.classes, "COUNT": count, "CONF": number(spec.conf_thresh), "NMS": number(spec.nms_iou),
         "ARENA": arena, "WEIGHTS": weights, "PAD": " " * (len(name) + 12),
         "LAYOUT": f"{h} rows of {w} pixels of {channels} bytes, {spec.resize_mode}",
     }  # fmt: skip
@@ -224,6 +242,3 @@ def _header(
     for mark, value in values.items():
         text = text.replace(f"@{mark}@", str(value))
     return text
-
-
-__all__ = ["METADATA", "Files", "Writer", "emit", "identifier", "join_outputs", "share_in_place", "table"]

@@ -13,9 +13,7 @@ from uhd.export.c.network import Activation, Add, Conv, Copy, Gate, Layer, Mean,
 Array = NDArray[np.float32]
 
 
-def execute(
-    network: Network, images: Array, see: Callable[[str, Array], Array] | None = None
-) -> dict[str, Array]:
+def execute(network: Network, images: Array, see: Callable[[str, Array], Array] | None = None) -> dict[str, Array]:
     """Run a network.
 
     Args:
@@ -28,7 +26,8 @@ def execute(
     """
     values = {network.input: images if see is None else see(network.input, images)}
     for layer in network.layers:
-        value = activate(_compute(layer, [_read(network, values, name) for name in layer.inputs], network), layer)
+        value = _compute(layer, [_read(network, values, name) for name in layer.inputs], network)
+        value = activated(value, layer.activation)
         values[layer.output] = value if see is None else see(layer.output, value)
     return {
         name: np.stack([_read(network, values, tensor)[..., channel] for tensor, channel in channels], 1)
@@ -36,9 +35,8 @@ def execute(
     }
 
 
-def activate(x: Array, layer: Layer) -> Array:
-    """Apply a layer's activation."""
-    rule: Activation = layer.activation
+def activated(x: Array, rule: Activation) -> Array:
+    """Apply an activation."""
     if rule.function == "sigmoid":
         return sigmoid(x)
     if rule.function == "silu":
@@ -68,7 +66,7 @@ def _compute(layer: Layer, inputs: list[Array], network: Network) -> Array:
     if isinstance(layer, Gate):
         return x * inputs[1]
     if isinstance(layer, Mean):
-        return x.mean((1, 2), keepdims=True, dtype=np.float32)
+        return np.asarray(x.mean((1, 2), keepdims=True, dtype=np.float32))
     if isinstance(layer, Resize):
         return _nearest(x, h, w)
     assert isinstance(layer, Copy)

@@ -6,7 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uhd.errors import UserError
-from uhd.export.c.kernels_float import BLOCK, KERNELS, VECTORS
+from uhd.export.c.kernels.float_maps import MAPS
+from uhd.export.c.kernels.float_matrix import BLOCK, MATRIX, VECTORS
+from uhd.export.c.kernels.functions import FUNCTIONS as ACTIVATIONS
 from uhd.export.c.memory import Place
 from uhd.export.c.network import Activation, Add, Conv, Copy, Gate, Layer, Mean, Network, Pool, Resize
 from uhd.export.c.source import number, table
@@ -23,11 +25,11 @@ class FloatWriter:
         prelude: C text before them.
         constants: definitions of the weights, filled by :meth:`call`.
         weight_bytes: their size.
-        zeros: longest row of zeros that a kernel reads.
+        zeros: definition of the row of zeros that kernels read outside a map.
         used: names of the kernels called.
     """
 
-    kernels = KERNELS
+    kernels = (*ACTIVATIONS, *MATRIX, *MAPS)
     prelude = VECTORS
 
     def __init__(self, network: Network, input_scale: float) -> None:
@@ -35,7 +37,8 @@ class FloatWriter:
         self.input_scale = input_scale
         self.constants: list[str] = []
         self.weight_bytes = 0
-        self.zeros = 0
+        self.zeros = ""
+        self.longest = 0
         self.used: set[str] = set()
         for layer in network.consumers(network.input):
             if not isinstance(layer, Conv) or layer.depthwise:
@@ -47,13 +50,14 @@ class FloatWriter:
 
     def start(self, place: Place) -> list[str]:
         """Return statements before the first layer: none."""
+        del place
         return []
 
     def scratch(self) -> dict[str, int]:
         """Return the bytes of working memory of the layers that need some."""
         sizes = {}
         for layer in self.network.layers:
-            h, w, c = self.network.shapes[layer.inputs[0]]
+            _, w, c = self.network.shapes[layer.inputs[0]]
             if isinstance(layer, Pool):
                 sizes[layer.output] = w * c * BYTES
             elif isinstance(layer, Conv) and self.kernel_of(layer) in ("image", "dense"):
@@ -66,9 +70,9 @@ class FloatWriter:
         source, target = place.tensor(layer.inputs[0]), place.tensor(layer.output)
         h, w, c = self.network.shapes[layer.inputs[0]]
         oh, ow, oc = self.network.shapes[layer.output]
-        ending = _ending(layer.activation)
+        last = ending(layer.activation)
         if isinstance(layer, Conv):
-            return self._conv(layer, index, place, ending)
+            return self._conv(layer, index, place, last)
         if isinstance(layer, Pool):
             row = place.scratch(layer.output, "float")
             shape = (h, w, c, *layer.kernel, *layer.stride, *layer.pads[:2])
@@ -76,16 +80,16 @@ class FloatWriter:
         if isinstance(layer, Add):
             other = self.network.shapes[layer.inputs[1]]
             second = place.tensor(layer.inputs[1])
-            return self._use("add", source, second, *other[:2], target, oh, ow, oc, ending)
+            return self._use("add", source, second, *other[:2], target, oh, ow, oc, last)
         if isinstance(layer, Gate):
             factor = place.first(layer.inputs[1])
-            return self._use("gate", source, factor, target, h * w, c, ending)
+            return self._use("gate", source, factor, target, h * w, c, last)
         if isinstance(layer, Mean):
             return self._use("mean", source, h * w, c, place.first(layer.output))
         assert isinstance(layer, Copy | Resize)
-        return self._use("copy", source, h, w, target, oh, ow, oc, ending)
+        return self._use("copy", source, h, w, target, oh, ow, oc, last)
 
-    def _conv(self, layer: Conv, index: int, place: Place, ending: str) -> str:
+    def _conv(self, layer: Conv, index: int, place: Place, last: str) -> str:
         h, w, c = self.network.shapes[layer.inputs[0]]
         oh, ow, oc = self.network.shapes[layer.output]
         source, target = place.tensor(layer.inputs[0]), place.tensor(layer.output)
@@ -100,14 +104,15 @@ class FloatWriter:
             self._note(f"b{index}", np.pad(bias, (0, -oc % BLOCK)))
         names = (f"w{index}", f"b{index}")
         if kind == "pointwise":
-            return self._use(kind, source, h * w, c, *names, oc, target, ending)
+            return self._use(kind, source, h * w, c, *names, oc, target, last)
         if kind == "depthwise3":
-            self.zeros = max(self.zeros, c)
-            return self._use(kind, source, h, w, c, layer.stride[0], *layer.pads[:2], *names, target, oh, ow, ending)
+            self.longest = max(self.longest, c)
+            self.zeros = f"static const float zeros[{self.longest}] = {{0.0f}};\n"
+            return self._use(kind, source, h, w, c, layer.stride[0], *layer.pads[:2], *names, target, oh, ow, last)
         shape = (h, w, c, *layer.kernel, *layer.stride, *layer.dilation, *layer.pads[:2])
         if kind == "depthwise":
-            return self._use(kind, source, *shape, *names, target, oh, ow, ending)
-        return self._use(kind, source, *shape, *names, oc, target, oh, ow, place.scratch(layer.output, "float"), ending)
+            return self._use(kind, source, *shape, *names, target, oh, ow, last)
+        return self._use(kind, source, *shape, *names, oc, target, oh, ow, place.scratch(layer.output, "float"), last)
 
     def kernel_of(self, layer: Conv) -> str:
         """Return the kernel of a convolution."""
@@ -134,6 +139,7 @@ def pack(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.ascontiguousarray(padded.reshape(-1, BLOCK, matrix.shape[1]).transpose(0, 2, 1))
 
 
-def _ending(activation: Activation) -> str:
+def ending(activation: Activation) -> str:
+    """Return the arguments ``low, high, function`` of a kernel."""
     function = -1 if activation.is_none else FUNCTIONS[activation.function]
     return f"{number(activation.low)}, {number(activation.high)}, {function}"

@@ -1,44 +1,23 @@
-"""C that decodes the output map, suppresses duplicates and is the public interface: the twin of :mod:`uhd.decode`."""
+"""C that finds the detections among the predictions, leaves out duplicates, and is the public interface."""
 
 from __future__ import annotations
 
-import numpy as np
+from uhd.export.c.decoders import Decoder
+from uhd.export.c.network import Network
 
-from uhd.decode import HeadLayout
-from uhd.export.c.head import Field
-from uhd.export.c.source import number, table
-
-_DECODE = """
-/* One prediction as x1, y1, x2, y2, in shares of the image. */
-static void decode_box(const float *p, int a, int y, int x, float *box)
-{
-    const float cx = (sigmoid(p[@tx@]) + (float)x) / @GW@.0f;
-    const float cy = (sigmoid(p[@ty@]) + (float)y) / @GH@.0f;
-    const float w = half_size[2 * a] * softplus(p[@tw@]), h = half_size[2 * a + 1] * softplus(p[@th@]);
-    box[0] = cx - w;
-    box[1] = cy - h;
-    box[2] = cx + w;
-    box[3] = cy + h;
-}
-
-/* What the scores of all classes have in common. */
-static float decode_base(const float *p, int a)
-{
-@BASE@
-}
-@CLASS@
+_TEXT = """
 void @NAME@_predict(const uint8_t *pixels, float *boxes, float *scores)
 {
     int a, y, x, k;
     memcpy(@INPUT@, pixels, @NAME@_INPUT_BYTES);
     run();
-    for (a = 0; a < ANCHORS; a++)
+    for (a = 0; a < @ANCHORS@; a++)
         for (y = 0; y < @GH@; y++)
             for (x = 0; x < @GW@; x++, boxes += 4) {
                 const float *p = @RAW@ + (y * @GW@ + x) * @CHANNELS@;
                 decode_box(p, a, y, x, boxes);
                 for (k = 0; k < @NAME@_CLASSES; k++)
-                    *scores++ = decode_base(p, a)@TIMES@;
+                    *scores++ = decode_base(p, a) * decode_class(p, a, y, x, k);
             }
 }
 
@@ -46,28 +25,26 @@ void @NAME@_predict(const uint8_t *pixels, float *boxes, float *scores)
 static int candidates(float least, float *row)
 {
     int a, y, x, k, count = 0;
-    for (a = 0; a < ANCHORS; a++)
+    for (a = 0; a < @ANCHORS@; a++)
         for (y = 0; y < @GH@; y++)
             for (x = 0; x < @GW@; x++) {
                 const float *p = @RAW@ + (y * @GW@ + x) * @CHANNELS@;
                 const float base = decode_base(p, a);
                 if (base < least) /* a class can only make it less */
                     continue;
-                row[4] = -1.0f;
-                for (k = 0; k < @BEST@; k++) {
-                    const float score = base@TIMES@;
-                    if (score > row[4]) {
-                        row[4] = score;
-                        row[5] = (float)k;
-                    }
-                }
-                if (row[4] < least)
-                    continue;
-                decode_box(p, a, y, x, row);
-                row += 6;
-                count++;
+@CANDIDATE@
             }
     return count;
+}
+
+static inline float smaller(float a, float b)
+{
+    return a < b ? a : b;
+}
+
+static inline float larger_of(float a, float b)
+{
+    return a > b ? a : b;
 }
 
 static float overlap(const float *a, const float *b)
@@ -79,7 +56,7 @@ static float overlap(const float *a, const float *b)
     const float area_b = larger_of(b[2] - b[0], 0.0f) * larger_of(b[3] - b[1], 0.0f);
     return common / (area_a + area_b - common + 1e-6f);
 }
-
+@BEST@
 int @NAME@_detect(const uint8_t *rgb, int width, int height, int stride_bytes, @NAME@_box *out, int max_boxes,
 @PAD@float conf_thresh, float nms_iou)
 {
@@ -90,7 +67,7 @@ int @NAME@_detect(const uint8_t *rgb, int width, int height, int stride_bytes, @
     prepare(rgb, width, height, stride_bytes, @INPUT@);
     run();
     count = candidates(conf_thresh, rows);
-    while (kept < max_boxes) {
+@LIMIT@    while (kept < max_boxes) {
         const float *best = rows;
         float box[6];
         for (i = 1; i < count; i++)
@@ -117,67 +94,69 @@ int @NAME@_detect(const uint8_t *rgb, int width, int height, int stride_bytes, @
     return kept;
 }
 """
-_SMALLER = """
-static inline float smaller(float a, float b)
+_BEST_CLASS = """                row[4] = -1.0f;
+                for (k = 0; k < @BEST@; k++) {
+                    const float score = base * decode_class(p, a, y, x, k);
+                    if (score > row[4]) {
+                        row[4] = score;
+                        row[5] = (float)k;
+                    }
+                }
+                if (row[4] < least)
+                    continue;
+                decode_box(p, a, y, x, row);
+                row += 6;
+                count++;"""
+_EVERY_CLASS = """                for (k = 0; k < @NAME@_CLASSES; k++) {
+                    const float score = base * decode_class(p, a, y, x, k);
+                    if (score < least@ABOVE@)
+                        continue;
+                    decode_box(p, a, y, x, row);
+                    row[4] = score;
+                    row[5] = (float)k;
+                    row += 6;
+                    count++;
+                }"""
+_ONLY_BEST = """
+/* Leaves out the worst of the rows until `most` are left; of equals the last one goes. */
+static int only_best(float *rows, int count, int most)
 {
-    return a < b ? a : b;
-}
-
-static inline float larger_of(float a, float b)
-{
-    return a > b ? a : b;
+    for (; count > most; count--) {
+        int worst = 0, i;
+        for (i = 1; i < count; i++)
+            if (rows[6 * i + 4] <= rows[6 * worst + 4])
+                worst = i;
+        memmove(rows + 6 * worst, rows + 6 * worst + 6, (size_t)(count - worst - 1) * 6 * sizeof *rows);
+    }
+    return count;
 }
 """
-_CLASS = """
-static float decode_class(const float *p, int a, int k)
-{
-    return sigmoid(p[@cls@ + k]);
-}
-"""
 
 
-def postprocess(layout: HeadLayout, fields: dict[str, Field], marks: dict[str, object]) -> str:
+def postprocess(network: Network, decoder: Decoder, marks: dict[str, object]) -> str:
     """Return the C text.
 
     Args:
-        layout: anchors and score.
-        fields: where each field lies.
+        network: with joined outputs.
+        decoder: how its map is read.
         marks: ``NAME``, ``GH`` and ``GW`` (cells), ``CHANNELS``, and the C expressions ``INPUT``, ``RAW``, ``FOUND``.
     """
-    by_class = "cls" in layout.score_mode
-    text = _DECODE.replace("@BASE@", "\n".join(_base(layout, fields)))
-    text = text.replace("@CLASS@", _CLASS if by_class else "").replace("@PAD@", " " * (len(str(marks["NAME"])) + 12))
-    text = text.replace("@TIMES@", " * decode_class(p, a, k)" if by_class else "")
-    # Without the class in the score, all classes tie and the first one is the best.
-    text = text.replace("@BEST@", str(layout.classes if by_class else 1))
-    for name, field in fields.items():
-        text = text.replace(f"@{name}@", _place(field))
-    for mark, value in marks.items():
+    # A heat map has zeros where a neighbour has more; those are no detections even at threshold 0.
+    above = " || score <= 0.0f" if decoder.topk else ""
+    each = decoder.every_class or decoder.topk
+    text = _TEXT.replace("@CANDIDATE@", _EVERY_CLASS.replace("@ABOVE@", above) if each else _BEST_CLASS)
+    text = text.replace("@BEST@\nint", f"{_ONLY_BEST if decoder.topk else ''}\nint")
+    limit = f"    count = only_best(rows, count, {decoder.topk});\n" if decoder.topk else ""
+    values = {
+        **marks, "ANCHORS": decoder.anchors, "BEST": 1 if decoder.first_only else decoder.classes, "LIMIT": limit,
+        "PAD": " " * (len(str(marks["NAME"])) + 12),
+    }  # fmt: skip
+    for mark, value in values.items():
         text = text.replace(f"@{mark}@", str(value))
-    half = (layout.anchors * layout.wh_scale / 2).astype(np.float32)
-    intro = f"\n#define ANCHORS {layout.num_anchors}\n{table('half_size', half)}"
-    return intro + _SMALLER + text
+    return decoder.functions(network, marks) + text
 
 
-def _place(field: Field) -> str:
-    if field.step == 0:
-        return str(field.start)
-    return f"{field.start} + a" if field.step == 1 else f"{field.start} + {field.step} * a"
-
-
-def _base(layout: HeadLayout, fields: dict[str, Field]) -> list[str]:
-    factors = []
-    for part in layout.score_mode.split("_"):
-        if part == "cls":
-            continue
-        logit = f"p[{_place(fields[part])}]"
-        if part == "quality" and layout.quality_power != 1:
-            # sigmoid(x)^q = e^(-q log(1 + e^-x))
-            factors.insert(0, f"exponential({number(-layout.quality_power)} * softplus(-{logit}))")
-        elif part == "quality":
-            factors.insert(0, f"sigmoid({logit})")
-        else:
-            factors.append(f"sigmoid({logit})")
-    unused = [] if any("a" in _place(fields[part]) for part in layout.score_mode.split("_") if part != "cls") else ["(void)a;"]
-    unused += [] if factors else ["(void)p;"]
-    return [f"    {line}" for line in [*unused, f"return {' * '.join(factors) or '1.0f'};"]]
+def rows_of(decoder: Decoder, cells: int) -> int:
+    """Return the most rows that the candidates of a map can be."""
+    each = decoder.classes if decoder.every_class else 1
+    return cells * decoder.anchors * each

@@ -7,15 +7,25 @@ from typing import Any
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from uhd.errors import UserError
+from uhd.export.c.fold import Constant, fold
 from uhd.export.c.network import (
-    RELU, Activation, Add, Conv, Copy, Gate, Layer, Mean, Network, Pool, Resize, Shape,
+    RELU,
+    Activation,
+    Add,
+    Conv,
+    Copy,
+    Gate,
+    Layer,
+    Mean,
+    Network,
+    Pool,
+    Resize,
+    Shape,
 )  # fmt: skip
 
-Constant = NDArray[Any]
 # The channels of a tensor that was only rearranged: an array of (tensor number, channel) pairs as one number each.
 _TENSOR = 1 << 20
 
@@ -75,20 +85,12 @@ class _Reader:
         attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
         kind, output = node.op_type, node.output[0]
         if all(name in self.constants or not name for name in node.input):
-            self.constants[output] = self._fold(node, attributes)
+            self.constants[output] = fold(node, attributes, self.constants)
             return
         handler = _HANDLERS.get(kind)
         if handler is None:
             raise UserError(f"{node.name or output}: operator {kind} cannot be written as C")
         handler(self, node, attributes)
-
-    def _fold(self, node: onnx.NodeProto, attributes: dict[str, Any]) -> Constant:
-        if node.op_type == "Constant":
-            return np.asarray(numpy_helper.to_array(attributes["value"]))
-        values = [self.constants[name] for name in node.input if name]
-        if node.op_type not in _FOLDED:
-            raise UserError(f"{node.name}: operator {node.op_type} of constants cannot be written as C")
-        return np.asarray(_FOLDED[node.op_type](values, attributes))
 
     # Tensors
 
@@ -124,7 +126,9 @@ class _Reader:
     def _rearrange(self, node: onnx.NodeProto, attributes: dict[str, Any]) -> None:
         codes = self._channels(node.input[0])
         if node.op_type == "Reshape":
-            codes = codes.reshape([codes.shape[i] if n == 0 else n for i, n in enumerate(self.constants[node.input[1]])])
+            codes = codes.reshape(
+                [codes.shape[i] if n == 0 else n for i, n in enumerate(self.constants[node.input[1]])]
+            )
         elif node.op_type == "Transpose":
             codes = codes.transpose(attributes["perm"])
         elif node.op_type == "Identity":
@@ -133,6 +137,23 @@ class _Reader:
             axes = sorted(int(axis) for axis in self.constants[node.input[1]])
             codes = np.expand_dims(codes, axes) if node.op_type == "Unsqueeze" else np.squeeze(codes, tuple(axes))
         self._rearranged(node.output[0], codes)
+
+    def _gather(self, node: onnx.NodeProto, attributes: dict[str, Any]) -> None:
+        if node.input[1] not in self.constants:
+            raise UserError(f"{node.name}: a choice of channels that is not constant cannot be written as C")
+        codes = self._channels(node.input[0])
+        self._rearranged(node.output[0], np.take(codes, self.constants[node.input[1]], attributes.get("axis", 0)))
+
+    def _average(self, node: onnx.NodeProto, attributes: dict[str, Any]) -> None:
+        """Turn average-pooling into a depthwise convolution."""
+        kernel = _pair(attributes["kernel_shape"])
+        auto = attributes.get("auto_pad", b"NOTSET") != b"NOTSET"
+        if attributes.get("ceil_mode") or any(attributes.get("pads", [])) or auto:
+            raise UserError(f"{node.name}: average-pooling beyond the edge cannot be written as C")
+        channels = self.dims[node.input[0]][1]
+        weight = np.full((channels, 1, *kernel), 1 / (kernel[0] * kernel[1]), np.float32)
+        bias, stride = np.zeros(channels, np.float32), _pair(attributes.get("strides"))
+        self._add(Conv([node.input[0]], node.output[0], weight=weight, bias=bias, stride=stride, depthwise=True))
 
     def _concat(self, node: onnx.NodeProto, attributes: dict[str, Any]) -> None:
         output = node.output[0]
@@ -193,7 +214,7 @@ class _Reader:
             )
         )  # fmt: skip
 
-    def _activate(self, node: onnx.NodeProto, attributes: dict[str, Any]) -> None:
+    def _activate(self, node: onnx.NodeProto, _: dict[str, Any]) -> None:
         activation = RELU
         if node.op_type == "Sigmoid":
             self.sigmoids[node.output[0]] = node.input[0]
@@ -204,7 +225,7 @@ class _Reader:
             activation = Activation(low=-np.inf if low is None else low, high=np.inf if high is None else high)
         self._add(Copy([node.input[0]], node.output[0], activation))
 
-    def _mul(self, node: onnx.NodeProto, attributes: dict[str, Any]) -> None:
+    def _mul(self, node: onnx.NodeProto, _: dict[str, Any]) -> None:
         if self._constant_operand(node):
             return
         first, second = node.input
@@ -218,7 +239,7 @@ class _Reader:
             raise UserError(f"{node.name}: a product of two maps cannot be written as C")
         self._add(Gate([first, second], node.output[0]))
 
-    def _sum(self, node: onnx.NodeProto, attributes: dict[str, Any]) -> None:
+    def _sum(self, node: onnx.NodeProto, _: dict[str, Any]) -> None:
         if self._constant_operand(node):
             return
         if self.dims[node.input[0]] != self.dims[node.input[1]]:
@@ -269,6 +290,8 @@ def _pair(values: Any) -> tuple[int, int]:
 _HANDLERS: dict[str, Callable[[_Reader, onnx.NodeProto, dict[str, Any]], None]] = {
     "Conv": _Reader._conv,
     "MaxPool": _Reader._pool,
+    "AveragePool": _Reader._average,
+    "Gather": _Reader._gather,
     "Relu": _Reader._activate,
     "Sigmoid": _Reader._activate,
     "Clip": _Reader._activate,
@@ -283,14 +306,4 @@ _HANDLERS: dict[str, Callable[[_Reader, onnx.NodeProto, dict[str, Any]], None]] 
     "Squeeze": _Reader._rearrange,
     "Transpose": _Reader._rearrange,
     "Identity": _Reader._rearrange,
-}
-_FOLDED: dict[str, Callable[[list[Constant], dict[str, Any]], Constant]] = {
-    "Sigmoid": lambda values, _: 1 / (1 + np.exp(-values[0])),
-    "Mul": lambda values, _: values[0] * values[1],
-    "Add": lambda values, _: values[0] + values[1],
-    "Identity": lambda values, _: values[0],
-    "Concat": lambda values, attributes: np.concatenate(values, attributes["axis"]),
-    "Unsqueeze": lambda values, _: np.expand_dims(values[0], tuple(int(axis) for axis in values[1])),
-    "Reshape": lambda values, _: values[0].reshape(values[1]),
-    "Cast": lambda values, attributes: values[0].astype(onnx.helper.tensor_dtype_to_np_dtype(attributes["to"])),
 }

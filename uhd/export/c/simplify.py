@@ -52,7 +52,7 @@ def fold_scale(network: Network) -> bool:
 def fuse_activation(network: Network) -> bool:
     """Let a layer apply the activation that follows it."""
     for layer in network.layers:
-        if not isinstance(layer, Copy) or layer.output in network.slices and layer.activation.is_none:
+        if not isinstance(layer, Copy) or (layer.output in network.slices and layer.activation.is_none):
             continue
         before = _only_before(network, layer)
         if not isinstance(before, Conv | Add | Gate | Copy):

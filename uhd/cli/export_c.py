@@ -1,0 +1,103 @@
+"""``uhd export --format c`` and the original's ``export_cpp.py``: a detector as C99 source."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from uhd.cli import guarded
+from uhd.cli.flags import Flags
+from uhd.cli.output import claim
+from uhd.config import knob
+from uhd.errors import UserError
+from uhd.export.c.config import CConfig
+from uhd.resize import parse_size
+
+
+def main(argv: Sequence[str], program: str = "uhd export --format c", default_preset: str = "uhd") -> int:
+    """Write C; returns the exit code."""
+    flags = Flags(program, "Write a checkpoint as a C99 header and source.", (CConfig,), default_preset)
+    flags.add_positional("source", nargs="?", type=Path, help="checkpoint (.pt, .safetensors) or raw .onnx")
+    resolved = flags.resolve(argv)
+    config = resolved[CConfig]
+    source = resolved.positional.get("source") or config.checkpoint or config.weights
+    if source is None:
+        raise UserError("which checkpoint? give --checkpoint FILE")
+    return _write(source, config.output or source.with_suffix(".c"), config)
+
+
+def _write(source: Path, path: Path, config: CConfig, paths: list[Path] | None = None) -> int:
+    from uhd.export.c.emit import HEADER_MARK, METADATA, identifier
+
+    path = claim(path, (".c",), [source])
+    if path.suffix.lower() != ".c":
+        raise UserError(f"{path}: the file's name must end in .c")
+    header = claim(path.with_suffix(".h"), (".h",), [source])
+    identifier(path.stem)
+    for file, mark in ((path, METADATA), (header, HEADER_MARK)):
+        # Hand-written C ends in .c too.
+        if file.exists() and mark not in file.read_text(encoding="utf-8", errors="replace")[:400]:
+            raise UserError(f"{file}: exists and was not written by this command; name another file to write")
+
+    from uhd.export.c.from_file import export_file
+
+    for line in export_file(source, path, config, paths)[1]:
+        print(line)
+    return 0
+
+
+@dataclass(frozen=True)
+class CppConfig:
+    """Flags of ``export_cpp.py``, which wrote tensors as C++ data without code that runs them."""
+
+    ckpt: Path | None = knob(None, "checkpoint")
+    output_dir: Path = knob(Path(), "folder to write to")
+    prefix: str | None = knob(None, "name of the files and prefix of the functions (default: the checkpoint's name)")
+    img_size: tuple[int, int] | None = knob(
+        None, "network size, height x width (default: the checkpoint's)", parse=parse_size
+    )
+    use_ema: bool = knob(True, "averaged weights where the checkpoint has them")
+    with_float: bool = knob(False, "write float32 although there are calibration images")
+    calib_image_dir: Path | None = knob(None, "images to calibrate on; with them int8 is written")
+    calib_list: Path | None = knob(None, "text file that names the images instead")
+    calib_num: int = knob(128, "images that show the range of every map", minimum=2)
+    calib_batch_size: int = knob(16, "without effect", minimum=1)
+    non_strict: bool = knob(False, "without effect: a checkpoint that does not fit is an error")
+    fold_bn: bool = knob(True, "without effect: batch-norm is always folded")
+    quant_bias: bool = knob(True, "without effect: biases of int8 layers have 32 bits")
+    bias_bits: int = knob(16, "without effect: biases of int8 layers have 32 bits")
+    quant_only: bool = knob(False, "without effect: int8 files hold no float weights")
+    bin_output: bool = knob(False, "without effect: weights are part of the source")
+    bin_path: Path | None = knob(None, "without effect: weights are part of the source")
+    pack_lowbit: bool = knob(True, "without effect: weights have eight bits")
+    export_act_scale: bool = knob(False, "without effect: int8 files hold the scales of their maps")
+
+
+def original(argv: Sequence[str] | None = None) -> int:
+    """Run with the original's flags."""
+    arguments = sys.argv[1:] if argv is None else argv
+    return guarded(lambda: _original(arguments))
+
+
+def _original(argv: Sequence[str]) -> int:
+    flags = Flags("export_cpp.py", "Write a checkpoint as a C99 header and source.", (CppConfig,), "original")
+    config = flags.resolve(argv)[CppConfig]
+    if config.ckpt is None:
+        raise UserError("which checkpoint? give --ckpt FILE")
+    int8 = not config.with_float and (config.calib_image_dir or config.calib_list) is not None
+    if not int8 and not config.with_float:
+        print("writing float32: int8 needs --calib-image-dir DIR")
+    path = config.output_dir / f"{config.prefix or config.ckpt.stem}.c"
+    settings = CConfig(
+        img_size=config.img_size, ema=config.use_ema, int8=int8, calibration=config.calib_image_dir,
+        calibration_images=config.calib_num,
+    )  # fmt: skip
+    paths = None
+    if int8 and config.calib_list is not None:
+        from uhd.data.discover import read_list
+        from uhd.data.problems import Report
+
+        paths = read_list(config.calib_list, config.calib_image_dir or config.calib_list.parent, Report())
+    return _write(config.ckpt, path, settings, paths)

@@ -1,0 +1,1 @@
+"""C functions that a network's layers call, as text."""

@@ -1,0 +1,155 @@
+"""From a checkpoint's network or an ONNX file to a simplified layer list, with how its outputs are read."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import numpy_helper
+
+from uhd.errors import UserError
+from uhd.export.c.decoders import AnchorDecoder, CenterNetDecoder, Decoder
+from uhd.export.c.head import join_outputs, split_fields
+from uhd.export.c.network import Network
+from uhd.export.c.read_graph import read_graph
+from uhd.export.c.simplify import simplify
+from uhd.resize import input_channels
+from uhd.runtime.outputs import CENTERNET, ROWS
+from uhd.runtime.raw_output import ATTRIBUTES, CONSTANTS, is_raw, read_layout
+from uhd.runtime.spec import ModelSpec
+
+if TYPE_CHECKING:
+    from uhd.models.network import DetectorNetwork
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A model ready to be written.
+
+    Attributes:
+        network: simplified, its outputs joined in one map.
+        decoder: how that map is read.
+        spec: how images become the input, and the default thresholds.
+    """
+
+    network: Network
+    decoder: Decoder
+    spec: ModelSpec
+
+
+def open_network(model: DetectorNetwork, spec: ModelSpec) -> Opened:
+    """Open a torch network, any mode, any device; it is not changed.
+
+    Raises:
+        UserError: an operator that cannot be written as C, or a size or mode that does not fit the model.
+    """
+    from uhd.export.onnx import export_onnx
+
+    if model.kind == "queries":
+        raise UserError(f"{model.arch} cannot be written as C; ultratinyod and cnn can")
+    with tempfile.TemporaryDirectory() as folder:
+        graph = export_onnx(model, Path(folder) / "parts.onnx", spec, "parts")
+    return open_graph(graph, model.arch, spec)
+
+
+def open_onnx(path: Path) -> Opened:
+    """Open an ONNX file with separate outputs, raw or in parts.
+
+    Raises:
+        UserError: not such a file, or an operator that cannot be written as C.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: no such model")
+    try:
+        graph = onnx.load(str(path))
+    except Exception as error:  # noqa: BLE001  protobuf's exceptions share no base class
+        raise UserError(f"{path}: not an ONNX file ({' '.join(str(error).split())[:120]})") from None
+    return open_graph(graph, str(path))
+
+
+def open_graph(graph: onnx.ModelProto, where: str, spec: ModelSpec | None = None) -> Opened:
+    """Open a graph with separate outputs; without ``spec`` its metadata says how it is fed.
+
+    Raises:
+        UserError: outputs of another form, or an operator that cannot be written as C.
+    """
+    table = {prop.key: prop.value for prop in graph.metadata_props}
+    if any(node.op_type in ("QuantizeLinear", "QLinearConv") for node in graph.graph.node):
+        raise UserError(f"{where}: is quantised already; give the float file or the checkpoint, and --int8")
+    feed = graph.graph.input[0]
+    shape = [size.dim_value for size in feed.type.tensor_type.shape.dim]
+    if feed.type.tensor_type.elem_type != onnx.TensorProto.FLOAT or len(shape) != 4 or shape[0] != 1 or 0 in shape:
+        raise UserError(f"{where}: C needs one float image of a fixed size; this file takes {feed.name} {shape}")
+    if spec is None:
+        spec = _spec(table, shape, where)
+    try:
+        return _open(graph, table, spec, where)
+    except ValueError as error:
+        raise UserError(f"{where}: cannot be written as C: {error}") from None
+
+
+def _open(graph: onnx.ModelProto, table: dict[str, str], spec: ModelSpec, where: str) -> Opened:
+    outputs = [output.name for output in graph.graph.output]
+    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.graph.initializer}
+    maps = [name for name in outputs if name not in CONSTANTS]
+    if set(outputs) == set(CENTERNET):
+        network = read_graph(graph, maps)
+        classes = len(network.outputs["hm"])
+        decoder: Decoder = CenterNetDecoder(
+            classes, int(table.get("topk") or 50), table.get("heatmap_peaks", "true") == "true"
+        )
+    elif is_raw(outputs):
+        network = read_graph(graph, maps)
+        tensors = {name: np.zeros((1, len(network.outputs[name]), 1, 1), np.float32) for name in maps}
+        layout = read_layout({**tensors, **{name: _constant(graph, constants, name) for name in CONSTANTS}}, table)
+        decoder = AnchorDecoder(layout)
+        _name_fields(network, decoder)
+    elif ROWS in outputs:
+        raise UserError(f"{where}: has merged outputs; give the checkpoint, or a file of --no-merge-postprocess")
+    else:
+        raise UserError(f"{where}: outputs {', '.join(outputs)} are not those of a detector with separate outputs")
+    simplify(network)
+    join_outputs(network)
+    return Opened(network, decoder, spec)
+
+
+def _name_fields(network: Network, decoder: AnchorDecoder) -> None:
+    """Let outputs be ``box``, ``obj``, ... however the file names and joins them; drop what the score does not need."""
+    layout, needed = decoder.layout, {"box", "attr", *decoder.layout.score_mode.split("_")}
+    for name in list(network.outputs):
+        channels = network.outputs.pop(name)
+        if name in ATTRIBUTES:
+            network.outputs["attr"] = channels
+        elif name.endswith("_x8"):
+            network.outputs |= split_fields(channels, layout, "obj" in name.split("_"))
+        elif name in needed:
+            network.outputs[name] = channels
+
+
+def _constant(graph: onnx.ModelProto, constants: dict[str, NDArray[np.float32]], name: str) -> NDArray[np.float32]:
+    for node in graph.graph.node:
+        if name in node.output:
+            if node.op_type == "Constant":
+                return np.asarray(numpy_helper.to_array(node.attribute[0].t), np.float32)
+            if node.op_type == "Identity":
+                return _constant(graph, constants, node.input[0])
+    if name not in constants:
+        raise ValueError(f"{name} is not a constant")
+    return np.asarray(constants[name], np.float32)
+
+
+def _spec(table: dict[str, str], shape: list[int], where: str) -> ModelSpec:
+    if not table.get("resize_mode"):
+        raise UserError(f"{where}: does not say how images are resized, so C cannot either; give the checkpoint")
+    try:
+        spec = ModelSpec.from_metadata(table, input_size=(shape[2], shape[3]))
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{where}: its metadata cannot be read: {error}") from None
+    if input_channels(spec.resize_mode) != shape[1]:
+        raise UserError(f"{where}: takes {shape[1]} channels but {spec.resize_mode} gives another number")
+    return spec
