@@ -45,10 +45,10 @@ def test_every_file_type_detects_the_same(trio: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("m.tflite", "known are .onnx"), ("m", "known are"), ("no.onnx", "no such file"), ("no.pt", "no such file")],
+    [("m.h5", "known are .onnx"), ("m", "known are"), ("no.onnx", "no such file"), ("no.pt", "no such file")],
 )
 def test_wrong_suffix_and_missing_file(tmp_path: Path, name: str, message: str) -> None:
-    (tmp_path / "m.tflite").write_text("")
+    (tmp_path / "m.h5").write_text("")
     (tmp_path / "m").write_text("")
     with pytest.raises(UserError, match=message):
         load(tmp_path / name)

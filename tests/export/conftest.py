@@ -85,6 +85,9 @@ def make_family(name: str, seed: int = 0, **changes: Any) -> DetectorNetwork:
     width = {} if arch == "transformer" else {"cnn_width": 4}
     model = create_model(arch, **width, **config, **changes)
     randomise(model, np.random.default_rng(seed))
+    if model.kind == "centernet":
+        # Width and height are in cells and must be positive.
+        model.head_wh.bias.data += 3
     return model
 
 

@@ -106,7 +106,9 @@ def test_any_number_of_images(family: str, form: str, tmp_path: Path) -> None:
 def test_free_height_and_width(family: str, form: str, tmp_path: Path) -> None:
     model = make_family(family)
     path = tmp_path / "m.onnx"
-    written(model, path, SIZES[0], form=form, dynamic=True, batch=None if form in ("nms", "primitive") else 1, simplify=True)
+    written(
+        model, path, SIZES[0], form=form, dynamic=True, batch=None if form in ("nms", "primitive") else 1, simplify=True
+    )
     for size in ((64, 64), (96, 64), (32, 160)):
         predictor = OnnxPredictor(path, input_size=size)
         reference = in_torch(model, predictor)
@@ -131,7 +133,9 @@ def test_the_graph_reduces_frames_like_the_library(mode: str, uint8: bool, tmp_p
         frame = np.random.default_rng(height).integers(0, 256, (height, width, 3), np.uint8)
         assert predictor.preprocess([frame]).shape[2:] == (height, width)
         for ours, theirs in zip(
-            predictor.infer(predictor.preprocess([frame]))[0], reference.infer(reference.preprocess([frame]))[0], strict=True
+            predictor.infer(predictor.preprocess([frame]))[0],
+            reference.infer(reference.preprocess([frame]))[0],
+            strict=True,
         ):
             assert np.abs(ours - theirs).max() < 1e-5
 
@@ -173,7 +177,12 @@ def test_the_check_before_writing_passes(family: str, tmp_path: Path) -> None:
 def test_names_and_axes_of_raw_outputs(tmp_path: Path) -> None:
     def outputs(family: str, **options: Any) -> dict[str, list[int | str]]:
         graph = export_onnx(
-            make_family(family), tmp_path / "m.onnx", ModelSpec((48, 80), class_names=("a",)), form="raw", verify=False, **options
+            make_family(family),
+            tmp_path / "m.onnx",
+            ModelSpec((48, 80), class_names=("a",)),
+            form="raw",
+            verify=False,
+            **options,
         )
         return {
             each.name: [axis.dim_param or axis.dim_value for axis in each.type.tensor_type.shape.dim]

@@ -16,6 +16,8 @@ VERBS = {
     "val": "measure a model on labelled images",
     "predict": "detect people in images, folders, videos or a camera",
     "export": "write a checkpoint as ONNX",
+    "compare": "several model files side by side: size, latency, accuracy",
+    "web": "run the detector in the browser, on a camera or files",
     "bench": "time a model: preparing, network, post-processing",
     "info": "parameters, multiply-adds and layers of a model",
     "inspect": "what a model or checkpoint file says of itself",

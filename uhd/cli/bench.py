@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import platform
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 from uhd.cli.flags import Flags
 from uhd.cli.output import JSON, claim
 from uhd.config import knob
+from uhd.runtime.timing import time_interleaved
 
 
 @dataclass(frozen=True)
@@ -80,18 +80,6 @@ def measure(model: Path | None, threads: int = 1, runs: int = 500, warmup: int =
     }
 
 
-def time_interleaved(stages: dict[str, Callable[[], object]], runs: int, warmup: int) -> dict[str, dict[str, float]]:
-    """Time functions in turn, so that a machine that slows down slows all of them."""
-    taken: dict[str, list[float]] = {name: [] for name in stages}
-    for i in range(runs + warmup):
-        for name, stage in stages.items():
-            began = time.perf_counter()
-            stage()
-            if i >= warmup:
-                taken[name].append((time.perf_counter() - began) * 1000)
-    return {name: {"p50": _percentile(row, 0.5), "p95": _percentile(row, 0.95)} for name, row in taken.items()}
-
-
 def cpu_name() -> str:
     """Return the processor's model name."""
     info = Path("/proc/cpuinfo")
@@ -100,8 +88,3 @@ def cpu_name() -> str:
             if line.startswith("model name"):
                 return line.split(":", 1)[1].strip()
     return platform.processor() or platform.machine()
-
-
-def _percentile(values: list[float], share: float) -> float:
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]

@@ -40,6 +40,11 @@ def main(argv: Sequence[str], program: str = "uhd export --format espdl", defaul
 
     require_esp_ppq()
 
+    import torch
+
+    # Layers this small are slower with several threads.
+    torch.set_num_threads(1)
+
     from uhd.export.espdl.export import export_espdl
     from uhd.export.espdl.score import to_text
     from uhd.export.espdl.source import open_source

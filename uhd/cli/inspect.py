@@ -23,7 +23,7 @@ class InspectConfig:
 def main(argv: Sequence[str], program: str = "uhd inspect", default_preset: str = "uhd") -> int:
     """Print a file's metadata and tensors; returns the exit code."""
     flags = Flags(program, "What a checkpoint or model file says of itself.", (InspectConfig,), default_preset)
-    flags.add_positional("file", type=Path, nargs="?", help=".pt, .safetensors, .onnx or .keras")
+    flags.add_positional("file", type=Path, nargs="?", help=".pt, .safetensors, .onnx, .tflite or .keras")
     resolved = flags.resolve(argv)
     path = resolved.positional.get("file")
     if path is None:
@@ -47,6 +47,10 @@ def _read(path: Path) -> dict[str, Any]:
         from uhd.cli.keras_file import read_keras
 
         return read_keras(path)
+    if path.suffix.lower() == ".tflite":
+        from uhd.runtime.litert import describe
+
+        return describe(path)
     return _onnx(path) if path.suffix.lower() == ".onnx" else _weights(path)
 
 

@@ -48,6 +48,14 @@ def profile(argv: Sequence[str] | None = None) -> int:
     return guarded(lambda: _profile(arguments))
 
 
+def inspect_checkpoint(argv: Sequence[str] | None = None) -> int:
+    """``tools/inspect_checkpoint.py``: what a checkpoint says of itself."""
+    from uhd.cli.inspect import main
+
+    arguments = sys.argv[1:] if argv is None else argv
+    return guarded(lambda: main(arguments, "inspect_checkpoint.py", "original"))
+
+
 @dataclass(frozen=True)
 class ProfileConfig:
     """Flags of ``profile_onnx.py``."""
@@ -108,7 +116,7 @@ class DemoConfig:
     images: Path | None = knob(None, "folder of images")
     camera: int | None = knob(None, "camera number", minimum=0)
     onnx: Path | None = knob(None, "ONNX model")
-    tflite: Path | None = knob(None, "LiteRT model (not available yet)")
+    tflite: Path | None = knob(None, "LiteRT model, instead of --onnx")
     output: Path = knob(Path("demo_output"), "folder of drawn images")
     img_size: tuple[int, int] = knob((64, 64), "network size of a model that does not say its own", parse=parse_size)
     conf_thresh: float = knob(0.45, "least score", minimum=0, maximum=1)
@@ -131,8 +139,8 @@ def _demo(argv: Sequence[str]) -> int:
     flags = Flags("demo_uhd.py", "Detect people in a folder of images or a camera.", (DemoConfig,), "original")
     resolved = flags.resolve(argv)
     config = resolved[DemoConfig]
-    if config.tflite is not None:
-        raise UserError("--tflite is not available yet: use --onnx")
+    if config.tflite is not None and config.onnx is not None:
+        raise UserError("give either --onnx FILE or --tflite FILE")
     if (config.images is None) == (config.camera is None):
         raise UserError("give either --images DIR or --camera NUMBER")
 
@@ -140,12 +148,13 @@ def _demo(argv: Sequence[str]) -> int:
         if name in resolved.typed:
             warn(f"--{name.replace('_', '-')} is without effect: the model file says how its output is read")
 
-    from uhd.cli.predict import PredictConfig, predict
+    from uhd.cli.predict import predict
+    from uhd.cli.predict_config import PredictConfig
 
     size, mode = _unsaid(config, "img_size" in resolved.typed)
     source = config.images if config.images is not None else config.camera
     settings = PredictConfig(
-        model=config.onnx,
+        model=config.tflite or config.onnx,
         output=config.output,
         conf_thresh=config.conf_thresh,
         use_nms=config.use_nms,
@@ -162,8 +171,12 @@ def _demo(argv: Sequence[str]) -> int:
 
 
 def _unsaid(config: DemoConfig, size_typed: bool) -> tuple[tuple[int, int] | None, str | None]:
-    """Return size and resize mode for what an ONNX file leaves open, as the original's demo assumed them."""
+    """Return size and resize mode for what a model file leaves open, as the original's demo assumed them."""
     typed = config.img_size if size_typed else None
+    if config.tflite is not None:
+        from uhd.runtime.litert import says_resize_mode
+
+        return typed, None if says_resize_mode(config.tflite) else "opencv_inter_nearest"
     if config.onnx is None or config.onnx.suffix.lower() != ".onnx":
         return typed, None
     from uhd.runtime.onnx import open_session

@@ -62,9 +62,11 @@ class Axes:
             return cell_grid(h, w).view(1, 1, 2, h * w), extent.view(1, 1, 2, 1)
         # While a graph is traced these sizes are tensors of it.
         rows, columns = (torch.as_tensor(each).to(torch.float32) for each in (h, w))
-        index = torch.arange(torch.as_tensor(h * w)).to(torch.float32)
+        index = torch.arange(torch.as_tensor(h * w)).to(torch.float32)  # type: ignore[call-overload]
         row = torch.floor(index / columns)
-        return torch.stack([index - row * columns, row]).view(1, 1, 2, -1), torch.stack([columns, rows]).view(1, 1, 2, 1)
+        return torch.stack([index - row * columns, row]).view(1, 1, 2, -1), torch.stack([columns, rows]).view(
+            1, 1, 2, 1
+        )
 
 
 def candidates(network: DetectorNetwork, maps: Maps, axes: Axes) -> Candidates:

@@ -29,7 +29,9 @@ _BOXES = {
 }
 
 
-def metadata_of(network: DetectorNetwork, spec: ModelSpec, form: ExportForm, outputs: tuple[str, ...]) -> dict[str, str]:
+def metadata_of(
+    network: DetectorNetwork, spec: ModelSpec, form: ExportForm, outputs: tuple[str, ...]
+) -> dict[str, str]:
     """Return the metadata of a file, as text."""
     table = spec.to_metadata() | {
         "arch": network.arch,
@@ -40,7 +42,7 @@ def metadata_of(network: DetectorNetwork, spec: ModelSpec, form: ExportForm, out
         "every_class_counts": _yes(every_class_counts(network)),
         "postprocess_mode": {"merged": "full", "nms": "full", "primitive": "primitive"}.get(form.name, "raw"),
         "dynamic_resize": _yes(form.dynamic_resize),
-        "dynamic_axes": json.dumps(dynamic_axes(network, form)),
+        "dynamic_axes": json.dumps(dynamic_axes(form)),
         "raw_concat": _yes(form.name == "raw" and network.kind == "anchor"),
         "uhd_version": __version__,
     }
@@ -59,7 +61,7 @@ def metadata_of(network: DetectorNetwork, spec: ModelSpec, form: ExportForm, out
     return table
 
 
-def dynamic_axes(network: DetectorNetwork, form: ExportForm) -> dict[str, str]:
+def dynamic_axes(form: ExportForm) -> dict[str, str]:
     """Return the free axes of the input, number to name."""
     axes = {} if form.batch is not None else {"0": "N"}
     return axes | ({"2": "H", "3": "W"} if form.dynamic or form.dynamic_resize else {})
@@ -98,7 +100,9 @@ def _input(spec: ModelSpec, form: ExportForm) -> dict[str, Any]:
         table["input_levels"] = levels + (", inside the graph" if form.uint8_input else "")
     if form.dynamic_resize:
         library = "torch" if mode.startswith("torch") else "OpenCV"
-        how = f"point sampling as {library}" if is_point_sampling(mode) else "linear, half-pixel centres, no antialiasing"
+        how = (
+            f"point sampling as {library}" if is_point_sampling(mode) else "linear, half-pixel centres, no antialiasing"
+        )
         table["resized_inside"] = how
     return table
 

@@ -15,8 +15,8 @@ def match(pattern: str, names: Iterable[str]) -> list[str]:
     """Return the names in which a regular expression is found, in their order.
 
     The original wrote two generations of names: ``/backbone/...`` and ``/box_out/Conv`` (also ours), and
-    ``/model/backbone/...`` and ``/model/head/box_out/Conv``; both may carry ``/depthwiseconv`` in front. Where a pattern
-    is found in no name as it stands, names are tried as the other generation spells them.
+    ``/model/backbone/...`` and ``/model/head/box_out/Conv``; both may carry ``/depthwiseconv`` in front. Where a
+    pattern is found in no name as it stands, names are tried as the other generation spells them.
 
     Args:
         pattern: searched anywhere in a name, as quantisation recipes give it.

@@ -7,6 +7,7 @@ import copy
 import io
 import warnings
 from pathlib import Path
+from typing import Any
 
 import onnx
 import torch
@@ -34,17 +35,11 @@ def export_onnx(
     model: DetectorNetwork,
     path: Path,
     spec: ModelSpec,
-    form: str = "merged",
-    topk: int = 100,
-    conf_thresh: float = 0.0,
+    form: str | ExportForm = "merged",
     opset: int = 17,
     simplify: bool = True,
     verify: bool = True,
-    nms_iou: float = 0.5,
-    batch: int | None = 1,
-    dynamic_resize: bool = False,
-    dynamic: bool = False,
-    uint8_input: bool = False,
+    **options: Any,
 ) -> onnx.ModelProto:
     """Write ``input_rgb`` (``input_yuv422``, ``input_y``) [1, C, H, W] in, by form:
 
@@ -52,27 +47,23 @@ def export_onnx(
     * ``nms``: the same rows without duplicates; rows that are left over have score 0;
     * ``raw``: ``txtywh_obj_quality_cls_x8`` [1, A * no, h, w], ``anchors`` [A, 2], ``wh_scale`` [A, 2];
     * ``parts``: ``box`` [1, 4A, h, w], those of ``obj``, ``quality``, ``cls`` that the score needs, and the same two;
-    * ``primitive``: ``cx``, ``cy``, ``bw``, ``bh``, ``score`` [1, A, h, w], ``cls_scores`` [1, A, h, w, C].
+    * ``primitive``: ``cx``, ``cy``, ``bw``, ``bh``, ``score`` [1, A, h, w], ``cls_scores`` [1, A, h, w, C]; only anchor
+      networks have a score without class.
 
-    Of a CenterNet, ``raw`` and ``parts`` are ``hm``, ``off``, ``wh``; of a transformer ``logits`` and ``boxes``, queries
-    first.
+    Of a CenterNet, ``raw`` and ``parts`` are ``hm``, ``off``, ``wh``; of a transformer ``logits`` and ``boxes``,
+    queries first.
 
     Args:
         model: any mode, any device; it is not changed. Batch-norm is folded; a fake-quantised one is written with its
             weights on their grid and float activations.
         path: file to write, atomically.
         spec: becomes the file's metadata.
-        form: one of ``FORMS``.
-        topk: rows of the merged and nms forms.
-        conf_thresh: lower scores of those forms become 0.
+        form: one of ``FORMS``, or all choices at once.
         opset: 13 to 20, of the exporter whose node names quantisation recipes know.
         simplify: run the graph through onnxslim.
         verify: compare with the model before anything is written.
-        nms_iou: IoU above which the nms form drops a box.
-        batch: images per run, or None for any number.
-        dynamic_resize: the input is a frame of any size, reduced inside the graph.
-        dynamic: height and width of the network are free, multiples of its stride.
-        uint8_input: the input is uint8, normalised inside the graph.
+        options: fields of :class:`ExportForm` beside its name: ``topk``, ``conf_thresh``, ``nms_iou``, ``batch``,
+            ``dynamic_resize``, ``dynamic``, ``uint8_input``.
 
     Returns:
         The graph as written.
@@ -81,7 +72,7 @@ def export_onnx(
         UserError: bad form, size, opset, resize mode or combination, or the file cannot be written.
         RuntimeError: the graph computes something else than the model.
     """
-    asked = ExportForm(form, topk, conf_thresh, nms_iou, batch, dynamic_resize, dynamic, uint8_input)
+    asked = form if isinstance(form, ExportForm) else ExportForm(form, **options)
     if opset not in OPSETS:
         raise UserError(f"--opset {opset}: the exporter offers {OPSETS[0]} to {OPSETS[-1]}")
     _check(model, spec, asked)
@@ -93,7 +84,7 @@ def export_onnx(
         graph = _simplify(graph)
     name_depthwise(graph)
     _put_in_front(graph, spec, asked)
-    if isinstance(model, AnchorNetwork) and form in ("raw", "parts"):
+    if isinstance(model, AnchorNetwork) and asked.name in ("raw", "parts"):
         layout = model.layout()
         add_constant_output(graph, "anchors", layout.anchors)
         add_constant_output(graph, "wh_scale", layout.wh_scale)
@@ -115,7 +106,8 @@ def _check(model: DetectorNetwork, spec: ModelSpec, form: ExportForm) -> None:
     channels = input_channels(spec.resize_mode)
     if channels != model.config.in_channels:
         raise UserError(
-            f"--resize-mode {spec.resize_mode} gives {channels} channels, but the model takes {model.config.in_channels}"
+            f"--resize-mode {spec.resize_mode} gives {channels} channels, "
+            f"but the model takes {model.config.in_channels}"
         )
     if form.dynamic and model.kind == "queries":
         raise UserError("--dynamic: a transformer's position code is that of one size; use --dynamic-resize instead")

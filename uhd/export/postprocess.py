@@ -27,7 +27,7 @@ def outputs_of(network: DetectorNetwork, form: ExportForm) -> tuple[tuple[str, .
         return (ROWS,), lambda maps: (_rows(candidates(network, maps, axes), form, network),)
     if form.name == "primitive":
         names = _primitive_names(network)
-        return names, lambda maps: _primitive(candidates(network, maps, axes), axes)[: len(names)]
+        return names, lambda maps: _primitive(candidates(network, maps, axes), axes)
     if not isinstance(network, AnchorNetwork):
         return network.output_names, lambda maps: tuple(maps[name] for name in network.output_names)
     layout = network.layout()
@@ -145,12 +145,12 @@ def _best(score: Tensor, form: ExportForm, most: int) -> tuple[Tensor, Tensor]:
 
 
 def _primitive_names(network: DetectorNetwork) -> tuple[str, ...]:
-    names = ("cx", "cy", "bw", "bh", "score")
     if not isinstance(network, AnchorNetwork):
-        return (*names, "cls_scores")
+        # There is no score but that of the classes, and an output that is always 1 would be folded away.
+        return ("cx", "cy", "bw", "bh", "cls_scores")
     layout = network.layout()
-    names += ("cls_scores",) if "cls" in layout.score_mode.split("_") else ()
-    return (*names, "attr_scores") if layout.num_attributes else names
+    classes = ["cls_scores"] if "cls" in layout.score_mode.split("_") else []
+    return ("cx", "cy", "bw", "bh", "score", *classes, *(["attr_scores"] if layout.num_attributes else []))
 
 
 def _primitive(found: Candidates, axes: Axes) -> tuple[Tensor, ...]:
@@ -160,8 +160,8 @@ def _primitive(found: Candidates, axes: Axes) -> tuple[Tensor, ...]:
         lead = axes.batch or (x.shape[0] if axes.dynamic else -1)
         return x.reshape(lead, count, h, w, *last)
 
-    base = torch.ones_like(found.centre[:, :, 0]) if found.base is None else found.base
-    maps = [found.centre[:, :, 0], found.centre[:, :, 1], found.size[:, :, 0], found.size[:, :, 1], base]
+    maps = [found.centre[:, :, 0], found.centre[:, :, 1], found.size[:, :, 0], found.size[:, :, 1]]
+    maps += [] if found.base is None else [found.base]
     outputs = [on_grid(each) for each in maps]
     for table in (found.classes, found.attributes):
         if table is not None:

@@ -57,8 +57,8 @@ def resize_inside(prelude: Prelude, size: tuple[int, int], mode: str, uint8: boo
     """Reduce (B, C, H, W) of any size to (B, C, *size), as ``uhd.resize`` does for the mode.
 
     Point sampling gathers rows and columns whose numbers are computed with the arithmetic of the library that the mode
-    names, so they are exact at every size. Of packed YUV (Y in channel 0; U in the even, V in the odd columns of channel
-    1) luma is gathered pixel by pixel, and chroma by whole pairs, so that U never comes into a column of V.
+    names, so they are exact at every size. Of packed YUV (Y in channel 0; U in the even, V in the odd columns of
+    channel 1) luma is gathered pixel by pixel, and chroma by whole pairs, so that U never comes into a column of V.
     """
     if not is_point_sampling(mode):
         _linear(prelude, size, uint8)
@@ -91,11 +91,10 @@ def _indices(prelude: Prelude, axis: int, count: int, library: str) -> str:
     if library == "torch":
         scale = prelude.op(f"{name}/Div", "Div", real, out)
     else:
-        # Not n / count: OpenCV divides twice, and the roundings differ at some sizes.
-        scale = prelude.op(
-            f"{name}/Div_1", "Div", prelude.constant(f"{name}/one", [1], number),
-            prelude.op(f"{name}/Div", "Div", out, real),
-        )  # fmt: skip
+        # Not n / count: OpenCV divides twice, and the roundings differ at some sizes. The 1 is n / n, since onnxruntime
+        # turns a product with 1 / x into a division by x, which is rounded once less.
+        one = prelude.op(f"{name}/one/Div", "Div", real, real)
+        scale = prelude.op(f"{name}/Div_1", "Div", one, prelude.op(f"{name}/Div", "Div", out, real))
     steps = prelude.constant(f"{name}/steps", np.arange(count), number)
     place = prelude.op(f"{name}/Floor", "Floor", prelude.op(f"{name}/Mul", "Mul", steps, scale))
     whole = prelude.op(f"{name}/Cast_1", "Cast", place, to=TensorProto.INT64)
@@ -107,7 +106,9 @@ def _pairs(prelude: Prelude, columns: str, count: int) -> str:
     """Add the column of the U or V beside the left pixel of each pair: ``2 * (columns[x - x % 2] // 2) + x % 2``."""
     x = np.arange(count)
     name = f"{_NAME}/pairs"
-    left = prelude.op(f"{name}/Gather", "Gather", columns, prelude.constant(f"{name}/left", x - x % 2, np.int64), axis=0)
+    left = prelude.op(
+        f"{name}/Gather", "Gather", columns, prelude.constant(f"{name}/left", x - x % 2, np.int64), axis=0
+    )
     two = prelude.constant(f"{name}/two", [2], np.int64)
     even = prelude.op(f"{name}/Mul", "Mul", prelude.op(f"{name}/Div", "Div", left, two), two)
     return prelude.op(f"{name}/Add", "Add", even, prelude.constant(f"{name}/side", x % 2, np.int64))

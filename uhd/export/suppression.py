@@ -19,7 +19,7 @@ def suppressed(boxes_xyxy: Tensor, scores: Tensor, iou: float, least: float = 0.
     Returns:
         (B, C, N). While no graph is traced nothing is suppressed: this module is for graphs only.
     """
-    kept: Tensor = _Suppress.apply(boxes_xyxy, scores, iou, least)
+    kept: Tensor = _Suppress.apply(boxes_xyxy, scores, iou, least)  # type: ignore[no-untyped-call]
     return kept
 
 
@@ -27,7 +27,7 @@ class _Suppress(torch.autograd.Function):
     """Stands for a few ONNX nodes: torch has no operator of its own that becomes NonMaxSuppression."""
 
     @staticmethod
-    def forward(_context: Any, _boxes: Tensor, scores: Tensor, _iou: float, _least: float) -> Tensor:  # type: ignore[override]
+    def forward(_context: Any, _boxes: Tensor, scores: Tensor, _iou: float, _least: float) -> Tensor:
         return scores.clone()
 
     @staticmethod

@@ -27,7 +27,9 @@ Array = NDArray[np.float32]
 def largest_difference(
     graph: onnx.ModelProto, model: DetectorNetwork, form: ExportForm | None = None, images: int = 2
 ) -> float:
-    """Return the largest absolute difference between onnxruntime on the graph and the model decoded in NumPy.
+    """Return the largest difference between onnxruntime on the graph and the model decoded in NumPy.
+
+    It is absolute up to 1 and relative beyond: an untrained network gives boxes far larger than the picture.
 
     Args:
         graph: as written, with its metadata.
@@ -44,8 +46,7 @@ def largest_difference(
         raw = tuple(each.numpy() for each in maps_of(model(torch.from_numpy(image))))
         tensors = predictor._run(feed)
         for found, expected in zip(predictor._read(tensors), model.predictions(raw), strict=True):
-            compare = _rows_difference if form.has_rows else _difference
-            worst = max(worst, compare(found, expected, form))
+            worst = max(worst, predictions_differ(found, expected, form))
         worst = max(worst, _maps_difference(tensors, raw, predictor, model))
     return worst
 
@@ -55,7 +56,7 @@ def _input(
 ) -> tuple[Array, Array]:
     """Return what the file is fed, and what the network gets of it."""
     (h, w), mode, count = predictor.spec.input_size, predictor.spec.resize_mode, form.batch or 2
-    free = dynamic_axes(model, form)
+    free = dynamic_axes(form)
     if form.dynamic_resize:
         # 240 and 480 are sizes at which other arithmetic than the library's differs.
         frames = rng.integers(0, 256, (count, *((240, 480) if i else (h + 7, 2 * w + 6)), 3), np.uint8)
@@ -63,7 +64,7 @@ def _input(
         feed = to_network(frames, mode)
         if input_channels(mode) == 2:
             # Chroma is gathered, not computed from the reduced picture, so it is not the trained one to the bit.
-            image = _reduced_pairs(feed, (h, w), mode)
+            image = _reduced_pairs(feed, (h, w))
         if not is_point_sampling(mode) and not form.uint8_input:
             image = torch.nn.functional.interpolate(
                 torch.from_numpy(feed), (h, w), mode="bilinear", align_corners=False
@@ -77,7 +78,7 @@ def _input(
     return image, image
 
 
-def _reduced_pairs(frames: Array, size: tuple[int, int], mode: str) -> Array:
+def _reduced_pairs(frames: Array, size: tuple[int, int]) -> Array:
     """Return YUYV frames (B, 2, H, W) at another size: luma sampled pixel by pixel, chroma in whole pairs."""
     from uhd.resize import sample_indices
 
@@ -88,10 +89,22 @@ def _reduced_pairs(frames: Array, size: tuple[int, int], mode: str) -> Array:
     return np.stack([tall[:, 0][..., columns], tall[:, 1][..., pairs]], 1)
 
 
+def predictions_differ(found: Prediction, expected: Prediction, form: ExportForm) -> float:
+    """Return the largest difference of boxes and scores; infinite where their number differs."""
+    # A heat map is written whole, and the model lists its peaks.
+    listed = form.has_rows or (form.name == "primitive" and len(found[0]) > len(expected[0]))
+    return (_rows_difference if listed else _difference)(found, expected, form)
+
+
 def _difference(found: Prediction, expected: Prediction, _form: ExportForm) -> float:
     if len(found[0]) != len(expected[0]):
         return float("inf")
-    return max((float(np.abs(a - b).max(initial=0)) for a, b in zip(found, expected, strict=True)), default=0.0)
+    return max((_apart(a, b) for a, b in zip(found, expected, strict=True)), default=0.0)
+
+
+def _apart(found: Array, expected: Array) -> float:
+    """Return the largest difference: absolute up to 1, relative beyond."""
+    return float((np.abs(found - expected) / np.maximum(1, np.abs(expected))).max(initial=0))
 
 
 def _rows_difference(found: Prediction, expected: Prediction, form: ExportForm) -> float:
@@ -99,6 +112,8 @@ def _rows_difference(found: Prediction, expected: Prediction, form: ExportForm) 
     shown, table = _flat(*found), _flat(*expected)
     shown = shown[shown[:, 0] > 0]
     table = table[table[:, 0] >= form.conf_thresh]
+    if form.name == "primitive":
+        shown = shown[np.argsort(-shown[:, 0], kind="stable")][: len(table)]
     if form.name == "nms":
         table = table[nms(_corners(table), table[:, 0], form.nms_iou, table[:, 1].astype(np.int64))]
     top = np.sort(table[:, 0])[::-1][: len(shown)]
@@ -106,7 +121,7 @@ def _rows_difference(found: Prediction, expected: Prediction, form: ExportForm) 
         return float("inf")
     if not len(shown):
         return 0.0
-    nearest = np.abs(shown[:, None] - table[None]).max(2).min(1)
+    nearest = (np.abs(shown[:, None] - table[None]) / np.maximum(1, np.abs(table[None]))).max(2).min(1)
     return float(max(np.abs(np.sort(shown[:, 0])[::-1] - top).max(), nearest.max()))
 
 
@@ -124,12 +139,12 @@ def _maps_difference(
 ) -> float:
     """Compare raw outputs themselves: a branch that no score needs is in no prediction."""
     named = dict(zip(model.output_names, raw, strict=True))
-    worst = max((float(np.abs(tensors[name] - each).max()) for name, each in named.items() if name in tensors), default=0)
+    worst = max((_apart(tensors[name], each) for name, each in named.items() if name in tensors), default=0)
     if ROWS in tensors or "anchors" not in tensors:
         return worst
     layout = read_layout(tensors, predictor.session.get_modelmeta().custom_metadata_map)
     shape = (len(raw[0]), layout.num_anchors, layout.channels_per_anchor, *raw[0].shape[2:])
-    ours, theirs = raw_map(tensors, layout).reshape(shape), raw[0].reshape(shape[:2] + (-1,) + shape[3:])
+    ours, theirs = raw_map(tensors, layout).reshape(shape), raw[0].reshape((*shape[:2], -1, *shape[3:]))
     if "box" in tensors:
         return worst  # the branches that parts hold are all in the predictions
-    return max(worst, float(np.abs(ours - theirs).max()))
+    return max(worst, _apart(ours, theirs))

@@ -35,8 +35,8 @@ class OnnxPredictor(Predictor):
     Args:
         path: the file, whose metadata says how to feed it; or a graph as bytes.
         threads: of onnxruntime. One, without spinning, is fastest for networks well below a millisecond.
-        known: fields of :class:`ModelSpec` that replace the file's metadata (``resize_mode=...``), and ``score_mode`` and
-            ``quality_power`` of raw outputs, where the file does not say them.
+        known: fields of :class:`ModelSpec` that replace the file's metadata (``resize_mode=...``), and
+            ``score_mode`` and ``quality_power`` of raw outputs, where the file does not say them.
 
     Raises:
         UserError: not an ONNX file, or not a detector of these forms.
@@ -84,7 +84,7 @@ class OnnxPredictor(Predictor):
             )
 
     def preprocess(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """Return the input; a file that resizes gets a single frame whole, several at the size it would reduce them to."""
+        """Return the input; a file that resizes gets one frame whole, several at the size it would reduce them to."""
         if self.resizes and len(images) == 1:
             frame, mode = images[0], self.spec.resize_mode
             # Packed YUV comes in pairs of columns; cameras give no odd width.
@@ -105,8 +105,18 @@ class OnnxPredictor(Predictor):
             found += self._read(self._run(part))
         return found[:count]
 
+    def feed(self, batch: NDArray[np.float32]) -> NDArray[np.generic]:
+        """Return what the file itself takes for a batch in [0, 1]: the same, or bytes."""
+        return np.rint(batch * 255).astype(np.uint8) if self.takes_bytes else batch
+
+    def infer_feed(self, feed: NDArray[np.generic]) -> list[Prediction]:
+        """Run the network on what :meth:`feed` returned for as many images as the file takes."""
+        return self._read(self._outputs_of(feed))
+
     def _run(self, batch: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        feed = np.rint(batch * 255).astype(np.uint8) if self.takes_bytes else batch
+        return self._outputs_of(self.feed(batch))
+
+    def _outputs_of(self, feed: NDArray[np.generic]) -> dict[str, NDArray[np.float32]]:
         return dict(zip(self.outputs, self.session.run(None, {self.input_name: feed}), strict=True))
 
     def _probe(self, channels: int | str) -> dict[str, NDArray[np.float32]]:

@@ -19,13 +19,14 @@ Reader = Callable[[Tensors], list[Prediction]]
 ROWS = "score_classid_cxcywh"
 CENTERNET = ("hm", "off", "wh")
 QUERIES = ("logits", "boxes")
-PRIMITIVE = ("cx", "cy", "bw", "bh", "score")
+BOX = ("cx", "cy", "bw", "bh")
+SCORES = ("score", "cls_scores")
 
 
 def can_read(outputs: Sequence[str]) -> bool:
     """Return whether outputs of these names are those of a detector."""
     names = set(outputs)
-    known = list(outputs) == [ROWS] or names in (set(CENTERNET), set(QUERIES)) or set(PRIMITIVE) <= names
+    known = list(outputs) == [ROWS] or names in (set(CENTERNET), set(QUERIES)) or _is_primitive(names)
     return known or is_raw(outputs)
 
 
@@ -50,7 +51,7 @@ def reader_of(outputs: Sequence[str], table: Mapping[str, str], classes: int, pr
         return lambda tensors: decode_centernet(tensors["hm"], tensors["off"], tensors["wh"], topk, peaks)
     if names == set(QUERIES):
         return lambda tensors: list(zip(*decode_queries(tensors["logits"], tensors["boxes"]), strict=True))
-    if set(PRIMITIVE) <= names:
+    if _is_primitive(names):
         return lambda tensors: _each(*_primitive(tensors), every_class)
     layout = read_layout(probe(), table)
 
@@ -79,11 +80,17 @@ def _rows(rows: Array, known_classes: int) -> Prediction:
     return boxes, scores
 
 
+def _is_primitive(names: set[str]) -> bool:
+    return set(BOX) <= names and bool(names & set(SCORES))
+
+
 def _primitive(tensors: Tensors) -> tuple[Array, Array]:
     """Return boxes (B, N, 4) and scores (B, N, C), numbered anchor, row, column."""
-    b = len(tensors["score"])
-    cx, cy, bw, bh, score = (tensors[name].reshape(b, -1, 1) for name in PRIMITIVE)
+    b = len(tensors["cx"])
+    cx, cy, bw, bh = (tensors[name].reshape(b, -1, 1) for name in BOX)
     boxes = np.concatenate([cx - bw / 2, cy - bh / 2, cx + bw / 2, cy + bh / 2], -1)
+    # A heat map or a query has no score besides that of its classes.
+    score = tensors["score"].reshape(b, -1, 1) if "score" in tensors else np.ones_like(cx)
     columns = [score]
     if "cls_scores" in tensors:
         table = tensors["cls_scores"]

@@ -45,7 +45,7 @@ class Search:
 
     Attributes:
         before: disagreement with every layer in 8 bits.
-        every: disagreement with every layer in 16 bits.
+        every: disagreement with every convolution in 16 bits.
         steps: in the order taken.
         tried: evaluations made.
     """
@@ -62,11 +62,11 @@ class Search:
 
     def to_text(self) -> str:
         """Return a table."""
-        width = max([len(step.layer) for step in self.steps] + [len("every layer in 16 bits")])
+        width = max([len(step.layer) for step in self.steps] + [len("every convolution in 16 bits")])
         lines = [f"{'layers in 16 bits, best first':<{width}}  disagreement with float ({self.tried} tried)"]
         lines.append(f"{'none':<{width}}  {self.before:.4f}")
         lines += [f"{step.layer:<{width}}  {step.disagreement:.4f}" for step in self.steps]
-        lines.append(f"{'every layer in 16 bits':<{width}}  {self.every:.4f}")
+        lines.append(f"{'every convolution in 16 bits':<{width}}  {self.every:.4f}")
         return "\n".join(lines)
 
 

@@ -50,7 +50,12 @@ class EspdlConfig:
     class_ids: tuple[int, ...] = knob((0,), "wanted classes of --dataset-type yolo", group=_IMAGES, parse=parse_classes)
     split: str = knob("train", "part of the images", group=_IMAGES, choices=("train", "val", "all"), original="all")
     val_split: float = knob(
-        0.0, "share of validation images where the data leaves it open", group=_IMAGES, minimum=0, maximum=1
+        0.2,
+        "share of validation images, where the data leaves it open",
+        group=_IMAGES,
+        minimum=0,
+        maximum=1,
+        original=0.0,
     )
     img_size: tuple[int, int] | None = knob(
         None, "network size; default: the model's own", group=_IMAGES, parse=parse_size

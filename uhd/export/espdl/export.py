@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import onnx
 from numpy.typing import NDArray
 
+from uhd.data.config import parse_classes
+from uhd.data.dataset import Dataset
 from uhd.data.problems import Report
 from uhd.errors import UserError
 from uhd.export.espdl.auto_int16 import Mixer, Search, layer_units, search_layers
@@ -89,14 +90,17 @@ def export_espdl(prepared: Prepared, spec: ModelSpec, path: Path, config: EspdlC
         if not cut:
             say(f"--split-wide-convs: no 1x1 convolution has more than {limit // 1024} KB of weights")
     images = _images(spec, config, say)
-    log = path.with_suffix(".log")
+    # Before the long work: labels that are missing are said at once.
+    dataset = _labelled(spec, config) if config.score else None
+    log = path.with_name(f"{path.name}.log")
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_text("", encoding="utf-8")
     how = Quantisation(
         config.target, config.num_of_bits, config.calib_algorithm,
         config.use_layerwise_equalization or (recipe is not None and recipe.equalise), config.device, config.batch_size,
     )  # fmt: skip
-    metadata = {**spec.to_metadata(), **constants_to_metadata(prepared.constants)}
+    # What was measured, was measured on the float model.
+    metadata = {**replace(spec, metrics={}).to_metadata(), **constants_to_metadata(prepared.constants)}
     plain: Quantised | None = None
     search = None
     if config.auto_int16 or (config.score and int16):
@@ -118,10 +122,11 @@ def export_espdl(prepared: Prepared, spec: ModelSpec, path: Path, config: EspdlC
     files += _sidecars(prepared, path, config.export_anchors_wh_scale_dir or path.parent)
     latency = estimate(prepared.model, chip, int16, config.num_of_bits) if chip else None
     scores: list[Score] = []
-    count = 0
-    if config.score:
-        scores, count = _scores(prepared, spec, plain, quantised, int16, config, say)
-    return Exported(tuple(files), int16, chosen.warnings, search, latency, tuple(scores), count)
+    if dataset is not None:
+        say(f"scoring on {len(dataset)} images")
+        scores = _scores(prepared, spec, plain, quantised, int16, config, dataset)
+    scored = len(dataset) if dataset is not None else 0
+    return Exported(tuple(files), int16, chosen.warnings, search, latency, tuple(scores), scored)
 
 
 def _images(spec: ModelSpec, config: EspdlConfig, say: Say) -> Array:
@@ -139,6 +144,13 @@ def _images(spec: ModelSpec, config: EspdlConfig, say: Say) -> Array:
     if whole < 2 * config.batch_size:
         raise UserError(f"--batch-size {config.batch_size}: {len(images)} images are fewer than two batches")
     return images[:whole]
+
+
+def _labelled(spec: ModelSpec, config: EspdlConfig) -> Dataset:
+    place = config.score_dir or config.image_dir
+    assert place is not None
+    said = spec.extra.get("classes")
+    return labelled(place, spec, parse_classes(said) if said else config.class_ids, config.val_split)
 
 
 def _search(
@@ -191,11 +203,8 @@ def _sidecars(prepared: Prepared, path: Path, folder: Path) -> list[Path]:
 
 def _scores(
     prepared: Prepared, spec: ModelSpec, plain: Quantised | None, final: Quantised, int16: frozenset[str],
-    config: EspdlConfig, say: Say,
-) -> tuple[list[Score], int]:  # fmt: skip
-    assert config.image_dir is not None
-    dataset = labelled(config.score_dir or config.image_dir, spec, config.class_ids)
-    say(f"scoring on {len(dataset)} images")
+    config: EspdlConfig, dataset: Dataset,
+) -> list[Score]:  # fmt: skip
     table = spec.to_metadata()
     convs = sum(node.name in int16 for node in prepared.model.graph.node if node.op_type == "Conv")
     forms = {"float": FloatGraph(prepared.model).run}
@@ -204,10 +213,4 @@ def _scores(
         forms[f"{config.target} int8, {convs} convolutions int16"] = Simulation(final.graph).run
     else:
         forms[f"{config.target} int{config.num_of_bits}"] = Simulation(final.graph).run
-    found = [score(name, RawMapPredictor(run, prepared.constants, table), dataset) for name, run in forms.items()]
-    return found, len(dataset)
-
-
-def node_count(model: onnx.ModelProto, kind: str) -> int:
-    """Return how many nodes of a kind a graph has."""
-    return sum(node.op_type == kind for node in model.graph.node)
+    return [score(name, RawMapPredictor(run, prepared.constants, table), dataset) for name, run in forms.items()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ class Quantisation:
         equalise: weights between layers first.
         device: ``cpu`` or ``cuda``.
         batch_size: images per calibration step.
+        equalisation: settings of esp-ppq's equalisation.
     """
 
     target: str = "esp32s3"
@@ -40,6 +41,7 @@ class Quantisation:
     equalise: bool = True
     device: str = "cpu"
     batch_size: int = 1
+    equalisation: Mapping[str, float] = field(default_factory=lambda: dict(EQUALISATION))
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +96,7 @@ def quantise(
         setting.quantize_activation_setting.calib_algorithm = how.algorithm
         if how.equalise:
             setting.equalization = True
-            for name, value in EQUALISATION.items():
+            for name, value in how.equalisation.items():
                 setattr(setting.equalization_setting, name, value)
         for name in sorted(int16):
             setting.dispatching_table.append(name, get_target_platform(how.target, 16))
@@ -124,7 +126,16 @@ def quantise(
             where = f"; see {log}" if log else ""
             raise UserError(f"esp-ppq cannot quantise this model: {_reason(error)}{where}") from error
         simplified = onnx.load(str(copy))
+        _to_cpu(graph, how.device)
     return Quantised(graph, with_weights(simplified, graph), how)
+
+
+def _to_cpu(graph: Any, device: str) -> None:
+    """Bring weights and scales back: simulating and comparing happen on the CPU."""
+    from esp_ppq.executor import TorchExecutor
+
+    if device != "cpu":
+        TorchExecutor(graph=graph, device="cpu")
 
 
 def with_weights(model: onnx.ModelProto, graph: Any) -> onnx.ModelProto:

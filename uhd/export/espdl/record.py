@@ -1,8 +1,8 @@
 """A quantised graph as a file that needs no pickle, and the same graph from that file.
 
 An ``.espdl`` runs on the chip only. Beside it goes ``<name>.simulator.onnx``: the float graph with the weights that
-were quantised, and in its metadata, as JSON, the platform of every node and the scale, bits and rounding of every tensor
-that is quantised. Scales are powers of two, so decimal JSON holds them exactly.
+were quantised, and in its metadata, as JSON, the platform of every node and the scale, bits and rounding of every
+quantised tensor. Scales are powers of two, so decimal JSON holds them exactly.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from uhd.files import save_atomic
 
 FORMAT = 1
 _KEY = "espdl_simulation"
+_TABLE = ("original_op_type", "int16_lut_step")
 
 
 def simulator_path(espdl: Path) -> Path:
@@ -99,16 +100,20 @@ def describe(graph: Any) -> dict[str, dict[str, Any]]:
     for name, operation in graph.operations.items():
         entry: dict[str, Any] = {"platform": operation.platform.name}
         if isinstance(operation, QuantableOperation):
-            entry["inputs"] = [_tensor(config) for config in operation.config.input_quantization_config]
+            table = operation.type == "LUT"
+            if table:
+                entry["table"] = {key: operation.attributes[key] for key in _TABLE}
+            # A table is addressed by its input's scale, also where the node before has rounded already.
+            entry["inputs"] = [_tensor(config, table) for config in operation.config.input_quantization_config]
             entry["outputs"] = [_tensor(config) for config in operation.config.output_quantization_config]
         found[name] = entry
     return found
 
 
-def _tensor(config: Any) -> dict[str, Any] | None:
+def _tensor(config: Any, always: bool = False) -> dict[str, Any] | None:
     from esp_ppq.core import QuantizationProperty, QuantizationStates
 
-    if not QuantizationStates.is_activated(config.state):
+    if not (always or QuantizationStates.is_activated(config.state)):
         return None
     return {
         "bits": config.num_of_bits,
@@ -145,6 +150,10 @@ def _rebuild(path: Path, operations: Mapping[str, Mapping[str, Any]], target: st
             ("outputs", config.output_quantization_config),
         ):
             slots[:] = [_config(value) for value in entry[side]]
+        if "table" in entry:
+            # As esp-ppq does with activations in 16 bits once their scales are known.
+            graph.operations[name].attributes.update(entry["table"])
+            graph.operations[name].type = "LUT"
     return graph
 
 

@@ -35,13 +35,17 @@ class Score:
     ap: float
 
 
-def labelled(place: Path, spec: ModelSpec, classes: tuple[int, ...]) -> Dataset:
-    """Return the validation part of a data set, or the part that the split sets aside.
+def labelled(place: Path, spec: ModelSpec, classes: tuple[int, ...], val_split: float = 0.2) -> Dataset:
+    """Return the validation part of a data set, or the part that the split sets aside (0: the split of training).
 
     Raises:
         UserError: no labels, or no validation images.
     """
-    config = DataConfig(image_dir=place, classes=classes, img_size=spec.input_size, resize_mode=spec.resize_mode)
+    share = val_split if 0 < val_split < 1 else 0.2
+    config = DataConfig(
+        image_dir=place, train_split=1 - share, val_split=share, classes=classes, img_size=spec.input_size,
+        resize_mode=spec.resize_mode,
+    )  # fmt: skip
     opened = open_data(config)
     return read_dataset(opened.val, config, opened.report, progress=False)
 
@@ -74,6 +78,8 @@ class FloatGraph:
 
         options = ort.SessionOptions()
         options.intra_op_num_threads, options.log_severity_level = 1, 3
+        # Not the blocked layout: it sums in an order that depends on the number of channels.
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
         self.session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
         self.names = [output.name for output in self.session.get_outputs()]
 

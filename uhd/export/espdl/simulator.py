@@ -1,8 +1,8 @@
 """Score an ``.espdl`` without a chip: its quantised graph in esp-ppq's executor, behind the interface of every runtime.
 
 Simulated: weights, biases and activations rounded and clipped as the chip stores them (powers of two as scales, 8 or 16
-bits, the S3's rounding half up). Not simulated: convolutions accumulate in float32 instead of integers, and activations
-computed from tables; an output may be one step of its scale beside the chip's. Nothing is said about speed.
+bits, the S3's rounding half up), and tables of activation functions in 16 bits. Not simulated: convolutions accumulate
+in float32 instead of integers, so an output may be a step of its scale beside the chip's. Nothing is said about speed.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from uhd.decode import decode
 from uhd.errors import UserError
 from uhd.export.espdl.record import load_simulation, simulator_path
 from uhd.export.espdl.toolchain import chatter_to
 from uhd.resize import input_channels
+from uhd.runtime.outputs import can_read, reader_of
 from uhd.runtime.predictor import Prediction, Predictor
-from uhd.runtime.raw_output import CONSTANTS, is_raw, raw_map, read_layout
+from uhd.runtime.raw_output import CONSTANTS
 from uhd.runtime.spec import ModelSpec
 
 Array = NDArray[np.float32]
@@ -55,7 +55,8 @@ class Simulation:
         for sizes in self._resizes:
             sizes.value[0] = len(batch)
         try:
-            found = self.executor.forward(torch.from_numpy(np.ascontiguousarray(batch)))
+            with chatter_to(None):
+                found = self.executor.forward(torch.from_numpy(np.ascontiguousarray(batch)))
         finally:
             for sizes in self._resizes:
                 sizes.value[0] = 1
@@ -72,7 +73,8 @@ class RawMapPredictor(Predictor):
         known: fields of :class:`ModelSpec` that replace the metadata.
 
     Raises:
-        UserError: outputs that are no raw maps of a detector.
+        UserError: outputs that are not those of a detector.
+        ValueError: shapes or metadata that do not agree with them.
     """
 
     def __init__(
@@ -86,14 +88,13 @@ class RawMapPredictor(Predictor):
         self.spec = ModelSpec.from_metadata(metadata, **known)
         shape = (1, input_channels(self.spec.resize_mode), *self.spec.input_size)
         tensors = {**run(np.zeros(shape, np.float32)), **self.constants}
-        if not is_raw(list(tensors)):
-            raise UserError(f"outputs {', '.join(tensors)} are no raw maps of a detector, so they cannot be scored")
-        self.layout = read_layout(tensors, metadata)
+        if not can_read(list(tensors)):
+            raise UserError(f"outputs {', '.join(tensors)} are not those of a detector, so they cannot be scored")
+        self._read = reader_of(list(tensors), metadata, len(self.spec.class_names), lambda: tensors)
 
     def infer(self, batch: Array) -> list[Prediction]:
         """Run the network; see :meth:`Predictor.infer`."""
-        boxes, scores = decode(raw_map({**self.run(batch), **self.constants}, self.layout), self.layout)
-        return list(zip(boxes, scores, strict=True))
+        return self._read({**self.run(batch), **self.constants})
 
 
 class EspdlPredictor(RawMapPredictor):
@@ -115,7 +116,7 @@ class EspdlPredictor(RawMapPredictor):
         graph, table = load_simulation(simulator_path(path), path)
         try:
             super().__init__(Simulation(graph).run, read_constants(table), table, **known)
-        except (ValueError, TypeError, KeyError, UserError) as error:
+        except (ValueError, TypeError, UserError) as error:
             raise UserError(f"{path}: cannot be used as a detector: {error}") from None
 
 

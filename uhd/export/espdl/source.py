@@ -31,12 +31,11 @@ def open_source(path: Path, config: EspdlConfig) -> tuple[Prepared, ModelSpec]:
 def _from_checkpoint(path: Path) -> onnx.ModelProto:
     from uhd.export.onnx import export_onnx
     from uhd.models.predictor import spec_of
-    from uhd.models.ultratinyod import UltraTinyOD
     from uhd.models.weights import load_model
 
     model, meta = load_model(path)
-    if not isinstance(model, UltraTinyOD):
-        raise UserError(f"{path}: {model.arch} cannot be exported for ESP-DL; ultratinyod can")
+    if model.kind == "queries":
+        raise UserError(f"{path}: {model.arch} cannot be exported for ESP-DL; ultratinyod and cnn can")
     with tempfile.TemporaryDirectory() as folder:
         return export_onnx(model, Path(folder) / "parts.onnx", spec_of(meta), "parts")
 

@@ -21,7 +21,8 @@ def split_wide_convs(
 ) -> dict[str, int]:
     """Rewrite the graph in place: each part is convolved and activated on its own, then the parts are joined.
 
-    Output channel c depends on row c of the weights only, so the float result is the same to the bit.
+    Output channel c depends on row c of the weights only, so the float result is the same to the bit, unless a runtime
+    sums in another order for another number of channels (as onnxruntime does in its blocked layout, by some 1e-6).
 
     Args:
         model: the graph.
@@ -94,7 +95,8 @@ def _rewrite(
     for index, part in enumerate(parts):
         inputs = [conv.input[0]]
         for name in conv.input[1:]:
-            inputs.append(f"{name}/part{index}")
+            # Named after the convolution too: a simplifier lets layers share equal tensors, each cut in its own way.
+            inputs.append(f"{name}{conv.name}/part{index}")
             graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(values[name][part]), inputs[-1]))
         ends.append(f"{conv.output[0]}/part{index}")
         piece = helper.make_node("Conv", inputs, [ends[-1]], f"{conv.name}/part{index}")

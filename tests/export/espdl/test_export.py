@@ -1,0 +1,236 @@
+"""The whole way on a small detector: quantised, written, found again in the simulator, scored. Needs esp-ppq."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import helper
+
+from uhd.boxes import xyxy_to_cxcywh
+from uhd.cli import main as uhd
+from uhd.data.problems import Report
+from uhd.errors import UserError
+from uhd.export.espdl.auto_int16 import disagreement
+from uhd.export.espdl.calibration import calibration_images
+from uhd.export.espdl.config import EspdlConfig
+from uhd.export.espdl.export import Exported, export_espdl
+from uhd.export.espdl.prepare import Prepared, prepare
+from uhd.export.espdl.quantise import Quantisation, quantise
+from uhd.export.espdl.recipes import RECIPES
+from uhd.export.espdl.record import describe, simulator_path
+from uhd.export.espdl.score import FloatGraph, labelled, score
+from uhd.export.espdl.simulator import RawMapPredictor, Simulation
+from uhd.export.espdl.source import open_source
+from uhd.export.espdl.split_wide import split_wide_convs
+from uhd.load import load
+
+pytestmark = pytest.mark.usefixtures("esp_ppq")
+
+IMAGES = np.random.default_rng(3).random((4, 3, 32, 32), dtype=np.float32)
+
+
+@pytest.fixture(scope="session")
+def sure(parts: Path, photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The photographs, labelled with what the float model is surest of, so that AP says how far another one is."""
+    folder = tmp_path_factory.mktemp("sure") / "photographs"
+    shutil.copytree(photographs, folder)
+    detector = load(parts)
+    for image in folder.rglob("*.png"):
+        found = detector(image, 0.0, 0.5)
+        boxes = xyxy_to_cxcywh(found.xyxy[:2] / np.array([80, 60, 80, 60], np.float32))
+        image.with_suffix(".txt").write_text("".join(f"0 {' '.join(map(str, box))}\n" for box in boxes))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def config(sure: Path) -> EspdlConfig:
+    return EspdlConfig(image_dir=sure, calib_steps=4, recipe="speed", auto_int16=1, score=True)
+
+
+@pytest.fixture(scope="session")
+def exported(
+    checkpoint: Path, config: EspdlConfig, tmp_path_factory: pytest.TempPathFactory, esp_ppq: None
+) -> Exported:
+    torch.set_num_threads(1)
+    prepared, spec = open_source(checkpoint, config)
+    return export_espdl(prepared, spec, tmp_path_factory.mktemp("espdl") / "tiny.espdl", config, lambda _: None)
+
+
+def test_every_file_is_written_and_nothing_else(exported: Exported, checkpoint: Path) -> None:
+    names = [file.name for file in exported.files]
+    assert names == [
+        "tiny.espdl", "tiny.info", "tiny.json", "tiny.simulator.onnx", "tiny_anchors.npy", "tiny_wh_scale.npy",
+    ]  # fmt: skip
+    folder = exported.files[0].parent
+    assert sorted(file.name for file in folder.iterdir()) == sorted([*names, "tiny.espdl.log"])
+    prepared, _ = open_source(checkpoint, EspdlConfig())
+    for name in ("anchors", "wh_scale"):
+        assert np.array_equal(np.load(folder / f"tiny_{name}.npy"), prepared.constants[name])
+    content = exported.files[0].read_bytes()
+    assert content.startswith(b"EDL")
+    assert b"opencv_inter_nearest" in content
+    # Accuracy was measured on the float model, and is not claimed for this file.
+    assert b"AP50" not in content
+
+
+def test_the_layers_asked_for_are_in_16_bits_and_the_others_in_8(exported: Exported) -> None:
+    assert exported.search is not None
+    (step,) = exported.search.steps
+    assert exported.int16 == set(RECIPES["speed"].patterns) | set(step.nodes)
+    assert step.layer not in RECIPES["speed"].patterns
+    configs = json.loads(exported.files[2].read_text())["configs"]
+    for name, tensors in configs.items():
+        if name.endswith("/Conv"):
+            # Input, weight, bias, output; the weight decides what the chip computes with.
+            weight = list(tensors.values())[1]["bit_width"]
+            assert weight == (16 if name in exported.int16 else 8), name
+
+
+def test_16_bits_bring_the_predictions_closer(exported: Exported) -> None:
+    search = exported.search
+    assert search is not None
+    assert search.steps[0].disagreement < search.before
+    # What joins convolutions stays in 8 bits.
+    assert search.every < 0.8 * search.before
+
+
+def test_what_the_search_expects_is_what_the_file_does(exported: Exported, checkpoint: Path, sure: Path) -> None:
+    assert exported.search is not None
+    prepared, spec = open_source(checkpoint, EspdlConfig())
+    paths = sorted((sure / "train").glob("*.png"))
+    images = calibration_images(paths, 4, (32, 32), spec.resize_mode, Report())
+    reference = RawMapPredictor(FloatGraph(prepared.model).run, prepared.constants, spec.to_metadata()).infer(images)
+    found = disagreement(reference, load(exported.files[0]).predictor.infer(images))
+    assert found == pytest.approx(exported.search.steps[-1].disagreement, rel=0.2)
+
+
+def test_the_file_scores_what_the_export_printed(exported: Exported, sure: Path) -> None:
+    forms = [each.form for each in exported.scores]
+    convs = sum(name.endswith("/Conv") for name in exported.int16)
+    assert forms == ["float", "esp32s3 int8", f"esp32s3 int8, {convs} convolutions int16"]
+    predictor = load(exported.files[0]).predictor
+    assert predictor.spec.conf_thresh == 0.25
+    assert predictor.spec.metrics == {}
+    found = score("again", predictor, labelled(sure, predictor.spec, (0,)))
+    assert (found.ap50, found.ap) == (exported.scores[-1].ap50, exported.scores[-1].ap)
+    assert exported.scored_images == 4
+    assert exported.scores[0].ap50 > 0.5
+    assert 0 < exported.scores[1].ap < exported.scores[0].ap
+
+
+def test_the_estimate_knows_the_bits(exported: Exported) -> None:
+    assert exported.latency is not None
+    assert {layer.name for layer in exported.latency.layers if layer.bits == 16} == {
+        name for name in exported.int16 if name.endswith("/Conv")
+    }
+
+
+def test_it_runs_like_any_model(
+    exported: Exported, sure: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert uhd(["val", str(sure), "--model", str(exported.files[0])]) == 0
+    assert f"{exported.scores[-1].ap50:.4f}" in capsys.readouterr().out
+    picture = next((sure / "val").glob("*.png"))
+    found = load(exported.files[0])(picture, 0.0, 0.0)
+    assert len(found) > 10
+    assert found.image_size == (60, 80)
+
+
+def test_a_simulation_belongs_to_its_file(exported: Exported, tmp_path: Path) -> None:
+    copy = tmp_path / "tiny.espdl"
+    copy.write_bytes(exported.files[0].read_bytes() + b"\0")
+    with pytest.raises(UserError, match=r"tiny\.simulator\.onnx: is missing"):
+        load(copy)
+    simulator = simulator_path(copy)
+    simulator.write_bytes(simulator_path(exported.files[0]).read_bytes())
+    with pytest.raises(UserError, match="belongs to another tiny"):
+        load(copy)
+    simulator.write_bytes(b"no model")
+    with pytest.raises(UserError, match="not a simulation"):
+        load(copy)
+
+
+def test_the_same_inputs_give_the_same_file(parts: Path, photographs: Path, tmp_path: Path) -> None:
+    config = EspdlConfig(image_dir=photographs, calib_steps=2, export_anchors_wh_scale_dir=tmp_path / "arrays")
+    for name in ("a", "b"):
+        prepared, spec = open_source(parts, config)
+        export_espdl(prepared, spec, tmp_path / name / "m.espdl", config, lambda _: None)
+    for suffix in (".espdl", ".info"):
+        first, second = ((tmp_path / name / f"m{suffix}").read_bytes() for name in ("a", "b"))
+        assert first == second
+    assert sorted(file.name for file in (tmp_path / "arrays").iterdir()) == ["m_anchors.npy", "m_wh_scale.npy"]
+    assert not list((tmp_path / "a").glob("*.npy"))
+
+
+def test_sixteen_bits_everywhere_with_tables_of_activations(
+    exported: Exported, parts: Path, sure: Path, tmp_path: Path
+) -> None:
+    config = EspdlConfig(image_dir=sure, calib_steps=4, num_of_bits=16)
+    prepared, spec = open_source(parts, config)
+    # Refused by itself if the file on disk computed anything else than the graph in memory.
+    export_espdl(prepared, spec, tmp_path / "m.espdl", config, lambda _: None)
+    assert '"original_op_type": "Sigmoid"' in record_of(simulator_path(tmp_path / "m.espdl"))
+    images = calibration_images(sorted((sure / "train").glob("*.png")), 4, (32, 32), spec.resize_mode, Report())
+    expected = RawMapPredictor(FloatGraph(prepared.model).run, prepared.constants, spec.to_metadata()).infer(images)
+    apart = [
+        disagreement(expected, load(file).predictor.infer(images)) for file in (tmp_path / "m.espdl", exported.files[0])
+    ]
+    assert apart[0] < 0.5 * apart[1]
+
+
+def test_batches_of_two_find_the_same_ranges(prepared: Prepared) -> None:
+    how = Quantisation("c", algorithm="minmax", equalise=False)
+    found = [quantise(prepared.model, IMAGES, dataclasses.replace(how, batch_size=size)) for size in (1, 2)]
+    assert describe(found[0].graph) == describe(found[1].graph)
+
+
+def test_a_cut_graph_on_the_p4(prepared: Prepared) -> None:
+    expected = FloatGraph(prepared.model).run(IMAGES)
+    assert split_wide_convs(prepared.model, 256)
+    wide = frozenset(node.name for node in prepared.model.graph.node if node.name.startswith("/backbone/sppf"))
+    found = quantise(prepared.model, IMAGES, Quantisation("esp32p4"), wide)
+    for name, entry in describe(found.graph).items():
+        for tensor in [each for side in ("inputs", "outputs") for each in entry.get(side, []) if each]:
+            assert tensor["rounding"] == "ROUND_HALF_EVEN"
+            assert all(np.log2(scale) % 1 == 0 for scale in np.ravel(tensor["scale"]))
+        if name in wide and name.endswith("/Conv"):
+            assert entry["outputs"][0] is None or entry["outputs"][0]["bits"] == 16
+    outputs = Simulation(found.graph).run(IMAGES)
+    for name, values in expected.items():
+        noise = float(np.square(outputs[name] - values).mean() / values.var())
+        assert 0 < noise < 0.3, name
+
+
+def record_of(simulator: Path) -> str:
+    return {prop.key: prop.value for prop in onnx.load(str(simulator)).metadata_props}["espdl_simulation"]
+
+
+def test_the_s3_rounds_half_up(exported: Exported) -> None:
+    operations = json.loads(record_of(exported.files[3]))["operations"].values()
+    tensors = [each for entry in operations for side in ("inputs", "outputs") for each in entry.get(side, []) if each]
+    assert {tensor["rounding"] for tensor in tensors} == {"ROUND_HALF_UP"}
+
+
+def test_a_model_that_esp_ppq_does_not_take() -> None:
+    graph = helper.make_graph(
+        [helper.make_node("Det", ["x"], ["y"], "/det")],
+        "g",
+        [helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1, 3, 4, 4])],
+        [helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [1, 3])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    with pytest.raises(UserError, match=r"esp-ppq cannot quantise this model: .*Det"):
+        quantise(prepare(model).model, IMAGES[..., :4, :4], Quantisation())
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_no_cuda_device(prepared: Prepared) -> None:
+    with pytest.raises(UserError, match="there is no CUDA device"):
+        quantise(prepared.model, IMAGES, Quantisation(device="cuda"))

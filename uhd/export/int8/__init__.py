@@ -1,0 +1,1 @@
+"""Eight-bit ONNX: static quantisation, calibrated on images, with the most sensitive layers kept in float."""
