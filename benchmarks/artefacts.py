@@ -13,8 +13,10 @@ import argparse
 import contextlib
 import io
 from pathlib import Path
+from shutil import which
 
 import cv2
+from browser_page import PagePredictor
 from environment import environment
 
 from uhd.cli import main as uhd
@@ -62,10 +64,15 @@ def main() -> None:
                 continue
         files[name] = path
     predictors = {name: load(path).predictor for name, path in files.items()}
+    sizes = {name: path.stat().st_size for name, path in files.items()}
+    if arguments.model == default_model().with_suffix(".safetensors") and which("node"):
+        predictors["browser"] = PagePredictor(predictors["torch"].spec)
+        sizes["browser"] = sum(path.stat().st_size for path in (default_model().parents[1] / "web").glob("model.*"))
+    else:
+        print("left out: browser: it has the model in the package, and needs node to be scored")
     data = DataConfig(image_dir=arguments.data)
     opened = open_data(data, 0)
     dataset = read_dataset(opened.val, data, opened.report)
-    sizes = {name: path.stat().st_size for name, path in files.items()}
     print(f"{len(dataset)} images; milliseconds of one 640x480 frame\n{to_text(compare(predictors, sizes, dataset))}")
 
 

@@ -22,7 +22,7 @@ def build(skip: str | None = None, pyramid: bool = False, stride: int = 8, width
     return UltraTinyResNet(blocks, 3, widths, (1,) * len(widths), skip, pyramid, stride).eval()
 
 
-@pytest.mark.parametrize(("skip", "pyramid", "stride"), itertools.product(SKIPS, (False, True), (8, 16, 32)))
+@pytest.mark.parametrize(("skip", "pyramid", "stride"), list(itertools.product(SKIPS, (False, True), (8, 16, 32))))
 def test_shapes(skip: str | None, pyramid: bool, stride: int) -> None:
     model = build(skip, pyramid, stride)
     assert model(torch.rand(2, 3, 64, 96)).shape == (2, 10, 64 // stride, 96 // stride)

@@ -1,0 +1,40 @@
+"""The named sizes that lie in the repository run as they are, whatever their input."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import uhd
+from uhd.data.read import read_image
+
+ROOT = Path(__file__).parent.parent
+ZOO = sorted((ROOT / "uhd" / "weights" / "zoo").glob("*.onnx"))
+
+
+def test_the_table_names_them() -> None:
+    page = (ROOT / "docs" / "zoo.md").read_text(encoding="utf-8")
+    assert len(ZOO) == 6
+    for path in ZOO:
+        width, kind = path.stem.split("_", 2)[1:]
+        assert f"| {width[1:]} | {kind} |" in page
+
+
+@pytest.mark.parametrize("path", ZOO, ids=[path.stem for path in ZOO])
+def test_it_runs_and_says_what_it_is(path: Path) -> None:
+    detector = uhd.load(path)
+    kind = path.stem.split("_", 2)[2]
+    suffix = "" if kind == "rgb" else f"_{kind}"
+    assert detector.spec.resize_mode == f"opencv_inter_nearest{suffix}"
+    assert detector.spec.licence == "MIT"
+    assert 0 < detector.spec.metrics["AP50"] < 1
+    found = detector(read_image(ROOT / "examples" / "astronaut.jpg"), 0.05)
+    assert len(found) > 0
+
+
+def test_the_smallest_in_colour_finds_the_astronaut() -> None:
+    image = read_image(ROOT / "examples" / "astronaut.jpg")
+    found = uhd.load(ROOT / "uhd" / "weights" / "zoo" / "ultratinyod_w16_rgb.onnx")(image, 0.2)
+    left, top, right, bottom = found.xyxy[0] / 512
+    assert (right - left) * (bottom - top) > 0.3
