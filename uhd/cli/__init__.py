@@ -15,7 +15,7 @@ VERBS = {
     "train": "train a detector on a folder of labelled images",
     "val": "measure a model on labelled images",
     "predict": "detect people in images, folders, videos or a camera",
-    "export": "write a checkpoint as ONNX",
+    "export": "write a checkpoint as ONNX, LiteRT, ESP-DL, C or a web page",
     "compare": "several model files side by side: size, latency, accuracy",
     "web": "run the detector in the browser, on a camera or files",
     "bench": "time a model: preparing, network, post-processing",
