@@ -105,7 +105,7 @@ def measure(train: Dataset, val: Dataset, data: DataConfig, width: int, optimize
     taken = []
     for _ in range(30):
         began = time.perf_counter()
-        task.objective(raw, targets, model.head.wh_scale)[0].backward()
+        task.objective(raw, targets)[0].backward()
         taken.append(time.perf_counter() - began)
     step = BATCH / statistics.median(speed for speed, _ in speeds)
     began = time.perf_counter()
