@@ -79,3 +79,20 @@ def test_a_folder_that_is_no_page(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert main(["web", "--no-open", "--port", str(taken.server_address[1])]) == 2
     assert "--port" in capsys.readouterr().err
     taken.server_close()
+
+
+def test_a_browser_that_leaves_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
+    server = page_server(PAGE)
+    try:
+        try:
+            raise ConnectionResetError
+        except ConnectionError:
+            server.handle_error(None, ("127.0.0.1", 1))
+        assert capsys.readouterr().err == ""
+        try:
+            raise ZeroDivisionError
+        except ZeroDivisionError:
+            server.handle_error(None, ("127.0.0.1", 1))
+        assert "ZeroDivisionError" in capsys.readouterr().err
+    finally:
+        server.server_close()

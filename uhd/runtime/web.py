@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,16 @@ class PageHandler(SimpleHTTPRequestHandler):
         """Keep the terminal quiet."""
 
 
-def page_server(folder: Path, port: int = 0) -> ThreadingHTTPServer:
+class PageServer(ThreadingHTTPServer):
+    """Serves a page; a browser that leaves in the middle of an answer is no error."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Report what went wrong, unless it is the other side that left."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
+def page_server(folder: Path, port: int = 0) -> PageServer:
     """Return a server of a page on 127.0.0.1; ``serve_forever`` runs it.
 
     Args:
@@ -57,6 +67,6 @@ def page_server(folder: Path, port: int = 0) -> ThreadingHTTPServer:
         raise UserError(f"{folder}: holds no {missing}; write the page with uhd export --format web")
     handler = functools.partial(PageHandler, directory=str(folder))
     try:
-        return ThreadingHTTPServer(("127.0.0.1", port), handler)
+        return PageServer(("127.0.0.1", port), handler)
     except OSError as error:
         raise UserError(f"port {port} cannot be used ({error.strerror}); give another one with --port") from None
