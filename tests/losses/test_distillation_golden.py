@@ -40,7 +40,8 @@ def test_agrees_with_the_original(cosine: bool, harr, padded) -> None:
     with torch.no_grad():
         distillation.adapter.weight.copy_(harr((128, 64, 1, 1), 500, 0.1))
         distillation.adapter.bias.copy_(harr((128,), 501, 0.1))
-    images = ((torch.sin(torch.arange(2 * 3 * 64 * 64) * 0.013) + 1) / 2).view(2, 3, 64, 64)
+    # The sine of a large float32 is inexact, and the input's error would show in the losses.
+    images = ((torch.sin(torch.arange(2 * 3 * 64 * 64).double() * 0.013) + 1) / 2).float().view(2, 3, 64, 64)
     distillation._tensor = lambda _images, _mode: images
     distillation.start_epoch(2)
     with distillation.watching() as features:
@@ -50,9 +51,6 @@ def test_agrees_with_the_original(cosine: bool, harr, padded) -> None:
     extra, terms = distillation(raw, features, Batch(images, None, None, None, ()))
     expected = NUMBERS["distill"]["logs"][f"nc1_cosine{cosine}"]
     found = {name: float(value) for name, value in (parts | terms | {"loss": (total + extra).detach()}).items()}
-    for name in terms:
+    for name in (*terms, "loss", "obj", "cls", "box", "quality"):
         assert found[name] == pytest.approx(expected[name], rel=1e-4), name
-    for name in ("loss", "obj", "cls", "box", "quality"):
-        # The labels' part on closed-form weights, in training mode, amplifies rounding.
-        assert found[name] == pytest.approx(expected[name], rel=3e-4), name
     assert len(terms) == 5
