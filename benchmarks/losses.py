@@ -9,14 +9,7 @@ finished runs are not repeated.
 
 from __future__ import annotations
 
-import argparse
-import statistics
-from pathlib import Path
-
-import cv2
-import torch
-from environment import environment
-from short_run import folder_name, short_run
+from short_run import compare_changes
 
 _ORIGINAL: dict[str, object] = {
     "objective": "original",
@@ -37,31 +30,5 @@ OBJECTIVES: dict[str, dict[str, object]] = {
 }
 
 
-def main() -> None:
-    """Parse the command line, train, print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--width", type=int, default=16)
-    parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--only", nargs="+", choices=list(OBJECTIVES), default=list(OBJECTIVES))
-    parser.add_argument("--output", type=Path, default=Path("runs/losses"))
-    arguments = parser.parse_args()
-    cv2.setNumThreads(0)
-    torch.set_num_threads(1)
-    print(environment(1))
-    print(f"width {arguments.width}, {arguments.epochs} epochs, seeds {arguments.seeds}")
-    for name in arguments.only:
-        scores = [
-            short_run(
-                arguments.output / f"{folder_name(name)}_w{arguments.width}_e{arguments.epochs}_s{seed}",
-                arguments.data, arguments.width, arguments.epochs, seed, OBJECTIVES[name],
-            )
-            for seed in arguments.seeds
-        ]  # fmt: skip
-        spread = f"(min {min(scores):.4f}, max {max(scores):.4f})"
-        print(f"AP50 {statistics.mean(scores):.4f} {spread}  {name}", flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    compare_changes(OBJECTIVES, __doc__, "runs/losses", (0, 1, 2))

@@ -8,14 +8,9 @@ on ``val/``. Runs go to ``--output`` and finished ones are not repeated.
 
 from __future__ import annotations
 
-import argparse
-import statistics
 from pathlib import Path
 
-import cv2
-import torch
-from environment import environment
-from short_run import folder_name, short_run
+from short_run import compare_changes
 
 CHANGES: dict[str, dict[str, object]] = {
     "the recipe": {},
@@ -34,31 +29,5 @@ CHANGES: dict[str, dict[str, object]] = {
 }
 
 
-def main() -> None:
-    """Parse the command line, train, print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--width", type=int, default=16)
-    parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--only", nargs="+", choices=list(CHANGES), default=list(CHANGES))
-    parser.add_argument("--output", type=Path, default=Path("runs/recipe"))
-    arguments = parser.parse_args()
-    cv2.setNumThreads(0)
-    torch.set_num_threads(1)
-    print(environment(1))
-    print(f"width {arguments.width}, {arguments.epochs} epochs, seeds {arguments.seeds}")
-    for name in arguments.only:
-        scores = [
-            short_run(
-                arguments.output / f"{folder_name(name)}_w{arguments.width}_e{arguments.epochs}_s{seed}",
-                arguments.data, arguments.width, arguments.epochs, seed, CHANGES[name],
-            )
-            for seed in arguments.seeds
-        ]  # fmt: skip
-        spread = f" (min {min(scores):.4f}, max {max(scores):.4f})" if len(scores) > 1 else ""
-        print(f"AP50 {statistics.mean(scores):.4f}{spread}  {name}", flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    compare_changes(CHANGES, __doc__, "runs/recipe", (0,))

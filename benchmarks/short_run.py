@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
 import dataclasses
-from collections.abc import Mapping
+import statistics
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import cv2
+import torch
+from environment import environment
 
 from uhd.data.config import DataConfig
 from uhd.losses.config import LossConfig
@@ -55,6 +61,39 @@ def short_run(
         (folder / "done").touch()
     with (folder / "metrics.csv").open() as file:
         return float(list(csv.DictReader(file))[-1]["val/AP50"])
+
+
+def compare_changes(changes: Mapping[str, Mapping[str, Any]], about: str, output: str, seeds: Sequence[int]) -> None:
+    """Parse a command line, train once per change and seed, and print the mean AP50 of each change.
+
+    Args:
+        changes: what is compared: name -> the fields of the configurations that differ from the recipe.
+        about: text of ``--help``.
+        output: default folder of the runs.
+        seeds: default seeds.
+    """
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--width", type=int, default=16)
+    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(seeds))
+    parser.add_argument("--only", nargs="+", choices=list(changes), default=list(changes))
+    parser.add_argument("--output", type=Path, default=Path(output))
+    arguments = parser.parse_args()
+    cv2.setNumThreads(0)
+    torch.set_num_threads(1)
+    print(environment(1))
+    print(f"width {arguments.width}, {arguments.epochs} epochs, seeds {arguments.seeds}")
+    for name in arguments.only:
+        scores = [
+            short_run(
+                arguments.output / f"{folder_name(name)}_w{arguments.width}_e{arguments.epochs}_s{seed}",
+                arguments.data, arguments.width, arguments.epochs, seed, changes[name],
+            )
+            for seed in arguments.seeds
+        ]  # fmt: skip
+        spread = f" (min {min(scores):.4f}, max {max(scores):.4f})" if len(scores) > 1 else ""
+        print(f"AP50 {statistics.mean(scores):.4f}{spread}  {name}", flush=True)
 
 
 def folder_name(text: str) -> str:
