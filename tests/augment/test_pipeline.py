@@ -124,12 +124,6 @@ def test_the_share_of_mosaics() -> None:
     assert 600 < count < 900  # three partners for a quarter of the samples
 
 
-def test_without_mosaic() -> None:
-    plain = Pipeline.load(None).without_mosaic()
-    assert not any(isinstance(operation, Mosaic) for operation in plain.operations)
-    assert len(plain.operations) == len(Pipeline.load(None).operations) - 1
-
-
 def test_labels_stay_with_their_boxes() -> None:
     # Label i marks a box of width (i + 1) / 10: flips and shifts change places, never widths.
     boxes = np.array([[0.0, 0.1 * i, 0.1 * (i + 1), 0.1 * i + 0.05] for i in range(5)], np.float32)

@@ -87,10 +87,6 @@ class Pipeline:
         """
         return cls(read_operations(source, classes, warn))
 
-    def without_mosaic(self) -> Pipeline:
-        """Return the pipeline less its mosaics, for the last epochs."""
-        return Pipeline([operation for operation in self.operations if not isinstance(operation, Mosaic)])
-
     def __call__(
         self,
         sample: Sample,
