@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from tests.augment.conftest import photograph
 from uhd.augment.layout import OPERATIONS
-from uhd.augment.mixing import Mosaic
 from uhd.augment.pipeline import Pipeline
 from uhd.boxes import area_xyxy
 from uhd.resize import RESIZE_MODES, resize_image
