@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from uhd.card import ModelSpec
 from uhd.runtime.predictor import Prediction, Predictor
-from uhd.runtime.spec import ModelSpec
 
 _SCRIPT = Path(__file__).with_name("browser_boxes.mjs")
 

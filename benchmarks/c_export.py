@@ -29,7 +29,7 @@ from uhd.export.c.config import CConfig
 from uhd.export.c.from_file import export_file
 from uhd.export.c.predictor import FLAGS, CPredictor, compiler
 from uhd.export.espdl.score import labelled, score
-from uhd.export.onnx import export_onnx
+from uhd.export.onnx.export import export_onnx
 from uhd.load import default_model
 from uhd.models.predictor import TorchPredictor
 from uhd.runtime.onnx import OnnxPredictor

@@ -18,11 +18,11 @@ from environment import environment
 
 from uhd.data.config import DataConfig
 from uhd.data.open import open_data
-from uhd.data.read import read_image
 from uhd.evaluation.average_precision import all_point_ap
 from uhd.evaluation.evaluate import THRESHOLDS, height_curve
 from uhd.evaluation.matching import GroundTruth, match
 from uhd.load import load
+from uhd.read import read_image
 
 _LONG_SIDE = 640
 

@@ -24,14 +24,14 @@ from short_run import folder_name, short_run
 import uhd
 from uhd.data.batch import Batch
 from uhd.data.config import DataConfig
+from uhd.detect.distill import build_distillation
+from uhd.detect.teacher import load_teachers
 from uhd.losses import build_objective
 from uhd.losses.config import LossConfig
 from uhd.losses.distillation.config import DistillConfig
 from uhd.losses.targets import Targets
 from uhd.models import create_model
 from uhd.resize import to_network
-from uhd.training.distill import build_distillation
-from uhd.training.teacher import load_teachers
 
 SHIPPED = Path(uhd.__file__).parent / "weights" / "ultratinyod_w32_64x64.safetensors"
 

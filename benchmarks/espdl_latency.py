@@ -14,11 +14,11 @@ from pathlib import Path
 import torch
 from environment import environment
 
+from uhd.card import ModelSpec
 from uhd.export.espdl.latency import CHIPS, LABEL, estimate
 from uhd.export.espdl.prepare import prepare
-from uhd.export.onnx import export_onnx
+from uhd.export.onnx.export import export_onnx
 from uhd.models import create_model
-from uhd.runtime.spec import ModelSpec
 
 PUBLISHED = {"R": (16, 11.28), "Y": (24, 26.15), "Z": (32, 33.66), "A": (40, 127.5), "F": (48, 292.6)}
 PUBLISHED |= {"P": (56, 545.7), "N": (64, 808.5)}

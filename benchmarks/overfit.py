@@ -26,11 +26,11 @@ from uhd.compress.config import QuantiseConfig
 from uhd.data.config import DataConfig
 from uhd.data.loader import Loader
 from uhd.data.open import open_data, read_dataset
+from uhd.detect.run import build_model
+from uhd.detect.task import DetectTask
 from uhd.losses.config import LossConfig
 from uhd.models import ARCHITECTURES
 from uhd.training.config import TrainConfig
-from uhd.training.detect import DetectTask
-from uhd.training.run import build_model
 from uhd.training.trainer import Trainer
 
 IMAGES, MOST_PEOPLE = 64, 3

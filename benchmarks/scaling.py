@@ -24,10 +24,10 @@ from uhd.augment.pipeline import Pipeline
 from uhd.data.config import DataConfig
 from uhd.data.loader import Loader
 from uhd.data.open import open_data, read_dataset
+from uhd.detect.task import DetectTask
 from uhd.losses.config import LossConfig
 from uhd.models.ultratinyod import UltraTinyOD, UltraTinyODConfig
 from uhd.training.config import TrainConfig
-from uhd.training.detect import DetectTask
 from uhd.training.trainer import Trainer
 
 

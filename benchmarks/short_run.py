@@ -15,11 +15,11 @@ import torch
 from environment import environment
 
 from uhd.data.config import DataConfig
+from uhd.detect.run import run
 from uhd.losses.config import LossConfig
 from uhd.losses.distillation.config import DistillConfig
 from uhd.models.ultratinyod import UltraTinyODConfig
 from uhd.training.config import TrainConfig
-from uhd.training.run import run
 
 
 def short_run(

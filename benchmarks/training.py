@@ -29,11 +29,11 @@ from uhd.data.config import DataConfig
 from uhd.data.dataset import Dataset
 from uhd.data.loader import Loader
 from uhd.data.open import open_data, read_dataset
+from uhd.detect.task import DetectTask
 from uhd.losses.config import LossConfig
 from uhd.losses.targets import Targets
 from uhd.models.ultratinyod import UltraTinyOD, UltraTinyODConfig
 from uhd.training.config import TrainConfig
-from uhd.training.detect import DetectTask
 from uhd.training.optimiser import build_optimiser
 from uhd.training.trainer import Trainer
 

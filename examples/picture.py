@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 
 import uhd
-from uhd.data.read import read_image
 from uhd.draw import draw
+from uhd.read import read_image
 
 HEIGHT = 400
 

@@ -19,7 +19,7 @@ def trio(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One small model as .onnx, .safetensors and .pt."""
     torch = pytest.importorskip("torch")
     pytest.importorskip("onnxslim")
-    from uhd.export.onnx import export_onnx
+    from uhd.export.onnx.export import export_onnx
     from uhd.models.predictor import TorchPredictor
     from uhd.models.ultratinyod import UltraTinyOD, UltraTinyODConfig
     from uhd.models.weights import describe, save_weights

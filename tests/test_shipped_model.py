@@ -10,9 +10,9 @@ import pytest
 import uhd
 from uhd.data.config import DataConfig
 from uhd.data.open import open_data, read_dataset
-from uhd.data.read import read_image
 from uhd.evaluation.dataset import evaluate_dataset
 from uhd.load import default_model
+from uhd.read import read_image
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import uhd
-from uhd.data.read import read_image
+from uhd.read import read_image
 
 ROOT = Path(__file__).parent.parent
 ZOO = sorted((ROOT / "uhd" / "weights" / "zoo").glob("*.onnx"))

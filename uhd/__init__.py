@@ -10,12 +10,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from uhd.detect.run import run as train
     from uhd.detections import Detections as Detections
     from uhd.evaluation.evaluate import evaluate as evaluate
-    from uhd.export.onnx import export_onnx as export
+    from uhd.export.onnx.export import export_onnx as export
     from uhd.load import load as load
     from uhd.models import create_model as create_model
-    from uhd.training.run import run as train
 
 __version__ = "0.1.0"
 __all__ = ["Detections", "create_model", "evaluate", "export", "load", "train"]
@@ -25,9 +25,9 @@ _PLACES = {
     "Detections": ("uhd.detections", "Detections"),
     "create_model": ("uhd.models", "create_model"),
     "evaluate": ("uhd.evaluation.evaluate", "evaluate"),
-    "export": ("uhd.export.onnx", "export_onnx"),
+    "export": ("uhd.export.onnx.export", "export_onnx"),
     "load": ("uhd.load", "load"),
-    "train": ("uhd.training.run", "run"),
+    "train": ("uhd.detect.run", "run"),
 }
 
 

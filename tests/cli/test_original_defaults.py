@@ -131,11 +131,11 @@ def test_the_demos_mistakes(command: list[str], said: str, place: Path, capsys: 
 
 
 def test_the_originals_augmentation_is_found_from_any_folder(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import uhd.training.run
+    import uhd.detect.run
     from uhd.augment.pipeline import Pipeline
 
     seen = []
-    monkeypatch.setattr(uhd.training.run, "run", lambda train, *_rest: seen.append(train.aug_config))
+    monkeypatch.setattr(uhd.detect.run, "run", lambda train, *_rest: seen.append(train.aug_config))
     assert original.train(["--arch", "ultratinyod", "--image-dir", "photos"]) == 0
     assert len(Pipeline.load(seen[0]).operations) == 6
     assert original.train(["--arch", "ultratinyod", "--image-dir", "photos", "--aug-config", "my/aug.yaml"]) == 0

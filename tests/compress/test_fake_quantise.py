@@ -9,6 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from uhd.card import ModelSpec
 from uhd.compress.config import QuantiseConfig, recorded
 from uhd.compress.fake_quantise import (
     QuantisedConv2d,
@@ -21,12 +22,11 @@ from uhd.compress.fake_quantise import (
 )
 from uhd.config import to_plain
 from uhd.errors import UserError
-from uhd.export.onnx import export_onnx
+from uhd.export.onnx.export import export_onnx
 from uhd.models.profile import profile
 from uhd.models.ultratinyod import UltraTinyOD, UltraTinyODConfig
 from uhd.models.weights import describe, load_model, save_weights
 from uhd.runtime.onnx import OnnxPredictor
-from uhd.runtime.spec import ModelSpec
 
 torch.set_num_threads(1)
 SMALL = UltraTinyODConfig(cnn_width=4, utod_large_obj_depth=1, utod_context_rfb=True)

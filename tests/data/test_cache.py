@@ -11,9 +11,9 @@ import pytest
 from uhd.data import cache as cache_module
 from uhd.data.cache import build_cache
 from uhd.data.problems import BAD_IMAGE, Report
-from uhd.data.read import read_image
 from uhd.data.reduction import reduce_image
 from uhd.errors import UserError
+from uhd.read import read_image
 from uhd.resize import resize_image
 
 SIZE, NEAREST, LINEAR = (64, 64), "opencv_inter_nearest", "torch_bilinear"

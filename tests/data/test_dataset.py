@@ -9,7 +9,7 @@ from uhd.data.config import DataConfig
 from uhd.data.dataset import Dataset
 from uhd.data.open import open_data, read_dataset
 from uhd.data.problems import Report
-from uhd.data.read import read_image
+from uhd.read import read_image
 from uhd.resize import resize_image
 
 

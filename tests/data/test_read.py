@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from uhd.data.read import UnreadableImage, decode_image, is_image_name, read_image
+from uhd.read import UnreadableImage, decode_image, is_image_name, read_image
 
 # A plain 16x16 picture (red 200, green 80, blue 40) saved as a CMYK JPEG.
 CMYK = (

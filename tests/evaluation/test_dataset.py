@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from uhd.card import ModelSpec
 from uhd.data.records import Record
 from uhd.evaluation.dataset import evaluate_dataset, infer_images, truths_of
 from uhd.resize import resize_image
 from uhd.runtime.predictor import Prediction, Predictor
-from uhd.runtime.spec import ModelSpec
 
 SPEC = ModelSpec((32, 48), class_names=("person",))
 NONE = np.zeros((0, 4), np.float32)

@@ -11,12 +11,12 @@ import torch
 from tests.models.test_original_parity import GOLDEN, fill
 from uhd.config import preset
 from uhd.data.batch import Batch
+from uhd.detect.distill import Distillation
+from uhd.detect.teacher import Teachers
 from uhd.losses import build_objective
 from uhd.losses.config import LossConfig
 from uhd.losses.distillation.config import DistillConfig
 from uhd.models.ultratinyod import UltraTinyOD, UltraTinyODConfig
-from uhd.training.distill import Distillation
-from uhd.training.teacher import Teachers
 
 NUMBERS = json.loads((GOLDEN / "distill.json").read_text())
 

@@ -11,14 +11,14 @@ import pytest
 import torch
 
 from tests.models.closed_form import closed_form_weights
-from uhd.decode import decode
+from uhd.card import ModelSpec
 from uhd.errors import UserError
+from uhd.heads import decode
 from uhd.models import create_model
 from uhd.models.cnn import AnchorCNN, CenterNetCNN, CNNConfig, build_cnn
 from uhd.models.network import DetectorNetwork
 from uhd.models.predictor import TorchPredictor
 from uhd.models.profile import profile
-from uhd.runtime.spec import ModelSpec
 
 torch.set_num_threads(1)
 GOLDEN = Path(__file__).parent.parent / "golden"

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from tests.models.test_original_parity import uniform
+from uhd.card import ModelSpec
 from uhd.config import to_plain
 from uhd.errors import UserError
 from uhd.models import create_model
@@ -22,7 +23,6 @@ from uhd.models.transformer import QueryTransformer, TransformerConfig
 from uhd.models.transformer.infer import config_of
 from uhd.models.transformer.position import sine_position
 from uhd.models.weights import architecture_of, describe
-from uhd.runtime.spec import ModelSpec
 
 torch.set_num_threads(1)
 GOLDEN = json.loads((Path(__file__).parent.parent / "golden" / "transformer.json").read_text())

@@ -10,9 +10,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from uhd.decode import HeadLayout
+from uhd.card import ModelSpec
+from uhd.heads import HeadLayout
 from uhd.runtime.predictor import Prediction, Predictor
-from uhd.runtime.spec import ModelSpec
 
 ROWS = np.array(
     [[0.9, 0, 0.5, 0.5, 0.5, 0.25], [0.8, 0, 0.5, 0.5, 0.5, 0.26], [0.4, 0, 0.95, 0.1, 0.3, 0.1]], np.float32

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from uhd.decode import decode
+from uhd.card import ModelSpec
 from uhd.errors import UserError
+from uhd.heads import decode
 from uhd.runtime.onnx import OnnxPredictor
-from uhd.runtime.spec import ModelSpec
 
 from .conftest import ROWS, some_layout, write_constant_model
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from uhd.card import ModelSpec
 from uhd.resize import resize_image, to_network
-from uhd.runtime.spec import ModelSpec
 
 from .conftest import FixedPredictor
 

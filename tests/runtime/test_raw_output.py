@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from uhd.decode import decode
+from uhd.heads import decode
 from uhd.runtime.raw_output import is_raw, raw_map, read_layout
 
 from .conftest import some_layout

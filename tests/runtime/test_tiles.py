@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from uhd.card import ModelSpec
 from uhd.errors import UserError
 from uhd.runtime.predictor import Prediction, Predictor
-from uhd.runtime.spec import ModelSpec
 from uhd.runtime.tiles import TiledPredictor, Tiling, plan_tiles, suppress_across_seams
 
 

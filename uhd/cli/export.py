@@ -16,9 +16,9 @@ from uhd.errors import UserError, nearest
 from uhd.resize import parse_size
 
 if TYPE_CHECKING:
-    from uhd.export.form import ExportForm
+    from uhd.card import ModelSpec
+    from uhd.export.onnx.form import ExportForm
     from uhd.models.network import DetectorNetwork
-    from uhd.runtime.spec import ModelSpec
 
 # Formats with flags of their own, by the module whose ``main`` writes them.
 OTHER_FORMATS = {
@@ -84,7 +84,7 @@ def main(argv: Sequence[str], program: str = "uhd export", default_preset: str =
         return code
 
     from uhd.cli.overrides import changes_of, override_config
-    from uhd.export.int8.config import Int8Config
+    from uhd.compress.int8.config import Int8Config
 
     overrides = override_config(frozenset(field.name for field in dataclasses.fields(ExportConfig)))
     kinds: tuple[type[Any], ...] = (ExportConfig, Int8Config, overrides)
@@ -103,7 +103,7 @@ def main(argv: Sequence[str], program: str = "uhd export", default_preset: str =
         raise UserError(f"{output}: the file's name must end in .onnx, by which it is known again")
     form = form_of(config)
 
-    from uhd.export.onnx import export_onnx
+    from uhd.export.onnx.export import export_onnx
     from uhd.models.weights import load_model
 
     # Flags of an architecture can only be judged once it is known.
@@ -117,11 +117,11 @@ def main(argv: Sequence[str], program: str = "uhd export", default_preset: str =
     graph = export_onnx(network, output, spec, form, config.opset, config.simplify)
     if config.verify:
         from uhd.compress.fake_quantise import strip
-        from uhd.export.verify import largest_difference
+        from uhd.export.onnx.verify import largest_difference
 
         print(f"largest difference to torch: {largest_difference(graph, strip(network.cpu()), form):.2e}")
     if shrink:
-        from uhd.export.int8.quantise import write_int8
+        from uhd.compress.int8.quantise import write_int8
 
         for line in write_int8(graph, output, int8):
             print(line)
@@ -135,7 +135,7 @@ def form_of(config: ExportConfig) -> ExportForm:
     Raises:
         UserError: switches that exclude each other.
     """
-    from uhd.export.form import ExportForm
+    from uhd.export.onnx.form import ExportForm
 
     if config.noconcat_box_obj_quality_cls and (config.merge_postprocess or config.merge_primitive_postprocess):
         raise UserError("--noconcat-box-obj-quality-cls goes with --no-merge-postprocess, and without a merged output")

@@ -16,10 +16,10 @@ from uhd.errors import UserError
 from uhd.export.espdl.finetune_config import FinetuneConfig
 
 if TYPE_CHECKING:
+    from uhd.card import ModelSpec
     from uhd.data.dataset import Dataset
     from uhd.export.espdl.finetune import Finetuning
     from uhd.export.espdl.prepare import Prepared
-    from uhd.runtime.spec import ModelSpec
 
 
 def original(argv: Sequence[str] | None = None) -> int:

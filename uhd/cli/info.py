@@ -85,7 +85,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _of_onnx(file: Path, as_json: bool, per_op: bool) -> int:
-    from uhd.export.onnx_profile import profile_onnx, to_text
+    from uhd.export.onnx.profile import profile_onnx, to_text
 
     rows = profile_onnx(file)
     print(json.dumps([dataclasses.asdict(row) for row in rows], indent=1) if as_json else to_text(rows, per_op))
@@ -97,7 +97,7 @@ def _draw(file: Path, drawing: Path) -> int:
         raise UserError(f"{file}: --diagram draws an exported graph; write one: uhd export {file}")
     claim(drawing, (".svg",), [file])
 
-    from uhd.export.diagram import write_diagram
+    from uhd.export.onnx.diagram import write_diagram
 
     print(f"wrote {write_diagram(file, drawing)}")
     return 0

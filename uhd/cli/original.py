@@ -72,7 +72,7 @@ def _profile(argv: Sequence[str]) -> int:
         raise UserError("profile_onnx.py needs an ONNX file")
     config = resolved[ProfileConfig]
 
-    from uhd.export.onnx_profile import profile_onnx, to_text
+    from uhd.export.onnx.profile import profile_onnx, to_text
 
     print(to_text(profile_onnx(resolved.positional["onnx_path"], config.input_shape), config.per_op))
     return 0

@@ -37,8 +37,8 @@ def main(argv: Sequence[str], program: str = "uhd train", default_preset: str = 
 
     import cv2
 
-    from uhd.training.run import find_last, run
-    from uhd.training.starting import Settings, started
+    from uhd.detect.run import find_last, run
+    from uhd.detect.starting import Settings, started
     from uhd.training.trainer import Interrupted
 
     if resolved[VariantConfig].variant is not None:

@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from uhd.data.problems import BAD_IMAGE, Report
-from uhd.data.read import UnreadableImage, read_image
 from uhd.data.reduction import reduce_image
 from uhd.errors import UserError
 from uhd.files import save_atomic
+from uhd.read import UnreadableImage, read_image
 from uhd.resize import resize_image
 
 _MAGIC = b"UHDCACH2"

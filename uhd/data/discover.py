@@ -10,8 +10,8 @@ from typing import Any
 import yaml
 
 from uhd.data.problems import MISSING_IMAGE, Report
-from uhd.data.read import is_image_name
 from uhd.errors import UserError
+from uhd.read import is_image_name
 
 VAL_NAMES = ("val", "valid", "validation")
 

@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 
 from uhd.data.cache import build_cache, default_folder
-from uhd.data.coco import read_coco
 from uhd.data.config import DataConfig
 from uhd.data.dataset import Dataset
 from uhd.data.discover import discover, label_path
+from uhd.data.formats.coco import read_coco
+from uhd.data.formats.yolo import ClassMap, read_labels
 from uhd.data.ignore import IgnoreRegions
 from uhd.data.multi_label import arranged, lonely, roles_of
 from uhd.data.problems import Report
 from uhd.data.records import Record
 from uhd.data.split import split
-from uhd.data.yolo import ClassMap, read_labels
 from uhd.errors import UserError
 
 NO_LABEL_FILE = "image without label file (counted as empty)"

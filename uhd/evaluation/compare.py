@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uhd.data.dataset import Dataset
-from uhd.decode import select
 from uhd.evaluation.dataset import infer_images, truths_of
 from uhd.evaluation.evaluate import NMS_IOU, evaluate
+from uhd.heads import select
 from uhd.runtime.predictor import Prediction, Predictor
 from uhd.runtime.timing import time_interleaved
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from uhd.decode import select
 from uhd.evaluation.average_precision import all_point_ap, precision_recall
 from uhd.evaluation.matching import Found, GroundTruth, Matches, match
 from uhd.evaluation.original_map import original_map
 from uhd.evaluation.report import Curve, Report
+from uhd.heads import select
 from uhd.runtime.predictor import Prediction
 
 LOWEST_SCORE = 0.001

@@ -11,7 +11,7 @@ class _CallablePackage(ModuleType):
     """``uhd.export`` names this package as soon as anyone imports it, and the function before: both export."""
 
     def __call__(self, *args: Any, **options: Any) -> Any:
-        from uhd.export.onnx import export_onnx
+        from uhd.export.onnx.export import export_onnx
 
         return export_onnx(*args, **options)
 

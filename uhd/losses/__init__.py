@@ -74,7 +74,7 @@ def build_loss(
         anchors: (A, 2) normalised width and height.
         num_classes: class channels per anchor; 0 for a classless head.
         has_quality: whether a quality channel follows the objectness.
-        score_mode: what ranks predictions, one of ``uhd.decode.SCORE_MODES``; used by the assigners.
+        score_mode: what ranks predictions, one of ``uhd.heads.SCORE_MODES``; used by the assigners.
         quality_power: exponent of the quality in the score.
 
     Returns:

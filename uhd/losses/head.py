@@ -32,7 +32,7 @@ class Claimed:
 
 
 class AnchorHead(torch.nn.Module):
-    """The constants needed to read a raw map (B, A * no, h, w), see :class:`uhd.decode.HeadLayout`."""
+    """The constants needed to read a raw map (B, A * no, h, w), see :class:`uhd.heads.HeadLayout`."""
 
     anchors: Tensor
 

@@ -1,4 +1,4 @@
-"""The differentiable twin of :mod:`uhd.decode`: same formulas, same order, torch tensors."""
+"""The differentiable twin of :mod:`uhd.heads`: same formulas, same order, torch tensors."""
 
 from __future__ import annotations
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from uhd.compress.config import QuantiseConfig
-from uhd.decode import HeadLayout, decode, one_class_each
 from uhd.errors import UserError
+from uhd.heads import HeadLayout, decode, one_class_each
 
 Array = NDArray[np.float32]
 Kind = Literal["anchor", "centernet", "queries"]
@@ -62,7 +62,7 @@ class DetectorNetwork(nn.Module):
 
 
 class AnchorNetwork(DetectorNetwork):
-    """A network with one raw map (B, A * no, h, w), read with anchors; see :class:`uhd.decode.HeadLayout`."""
+    """A network with one raw map (B, A * no, h, w), read with anchors; see :class:`uhd.heads.HeadLayout`."""
 
     kind = "anchor"
     output_names: tuple[str, ...] = ("raw",)
@@ -78,7 +78,7 @@ class AnchorNetwork(DetectorNetwork):
         return None
 
     def layout(self) -> HeadLayout:
-        """Return what :func:`uhd.decode.decode` needs to read the raw map, as NumPy arrays."""
+        """Return what :func:`uhd.heads.decode` needs to read the raw map, as NumPy arrays."""
         raise NotImplementedError
 
     def set_anchors(self, anchors: Sequence[tuple[float, float]] | NDArray[np.float32]) -> None:

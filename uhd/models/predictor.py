@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from uhd.card import ModelSpec
 from uhd.models.network import DetectorNetwork, maps_of
 from uhd.models.weights import load_model
 from uhd.resize import parse_size
 from uhd.runtime.predictor import Prediction, Predictor
-from uhd.runtime.spec import ModelSpec
 
 # What a checkpoint says of its labels, handed on to model files: numbers in the label files, and their roles; and which
 # split its figures were measured on.

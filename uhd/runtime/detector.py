@@ -9,11 +9,11 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from uhd.data.read import UnreadableImage, read_image
+from uhd.card import ModelSpec
 from uhd.detections import Detections
 from uhd.errors import UserError
+from uhd.read import UnreadableImage, read_image
 from uhd.runtime.predictor import Predictor
-from uhd.runtime.spec import ModelSpec
 
 Source = str | Path | NDArray[Any] | Any
 

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from uhd.card import ModelSpec
 from uhd.errors import UserError
 from uhd.resize import format_size, input_channels
 from uhd.runtime.outputs import ROWS, can_read, reader_of
 from uhd.runtime.predictor import Prediction, Predictor
 from uhd.runtime.quiet import quietly
 from uhd.runtime.raw_output import CONSTANTS, PARTS
-from uhd.runtime.spec import ModelSpec
 
 Array = NDArray[np.float32]
 METADATA = "uhd"  # name of the buffer in the file that holds a JSON table of text values

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from uhd.card import ModelSpec
 from uhd.errors import UserError
 from uhd.resize import input_channels, to_network
 from uhd.runtime.outputs import ROWS, can_read, reader_of
 from uhd.runtime.predictor import Prediction, Predictor
-from uhd.runtime.spec import ModelSpec
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -30,7 +30,7 @@ _READING = ("score_mode", "quality_power")
 
 
 class OnnxPredictor(Predictor):
-    """A model file of any form that :func:`uhd.export.onnx.export_onnx` writes, or of the original.
+    """A model file of any form that :func:`uhd.export.onnx.export.export_onnx` writes, or of the original.
 
     Args:
         path: the file, whose metadata says how to feed it; or a graph as bytes.

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from uhd.decode import decode, one_class_each
-from uhd.decode.centernet import decode_centernet
-from uhd.decode.queries import decode_queries
+from uhd.heads import decode, one_class_each
+from uhd.heads.centernet import decode_centernet
+from uhd.heads.queries import decode_queries
 from uhd.runtime.predictor import Prediction
 from uhd.runtime.raw_output import attribute_map, is_raw, raw_map, read_layout
 

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from uhd.decode import select
+from uhd.card import ModelSpec
 from uhd.detections import Detections
+from uhd.heads import select
 from uhd.resize import resize_image, to_network
-from uhd.runtime.spec import ModelSpec
 
 Prediction = tuple[NDArray[np.float32], NDArray[np.float32]]
 

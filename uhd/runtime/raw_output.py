@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from uhd.decode import SCORE_MODES, HeadLayout
+from uhd.heads import SCORE_MODES, HeadLayout
 
 Array = NDArray[np.float32]
 CONSTANTS = ("anchors", "wh_scale")
@@ -68,7 +68,7 @@ def read_layout(tensors: Mapping[str, Array], table: Mapping[str, str]) -> HeadL
 
 
 def raw_map(tensors: Mapping[str, Array], layout: HeadLayout) -> Array:
-    """Return the map (B, A * no, h, w) that :func:`uhd.decode.decode` reads, from one concatenated map or its parts."""
+    """Return the map (B, A * no, h, w) that :func:`uhd.heads.decode` reads, from one concatenated map or its parts."""
     maps = _maps(list(tensors))
     if _is_concatenated(maps) and maps[0].startswith("txtywh_obj_"):
         return tensors[maps[0]]

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from uhd.data.read import UnreadableImage, is_image_name, read_image
 from uhd.errors import UserError
+from uhd.read import UnreadableImage, is_image_name, read_image
 
 Image = NDArray[np.uint8]
 _URL = re.compile(r"^(rtsp|rtsps|rtmp|http|https|udp|tcp)://", re.IGNORECASE)

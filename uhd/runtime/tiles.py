@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uhd.boxes import area_xyxy, intersection_matrix, iou_matrix
-from uhd.decode import select
 from uhd.detections import Detections
 from uhd.errors import UserError
+from uhd.heads import select
 from uhd.runtime.predictor import Prediction, Predictor
 
 Boxes = NDArray[np.float32]

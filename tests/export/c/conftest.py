@@ -10,15 +10,15 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.export.conftest import class_names
+from uhd.card import ModelSpec
 from uhd.detections import Detections
 from uhd.draw import draw
 from uhd.export.c import export_c
 from uhd.export.c.open_model import open_network
 from uhd.export.c.predictor import CPredictor, compiler
-from uhd.export.onnx import export_onnx
+from uhd.export.onnx.export import export_onnx
 from uhd.models.network import DetectorNetwork
 from uhd.runtime.onnx import OnnxPredictor
-from uhd.runtime.spec import ModelSpec
 
 # Not optimised: these networks run once, and are compiled every time.
 STRICT = ("-std=c99", "-O1", "-Wall", "-Wextra", "-Wpedantic", "-Werror")

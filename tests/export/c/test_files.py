@@ -18,7 +18,7 @@ from uhd.errors import UserError
 from uhd.export.c import export_c, export_c_int8
 from uhd.export.c.open_model import open_network, open_onnx
 from uhd.export.c.predictor import CPredictor, build, compiler
-from uhd.export.onnx import export_onnx
+from uhd.export.onnx.export import export_onnx
 from uhd.load import load
 from uhd.models.predictor import TorchPredictor
 from uhd.models.weights import describe, save_weights

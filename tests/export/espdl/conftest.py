@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from uhd.export.espdl.prepare import Prepared, prepare
 from uhd.export.espdl.toolchain import chatter_to
-from uhd.export.onnx import export_onnx
+from uhd.export.onnx.export import export_onnx
 from uhd.models.predictor import spec_of
 from uhd.models.weights import describe, load_model, save_weights
 

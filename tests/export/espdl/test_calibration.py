@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from uhd.compress.calibration import calibration_images, calibration_paths
 from uhd.data.config import DataConfig
 from uhd.data.open import open_data
 from uhd.data.problems import Report
-from uhd.data.read import read_image
 from uhd.errors import UserError
-from uhd.export.espdl.calibration import calibration_images, calibration_paths
+from uhd.read import read_image
 from uhd.resize import resize_image, to_network
 
 

@@ -15,10 +15,10 @@ from onnx import helper
 
 from uhd.boxes import xyxy_to_cxcywh
 from uhd.cli import main as uhd
+from uhd.compress.calibration import calibration_images
 from uhd.data.problems import Report
 from uhd.errors import UserError
 from uhd.export.espdl.auto_int16 import disagreement
-from uhd.export.espdl.calibration import calibration_images
 from uhd.export.espdl.config import EspdlConfig
 from uhd.export.espdl.export import Exported, export_espdl
 from uhd.export.espdl.prepare import Prepared, prepare

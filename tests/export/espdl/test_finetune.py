@@ -13,10 +13,10 @@ import torch
 
 from uhd.cli import finetune_espdl
 from uhd.config import preset
-from uhd.decode import HeadLayout
 from uhd.errors import UserError
 from uhd.export.espdl.finetune import raw_of, score_metadata, wanted_outputs
 from uhd.export.espdl.finetune_config import FinetuneConfig
+from uhd.heads import HeadLayout
 from uhd.models.ultratinyod import UltraTinyOD, UltraTinyODConfig
 from uhd.models.weights import describe, save_weights
 from uhd.runtime.raw_output import raw_map

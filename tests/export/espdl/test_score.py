@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from uhd.card import ModelSpec
 from uhd.errors import UserError
 from uhd.evaluation.dataset import evaluate_dataset
 from uhd.export.espdl.config import EspdlConfig
@@ -15,7 +16,6 @@ from uhd.export.espdl.score import FloatGraph, Score, labelled, score, to_text
 from uhd.export.espdl.simulator import RawMapPredictor, constants_to_metadata, read_constants
 from uhd.export.espdl.source import open_source
 from uhd.runtime.onnx import OnnxPredictor
-from uhd.runtime.spec import ModelSpec
 
 
 def test_the_float_graph_predicts_as_the_file_does(parts: Path, prepared: Prepared, photographs: Path) -> None:

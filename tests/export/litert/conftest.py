@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from tests.export.conftest import class_names, make_family
+from uhd.card import ModelSpec
 from uhd.models.network import DetectorNetwork
-from uhd.runtime.spec import ModelSpec
 
 SIZE = (32, 48)
 

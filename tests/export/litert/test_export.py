@@ -9,22 +9,22 @@ import numpy as np
 import pytest
 
 from tests.export.conftest import FAMILIES, class_names, make_family
+from uhd.card import ModelSpec
 from uhd.cli import main, original
 from uhd.errors import UserError
 from uhd.export.litert.config import ENDINGS, LitertConfig, parse_kinds
 from uhd.load import load
 from uhd.models.network import DetectorNetwork
 from uhd.models.predictor import TorchPredictor
-from uhd.runtime.spec import ModelSpec
 
 pytest.importorskip("litert_torch", reason="litert-torch is not installed: pip install 'uhd-vision[litert]'")
 
-from uhd.export.form import ExportForm
 from uhd.export.litert.convert import to_float32
 from uhd.export.litert.export import Exported, export_litert, largest_difference
 from uhd.export.litert.flatbuffer import add_metadata
 from uhd.export.litert.quantise import activation_ranges
-from uhd.export.metadata import metadata_of
+from uhd.export.onnx.form import ExportForm
+from uhd.export.onnx.metadata import metadata_of
 from uhd.runtime.litert import LitertPredictor, open_interpreter
 
 KINDS = tuple(ENDINGS)

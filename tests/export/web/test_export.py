@@ -10,6 +10,7 @@ import pytest
 
 import uhd.export.web as web
 from tests.export.conftest import class_names, make_family
+from uhd.card import ModelSpec
 from uhd.cli import main
 from uhd.errors import UserError
 from uhd.export.c.open_model import open_network
@@ -17,7 +18,6 @@ from uhd.export.c.source import table
 from uhd.export.web import compiler
 from uhd.export.web.glue import glue
 from uhd.export.web.weights import half_floats, take_out
-from uhd.runtime.spec import ModelSpec
 from uhd.runtime.web import page_server
 
 

@@ -1,4 +1,4 @@
-"""C that turns the output map into boxes and scores, one way for each kind of head: the twin of :mod:`uhd.decode`."""
+"""C that turns the output map into boxes and scores, one way for each kind of head: the twin of :mod:`uhd.heads`."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Protocol
 
 import numpy as np
 
-from uhd.decode import HeadLayout
 from uhd.errors import UserError
 from uhd.export.c.head import Field, contiguous_of, fields_of
 from uhd.export.c.network import Network
 from uhd.export.c.source import number, table
+from uhd.heads import HeadLayout
 
 _ANCHOR = """
 /* One prediction as x1, y1, x2, y2, in shares of the image. */

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from uhd.card import ModelSpec
 from uhd.errors import UserError
 from uhd.export.c.decoders import Decoder
 from uhd.export.c.head import RAW
@@ -17,7 +18,6 @@ from uhd.export.c.postprocess import postprocess, rows_of
 from uhd.export.c.preprocess import preprocess
 from uhd.export.c.source import Kernel, number, one_line, wanted
 from uhd.resize import input_channels
-from uhd.runtime.spec import ModelSpec
 
 METADATA = "uhd-metadata:"
 HEADER_MARK = "A detector as C99 without dependencies."

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from uhd.decode import sigmoid
 from uhd.export.c.network import Activation, Add, Conv, Copy, Gate, Layer, Mean, Network, Pool, Resize
+from uhd.heads import sigmoid
 
 Array = NDArray[np.float32]
 

@@ -6,12 +6,12 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from uhd.compress.calibration import calibration_images
 from uhd.data.discover import discover
 from uhd.data.problems import Report
 from uhd.errors import UserError
 from uhd.export.c import Files, export_c, export_c_int8
 from uhd.export.c.config import CConfig
-from uhd.export.espdl.calibration import calibration_images
 
 if TYPE_CHECKING:
     from uhd.export.c.open_model import Opened

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from uhd.decode import HeadLayout
 from uhd.errors import UserError
 from uhd.export.c.network import Copy, Network
+from uhd.heads import HeadLayout
 
 RAW = "raw map"
 Channels = list[tuple[str, int]]  # tensor and channel there

@@ -12,6 +12,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
+from uhd.card import ModelSpec
 from uhd.errors import UserError
 from uhd.export.c.decoders import AnchorDecoder, CenterNetDecoder, Decoder
 from uhd.export.c.head import join_outputs, split_fields
@@ -21,7 +22,6 @@ from uhd.export.c.simplify import simplify
 from uhd.resize import input_channels
 from uhd.runtime.outputs import CENTERNET, ROWS
 from uhd.runtime.raw_output import ATTRIBUTES, CONSTANTS, is_raw, read_layout
-from uhd.runtime.spec import ModelSpec
 
 if TYPE_CHECKING:
     from uhd.models.network import DetectorNetwork
@@ -48,7 +48,7 @@ def open_network(model: DetectorNetwork, spec: ModelSpec) -> Opened:
     Raises:
         UserError: an operator that cannot be written as C, or a size or mode that does not fit the model.
     """
-    from uhd.export.onnx import export_onnx
+    from uhd.export.onnx.export import export_onnx
 
     if model.kind == "queries":
         raise UserError(f"{model.arch} cannot be written as C; ultratinyod and cnn can")

@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from uhd.decode import one_class_each
+from uhd.card import ModelSpec
 from uhd.detections import Detections
 from uhd.errors import UserError
 from uhd.export.c.emit import METADATA
 from uhd.export.c.preprocess import levels
+from uhd.heads import one_class_each
 from uhd.runtime.predictor import Prediction, Predictor
-from uhd.runtime.spec import ModelSpec
 
 COMPILERS = ("cc", "gcc", "clang")
 FLAGS = ("-O3", "-march=native")

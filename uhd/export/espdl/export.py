@@ -11,12 +11,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from uhd.card import ModelSpec
+from uhd.compress.calibration import calibration_images, calibration_paths
 from uhd.data.config import parse_classes
 from uhd.data.dataset import Dataset
 from uhd.data.problems import Report
 from uhd.errors import UserError
 from uhd.export.espdl.auto_int16 import Mixer, Search, layer_units, search_layers
-from uhd.export.espdl.calibration import calibration_images, calibration_paths
 from uhd.export.espdl.config import EspdlConfig
 from uhd.export.espdl.int16 import choose_int16
 from uhd.export.espdl.latency import CHIPS, Latency, estimate
@@ -28,7 +29,6 @@ from uhd.export.espdl.score import FloatGraph, Score, labelled, score
 from uhd.export.espdl.simulator import RawMapPredictor, Simulation, constants_to_metadata
 from uhd.export.espdl.split_wide import parts_of, split_wide_convs
 from uhd.files import save_atomic
-from uhd.runtime.spec import ModelSpec
 
 Array = NDArray[np.float32]
 Say = Callable[[str], None]

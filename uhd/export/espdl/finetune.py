@@ -15,22 +15,22 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from uhd.card import ModelSpec
 from uhd.data.dataset import Dataset
 from uhd.data.loader import Loader
-from uhd.decode import HeadLayout, select
 from uhd.errors import UserError
 from uhd.evaluation.dataset import infer_images, truths_of
 from uhd.evaluation.evaluate import evaluate
 from uhd.evaluation.original_map import original_map
 from uhd.export.espdl.finetune_config import FinetuneConfig
 from uhd.export.espdl.simulator import RawMapPredictor, Simulation
+from uhd.heads import HeadLayout, select
 from uhd.losses import build_loss
 from uhd.losses.config import LossConfig
 from uhd.losses.targets import Targets
 from uhd.resize import to_network
 from uhd.runtime.predictor import Predictor
 from uhd.runtime.raw_output import read_layout
-from uhd.runtime.spec import ModelSpec
 
 Array = NDArray[np.float32]
 _TRAINED = ("Conv", "Gemm", "ConvTranspose")

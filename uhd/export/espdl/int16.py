@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import onnx
 
 from uhd.errors import UserError
-from uhd.export.node_names import aliases, match
+from uhd.export.onnx.node_names import aliases, match
 
 ACTIVATIONS = frozenset({"Relu", "Clip", "Sigmoid", "HardSigmoid", "LeakyRelu", "PRelu", "Elu", "HardSwish", "Swish"})
 

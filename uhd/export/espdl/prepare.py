@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from uhd.errors import UserError
-from uhd.export.rewrite import name_depthwise
+from uhd.export.onnx.rewrite import name_depthwise
 from uhd.runtime.raw_output import CONSTANTS
 
 MERGED = "score_classid_cxcywh"

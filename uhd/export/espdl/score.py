@@ -10,13 +10,13 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from uhd.card import ModelSpec
 from uhd.data.config import DataConfig
 from uhd.data.dataset import Dataset
 from uhd.data.open import open_data, read_dataset
 from uhd.evaluation.dataset import infer_images, truths_of
 from uhd.evaluation.evaluate import evaluate
 from uhd.runtime.predictor import Predictor
-from uhd.runtime.spec import ModelSpec
 
 Array = NDArray[np.float32]
 

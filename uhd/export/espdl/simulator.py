@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from uhd.card import ModelSpec
 from uhd.errors import UserError
 from uhd.export.espdl.record import load_simulation, simulator_path
 from uhd.export.espdl.toolchain import chatter_to
@@ -22,7 +23,6 @@ from uhd.resize import input_channels
 from uhd.runtime.outputs import can_read, reader_of
 from uhd.runtime.predictor import Prediction, Predictor
 from uhd.runtime.raw_output import CONSTANTS
-from uhd.runtime.spec import ModelSpec
 
 Array = NDArray[np.float32]
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import onnx
 
+from uhd.card import ModelSpec
 from uhd.errors import UserError
 from uhd.export.espdl.config import EspdlConfig
 from uhd.export.espdl.prepare import Prepared, prepare, read_onnx
 from uhd.resize import format_size, input_channels, parse_size
-from uhd.runtime.spec import ModelSpec
 
 CHECKPOINTS = (".safetensors", ".pt")
 
@@ -29,7 +29,7 @@ def open_source(path: Path, config: EspdlConfig) -> tuple[Prepared, ModelSpec]:
 
 
 def _from_checkpoint(path: Path) -> onnx.ModelProto:
-    from uhd.export.onnx import export_onnx
+    from uhd.export.onnx.export import export_onnx
     from uhd.models.predictor import spec_of
     from uhd.models.weights import load_model
 

@@ -10,18 +10,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from uhd.card import ModelSpec
 from uhd.compress.fake_quantise import strip
 from uhd.errors import UserError
-from uhd.export.form import ExportForm
-from uhd.export.graphs import Maps
 from uhd.export.litert.flatbuffer import rename
-from uhd.export.postprocess import Finish, outputs_of
+from uhd.export.onnx.form import ExportForm
+from uhd.export.onnx.graphs import Maps
+from uhd.export.onnx.postprocess import Finish, outputs_of
 from uhd.models.network import AnchorNetwork, DetectorNetwork, check_size, maps_of
 from uhd.models.ultratinyod import UltraTinyOD
 from uhd.models.ultratinyod.head import Head
 from uhd.resize import input_channels
 from uhd.runtime.quiet import quietly
-from uhd.runtime.spec import ModelSpec
 
 INPUT = "image"
 

@@ -11,23 +11,23 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from uhd.card import ModelSpec
+from uhd.compress.calibration import calibration_images, calibration_paths
 from uhd.compress.fake_quantise import strip
 from uhd.data.problems import Report
 from uhd.errors import UserError
-from uhd.export.espdl.calibration import calibration_images, calibration_paths
-from uhd.export.form import ExportForm
 from uhd.export.litert.config import ENDINGS, INTEGER, LitertConfig
 from uhd.export.litert.convert import to_float32
 from uhd.export.litert.flatbuffer import add_metadata
 from uhd.export.litert.quantise import activation_ranges, quantise
-from uhd.export.metadata import metadata_of
-from uhd.export.verify import predictions_differ
+from uhd.export.onnx.form import ExportForm
+from uhd.export.onnx.metadata import metadata_of
+from uhd.export.onnx.verify import predictions_differ
 from uhd.files import save_atomic
 from uhd.models.network import AnchorNetwork, DetectorNetwork, maps_of
 from uhd.resize import input_channels
 from uhd.runtime.litert import LitertPredictor
 from uhd.runtime.quiet import quietly
-from uhd.runtime.spec import ModelSpec
 
 Array = NDArray[np.float32]
 Say = Callable[[str], None]

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from uhd.card import ModelSpec
 from uhd.resize import is_point_sampling
-from uhd.runtime.spec import ModelSpec
 
 _GLUE = """#include "model.c"
 

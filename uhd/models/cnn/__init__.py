@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from uhd.anchors import DEFAULT_ANCHORS
-from uhd.decode import HeadLayout, resolve_score_mode
-from uhd.decode.centernet import decode_centernet
 from uhd.errors import UserError
+from uhd.heads import HeadLayout, resolve_score_mode
+from uhd.heads.centernet import decode_centernet
 from uhd.models.cnn.config import CNNConfig
 from uhd.models.cnn.trunk import TrunkNetwork
 from uhd.models.network import AnchorNetwork, Array, Kind
@@ -96,7 +96,7 @@ class AnchorCNN(TrunkNetwork, AnchorNetwork):
         self.config = dataclasses.replace(self.config, anchors=values)
 
     def layout(self) -> HeadLayout:
-        """Return what :func:`uhd.decode.decode` needs to read the raw map, as NumPy arrays."""
+        """Return what :func:`uhd.heads.decode` needs to read the raw map, as NumPy arrays."""
         classes = self.config.num_classes
         anchors = self.anchors.detach().cpu().numpy().astype(np.float32)
         return HeadLayout(

@@ -7,8 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from uhd.decode.queries import decode_queries
 from uhd.errors import UserError
+from uhd.heads.queries import decode_queries
 from uhd.models.network import DetectorNetwork, check_size
 from uhd.models.transformer.config import TransformerConfig
 from uhd.models.transformer.layers import Decoder, Encoder

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from uhd.anchors import DEFAULT_ANCHORS
-from uhd.decode import HeadLayout, resolve_score_mode
 from uhd.errors import UserError
+from uhd.heads import HeadLayout, resolve_score_mode
 from uhd.models.layers import Blocks
 from uhd.models.network import AnchorNetwork, check_size
 from uhd.models.ultratinyod.backbone import Backbone
@@ -72,7 +72,7 @@ class UltraTinyOD(AnchorNetwork):
         self.config = dataclasses.replace(self.config, anchors=values)
 
     def layout(self) -> HeadLayout:
-        """Return what :func:`uhd.decode.decode` needs to read the raw map, as NumPy arrays."""
+        """Return what :func:`uhd.heads.decode` needs to read the raw map, as NumPy arrays."""
         config = self.config
         scale = self.head.wh_scale if config.use_improved_head else torch.ones_like(self.head.wh_scale)
         return HeadLayout(

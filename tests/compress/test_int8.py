@@ -1,0 +1,184 @@
+"""Eight bits: the file runs, is close, and keeps in float what costs most."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper
+
+from tests.export.conftest import class_names, make_family
+from uhd.card import ModelSpec
+from uhd.compress.int8.calibrate import activation_ranges, calibration_feeds
+from uhd.compress.int8.config import Int8Config
+from uhd.compress.int8.layers import body_of, layers_of
+from uhd.compress.int8.quantise import quantise_onnx, write_int8
+from uhd.compress.int8.sensitivity import ErrorMeter
+from uhd.data.config import DataConfig
+from uhd.data.open import open_data, read_dataset
+from uhd.errors import UserError
+from uhd.evaluation.dataset import evaluate_dataset
+from uhd.export.onnx.export import export_onnx
+from uhd.load import default_model
+from uhd.resize import input_channels
+from uhd.runtime.onnx import OnnxPredictor
+
+
+def exported(family: str, path: Path, mode: str = "opencv_inter_nearest", **options: Any) -> onnx.ModelProto:
+    model = make_family(family, **({} if mode == "opencv_inter_nearest" else {"in_channels": input_channels(mode)}))
+    spec = ModelSpec((48, 64), mode, class_names(model), metrics={"AP50": 0.3})
+    return export_onnx(model, path, spec, verify=False, **options)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("photos")
+    rng = np.random.default_rng(0)
+    for i in range(12):
+        small = rng.integers(0, 256, (6, 8, 3), np.uint8)
+        cv2.imwrite(str(folder / f"{i}.png"), cv2.resize(small, (80, 60), interpolation=cv2.INTER_CUBIC))
+    return folder
+
+
+def feeds_of(graph: onnx.ModelProto, photos: Path) -> list[np.ndarray]:
+    return calibration_feeds(OnnxPredictor(graph.SerializeToString()), photos, 12)[0]
+
+
+@pytest.mark.parametrize(
+    ("family", "options"),
+    [
+        ("utod", {}),
+        ("utod_classes", {"form": "raw"}),
+        ("utod", {"form": "nms", "uint8_input": True, "dynamic_resize": True}),
+        ("centernet", {"form": "primitive", "batch": None}),
+        ("anchor_cnn", {"form": "parts"}),
+        ("transformer", {"form": "merged"}),
+    ],
+)
+def test_the_int8_file_runs_and_is_close(family: str, options: dict[str, Any], photos: Path, tmp_path: Path) -> None:
+    graph = exported(family, tmp_path / "float.onnx", **options)
+    lines = write_int8(graph, tmp_path / "int8.onnx", Int8Config(calibration=photos, keep_float=0))
+    exact, small = OnnxPredictor(tmp_path / "float.onnx"), OnnxPredictor(tmp_path / "int8.onnx")
+    error = float(lines[-1].split()[4].rstrip(","))
+    assert 0 < error < 0.4
+    kinds = [node.op_type for node in onnx.load(tmp_path / "int8.onnx").graph.node]
+    assert kinds.count("QuantizeLinear") > 5
+    for path in sorted(photos.glob("*.png"))[:3]:
+        image = cv2.imread(str(path))[:, :, ::-1]
+        scores = [each.infer(each.preprocess([image]))[0][1] for each in (exact, small)]
+        assert abs(np.sort(scores[0].ravel())[-10:] - np.sort(scores[1].ravel())[-10:]).max() < 0.15
+
+
+def test_what_is_calibrated_on_is_what_the_deployed_model_is_fed(photos: Path, tmp_path: Path) -> None:
+    for mode in ("torch_bilinear", "opencv_inter_nearest_yuv422", "opencv_inter_nearest_y_tri"):
+        graph = exported("utod", tmp_path / "m.onnx", mode)
+        predictor = OnnxPredictor(tmp_path / "m.onnx")
+        images = [cv2.imread(str(path))[:, :, ::-1] for path in sorted(photos.glob("*.png"), key=lambda p: p.name)]
+        feeds = feeds_of(graph, photos)
+        assert len(feeds) == 12
+        for image, feed in zip(images, feeds, strict=True):
+            assert np.array_equal(predictor.preprocess([image]), feed)
+
+
+def test_a_layer_that_eight_bits_ruin_ranks_first_and_auto_keeps_it(photos: Path, tmp_path: Path) -> None:
+    graph = exported("utod", tmp_path / "m.onnx")
+    bad = "/backbone/stem/conv/Conv"
+    node = next(node for node in graph.graph.node if node.name == bad)
+    weight = next(tensor for tensor in graph.graph.initializer if tensor.name == node.input[1])
+    # Enormous weights for red, which no picture has: float does not notice, and the others are rounded to nothing.
+    values = numpy_helper.to_array(weight).copy()
+    values[:, 0] = 400
+    weight.CopyFrom(numpy_helper.from_array(values, weight.name))
+    feeds = feeds_of(graph, photos)
+    for feed in feeds:
+        feed[:, 0] = 0
+    whole = quantise_onnx(graph, feeds, Int8Config(keep_float=0))
+    assert (whole.kept, whole.ranking) == ([], [])
+    done = quantise_onnx(graph, feeds, Int8Config(tolerance=0.7 * whole.error))
+    assert done.ranking[0].layer == bad
+    assert done.ranking[0].error > 3 * done.ranking[1].error
+    assert done.kept[0] == bad
+    assert done.error <= 0.7 * whole.error
+    table = {prop.key: prop.value for prop in done.graph.metadata_props}
+    assert json.loads(table["float_layers"]) == done.kept
+    convolution = next(node for node in done.graph.graph.node if node.name == bad)
+    assert convolution.input[1] == weight.name  # still the float weights
+
+
+@pytest.mark.parametrize("method", ["minmax", "entropy", "percentile"])
+def test_every_way_to_calibrate(method: str, photos: Path, tmp_path: Path) -> None:
+    graph = exported("utod", tmp_path / "m.onnx", form="nms")
+    config = Int8Config(calibration_method=method, keep_float=0, percentile=99.9)
+    assert 0 < quantise_onnx(graph, feeds_of(graph, photos), config).error < 0.5
+
+
+def test_only_the_network_is_quantised(photos: Path, tmp_path: Path) -> None:
+    graph = exported("utod_classes", tmp_path / "m.onnx", form="nms", uint8_input=True, dynamic_resize=True)
+    body, layers = body_of(graph), layers_of(graph)
+    assert set(layers) <= set(body)
+    assert {"/box_out/Conv", "/quality_out/Conv", "/cls_out/Conv", "/backbone/Add"} <= set(body)
+    assert not [name for name in body if name.startswith(("/input_", "/Sigmoid", "/Exp", "/Log", "/TopK"))]
+    done = quantise_onnx(graph, feeds_of(graph, photos), Int8Config(keep_float=0))
+    eight_bits = {out for node in done.graph.graph.node if node.op_type == "DequantizeLinear" for out in node.output}
+    decode = [node for node in done.graph.graph.node if node.op_type in ("Exp", "Log", "TopK", "NonMaxSuppression")]
+    assert decode
+    assert not eight_bits.intersection(name for node in decode for name in node.input)
+    weights = [t for t in done.graph.graph.initializer if t.name.endswith("_quantized") and len(t.dims) == 4]
+    assert {t.data_type for t in weights} == {onnx.TensorProto.INT8}
+    scales = [t for t in done.graph.graph.initializer if t.name.endswith("weight_scale")]
+    assert max(len(numpy_helper.to_array(t).reshape(-1)) for t in scales) > 1
+
+
+def test_metadata_says_what_was_done_and_claims_no_accuracy(photos: Path, tmp_path: Path) -> None:
+    graph = exported("anchor_cnn", tmp_path / "m.onnx")
+    lines = write_int8(graph, tmp_path / "q.onnx", Int8Config(calibration=photos, keep_float=2))
+    assert f"2 of {len(layers_of(graph))} layers in float" in lines[-1]
+    spec = OnnxPredictor(tmp_path / "q.onnx").spec
+    assert len(json.loads(spec.extra["float_layers"])) == 2
+    assert spec.metrics == {}
+    assert json.loads(spec.extra["float_metrics"]) == {"AP50": 0.3}
+    assert spec.extra["calibration"] == "minmax"
+    assert "int8" in spec.extra["quantised"]
+
+
+def test_nothing_to_calibrate_on(photos: Path, tmp_path: Path) -> None:
+    graph = exported("utod", tmp_path / "m.onnx")
+    with pytest.raises(UserError, match="--calibration"):
+        write_int8(graph, tmp_path / "q.onnx", Int8Config())
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match="empty"):
+        write_int8(graph, tmp_path / "q.onnx", Int8Config(calibration=tmp_path / "empty"))
+    assert not (tmp_path / "q.onnx").exists()
+
+
+def test_quantising_nothing_changes_nothing(photos: Path, tmp_path: Path) -> None:
+    graph = onnx.shape_inference.infer_shapes(exported("utod", tmp_path / "m.onnx"))
+    feeds = feeds_of(graph, photos)
+    meter = ErrorMeter(graph, activation_ranges(graph, feeds, Int8Config()), feeds)
+    assert meter.error([]) == pytest.approx(0, abs=1e-6)
+    # A measurement leaves no trace in the next.
+    layer = layers_of(graph)[0]
+    before = meter.error([layer])
+    assert meter.error(body_of(graph)) > 0
+    assert meter.error([layer]) == before > 0
+
+
+@pytest.mark.shared
+def test_the_shipped_model_keeps_its_accuracy(people: Path, tmp_path: Path) -> None:
+    graph = onnx.load(default_model())
+    write_int8(graph, tmp_path / "q.onnx", Int8Config(calibration=people))
+    spec = OnnxPredictor(tmp_path / "q.onnx").spec
+    data = DataConfig(image_dir=people, classes=(0,), img_size=spec.input_size, resize_mode=spec.resize_mode)
+    opened = open_data(data, 42)
+    dataset = read_dataset(opened.val, data, opened.report)
+    exact, small = (
+        evaluate_dataset(OnnxPredictor(path), dataset).metrics["AP50"]
+        for path in (default_model(), tmp_path / "q.onnx")
+    )
+    assert small == pytest.approx(exact, abs=0.01)
+    assert (tmp_path / "q.onnx").stat().st_size < 0.4 * default_model().stat().st_size

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from uhd.data.formats.coco import read_coco
+from uhd.data.problems import BAD_LABEL, MISSING_IMAGE, Report
+from uhd.errors import UserError
+
+
+def write(path: Path, **changes: object) -> Path:
+    content = {
+        "categories": [{"id": 18, "name": "dog"}, {"id": 1, "name": "person"}],
+        "images": [
+            {"id": 5, "file_name": "b.jpg", "width": 100, "height": 50},
+            {"id": 6, "file_name": "a.jpg", "width": 100, "height": 50},
+            {"id": 7, "file_name": "lost.jpg", "width": 100, "height": 50},
+        ],
+        "annotations": [
+            {"id": 1, "image_id": 5, "category_id": 1, "bbox": [10, 10, 20, 30]},
+            {"id": 2, "image_id": 5, "category_id": 18, "bbox": [0, 0, 5, 5]},
+            {"id": 3, "image_id": 5, "category_id": 1, "bbox": [50, 0, 100, 50], "iscrowd": 1},
+            {"id": 4, "image_id": 5, "category_id": 1, "bbox": [10, 10, -2, 5]},
+        ],
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content | changes))
+    return path
+
+
+@pytest.mark.parametrize("place", ["annotations/instances_train2017.json", "instances.json"])
+def test_boxes_crowds_and_places(tmp_path: Path, place: str) -> None:
+    path = write(tmp_path / place)
+    folder = tmp_path / ("train2017" if "/" in place else "images")
+    folder.mkdir()
+    for name in ("a.jpg", "b.jpg"):
+        (folder / name).touch()
+    report = Report()
+    records, names = read_coco(path, (0,), report)
+    assert names == ("person", "dog")
+    assert [record.image.name for record in records] == ["a.jpg", "b.jpg"]
+    assert len(records[0].boxes) == 0
+    np.testing.assert_allclose(records[1].boxes, [[0.1, 0.2, 0.3, 0.8]], atol=1e-6)
+    np.testing.assert_allclose(records[1].ignore, [[0.5, 0, 1, 1]], atol=1e-6)
+    assert report.counts == {BAD_LABEL: 1, MISSING_IMAGE: 1}
+    dogs, _ = read_coco(path, (1, 0), Report())
+    assert dogs[1].labels.tolist() == [1, 0]
+
+
+def test_not_coco(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text("{}")
+    with pytest.raises(UserError, match="no COCO"):
+        read_coco(tmp_path / "x.json", (0,), Report())
+    with pytest.raises(UserError, match="none of its 3 images"):
+        read_coco(write(tmp_path / "y.json"), (0,), Report())

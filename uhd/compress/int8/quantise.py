@@ -1,0 +1,110 @@
+"""A float graph becomes an eight-bit one: calibrated on images, the most sensitive layers kept in float."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import onnx
+
+from uhd.compress.int8.calibrate import Feed, activation_ranges, calibration_feeds
+from uhd.compress.int8.config import Int8Config
+from uhd.compress.int8.layers import body_of, layers_of
+from uhd.compress.int8.rewrite import to_int8
+from uhd.compress.int8.sensitivity import ErrorMeter, Sensitivity
+from uhd.errors import UserError
+from uhd.files import save_atomic
+from uhd.runtime.onnx import OnnxPredictor
+
+
+@dataclass(frozen=True, eq=False)
+class Quantised:
+    """An int8 graph and how it came about.
+
+    Attributes:
+        graph: with QuantizeLinear and DequantizeLinear, and its metadata.
+        ranking: every layer, most sensitive first; empty where nothing asked for it.
+        kept: layers that stayed float.
+        error: of the detections, see :meth:`ErrorMeter.error`.
+    """
+
+    graph: onnx.ModelProto
+    ranking: list[Sensitivity] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+    error: float = 0.0
+
+
+def write_int8(graph: onnx.ModelProto, path: Path, config: Int8Config) -> list[str]:
+    """Quantise a graph, write it, and return what to tell the user.
+
+    Raises:
+        UserError: no image to calibrate on, or the file cannot be written.
+    """
+    if config.calibration is None:
+        raise UserError("which images to calibrate on? give --calibration DIR")
+    predictor = OnnxPredictor(graph.SerializeToString())
+    feeds, report = calibration_feeds(predictor, config.calibration, config.calibration_images)
+    done = quantise_onnx(graph, feeds, config)
+    save_atomic(path, lambda temporary: onnx.save(done.graph, str(temporary)))
+    layers = len(layers_of(graph))
+    lines = [*report.lines(), f"calibrated on {len(feeds)} inputs ({config.calibration_method})"]
+    lines += [f"  {each.error:.4f}  {each.layer}" for each in done.ranking[:5]]
+    kept = f"{len(done.kept)} of {layers} layers in float" if done.kept else f"all {layers} layers on eight bits"
+    return [*lines, f"error of the detections {done.error:.4f}, {kept}"]
+
+
+def quantise_onnx(graph: onnx.ModelProto, feeds: Sequence[Feed], config: Int8Config | None = None) -> Quantised:
+    """Return a graph whose network runs on eight bits; the decoding of its outputs stays float.
+
+    Args:
+        graph: float, as :func:`uhd.export.onnx.export.export_onnx` returns it, in any form.
+        feeds: its input for calibration images, one array for each run.
+        config: see there.
+    """
+    config = config or Int8Config()
+    whole = onnx.shape_inference.infer_shapes(graph)
+    ranges = activation_ranges(whole, feeds, config)
+    meter = ErrorMeter(whole, ranges, feeds)
+    body = body_of(whole)
+    ranking = meter.rank() if config.keep_float else []
+    kept, error = _kept(meter, body, ranking, config)
+    result = to_int8(whole, ranges, [name for name in body if name not in kept])
+    _describe(result, config, kept)
+    onnx.checker.check_model(result)
+    return Quantised(result, ranking, kept, error)
+
+
+def _kept(
+    meter: ErrorMeter, body: Sequence[str], ranking: Sequence[Sensitivity], config: Int8Config
+) -> tuple[list[str], float]:
+    """Return the layers to keep in float and the error that is left."""
+    order = [each.layer for each in ranking]
+
+    def error(count: int) -> float:
+        return meter.error(name for name in body if name not in order[:count])
+
+    if config.keep_float >= 0:
+        return order[: config.keep_float], error(config.keep_float)
+    count, found = 0, error(0)
+    # More than half in float is no int8 model any more.
+    while found > config.tolerance and count < len(order) // 2:
+        count += 1
+        found = error(count)
+    return order[:count], found
+
+
+def _describe(graph: onnx.ModelProto, config: Int8Config, kept: Sequence[str]) -> None:
+    """Complete the metadata; what was measured in float is not a figure of this file."""
+    table = {prop.key: prop.value for prop in graph.metadata_props}
+    measured = table.pop("metrics", "{}")
+    table |= {
+        "metrics": "{}",
+        "float_metrics": measured,
+        "quantised": "int8 weights per channel, uint8 activations; decoding in float",
+        "calibration": config.calibration_method,
+        "float_layers": json.dumps(list(kept)),
+    }
+    del graph.metadata_props[:]
+    onnx.helper.set_model_props(graph, table)

@@ -1,0 +1,1 @@
+"""The first task: find every person in an image."""

@@ -1,0 +1,177 @@
+"""The task of detecting: a network, its objective, and AP on the validation images."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from uhd.card import ModelSpec
+from uhd.compress.fake_quantise import start_epoch
+from uhd.config import to_plain
+from uhd.data.batch import Batch
+from uhd.data.config import DataConfig
+from uhd.data.dataset import Dataset
+from uhd.data.loader import Transform
+from uhd.data.multi_label import roles_of
+from uhd.detect.distill import Distillation
+from uhd.draw import draw
+from uhd.evaluation.coco import coco_numbers
+from uhd.evaluation.curves import plot_curves
+from uhd.evaluation.dataset import infer_images
+from uhd.evaluation.evaluate import evaluate
+from uhd.evaluation.report import Report
+from uhd.evaluation.views import Views
+from uhd.losses import build_objective
+from uhd.losses.config import LossConfig
+from uhd.losses.targets import Targets
+from uhd.models.heatmaps import heatmaps
+from uhd.models.network import DetectorNetwork
+from uhd.models.predictor import TorchPredictor
+from uhd.models.weights import describe
+from uhd.resize import format_size, to_network
+
+
+class DetectTask:
+    """Train and measure a detector network.
+
+    Args:
+        model: the network.
+        data: size, resize mode, classes.
+        loss: objective.
+        val: validation images.
+        names: of the classes.
+        conf_thresh: of drawn samples and the original's mAP.
+        coco: add the COCO numbers to the metrics.
+        per_class: add the AP50 of every class.
+        distillation: what a teacher adds to the loss.
+        val_transform: augmentation of the validation images, None to resize them only.
+    """
+
+    def __init__(
+        self,
+        model: DetectorNetwork,
+        data: DataConfig,
+        loss: LossConfig,
+        val: Dataset,
+        names: tuple[str, ...],
+        conf_thresh: float,
+        coco: bool = False,
+        per_class: bool = False,
+        distillation: Distillation | None = None,
+        val_transform: Transform | None = None,
+    ) -> None:
+        self.model: nn.Module = model
+        self.distillation = distillation
+        self.companion: nn.Module | None = distillation
+        self.coco, self.per_class = coco, per_class
+        self._network = model
+        self.tag = model.tag
+        self.data, self.loss_config, self.names, self.conf_thresh = data, loss, names, conf_thresh
+        self.objective = build_objective(model, loss, roles_of(data))
+        self.val = val
+        self.views = Views(val, data.img_size, data.resize_mode, val_transform)
+        self.val_images, self.truths = self.views.read()  # once per run
+        self.report: Report | None = None
+
+    def start_epoch(self, epoch: int) -> None:
+        """Observe ranges and move batch-norm statistics as long as ``--qat`` says; set the teacher's ramp."""
+        start_epoch(self._network, epoch)
+        if self.distillation is not None:
+            self.distillation.start_epoch(epoch)
+
+    def loss(self, model: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the total loss and its parts; see :class:`~uhd.training.task.Task`."""
+        device = next(self._network.parameters()).device
+        images = torch.from_numpy(to_network(batch.images, self.data.resize_mode)).to(device)
+        if self.distillation is None:
+            total, parts = self.objective(model(images), Targets.from_batch(batch, device))
+            return total, parts
+        with self.distillation.watching() as features:
+            raw = model(images)
+        total, parts = self.objective(raw, Targets.from_batch(batch, device))
+        taught, terms = self.distillation(raw, features, batch)
+        total = total + taught
+        return total, parts | {"loss": total.detach()} | terms
+
+    def evaluate(self, model: nn.Module) -> dict[str, float]:
+        """Return the metrics of a model on the validation images."""
+        assert isinstance(model, DetectorNetwork)
+        found = infer_images(TorchPredictor(model, self._spec()), self.val_images)
+        self.report = evaluate(found, self.truths, self.names, self.data.img_size[0], self.conf_thresh)
+        metrics = dict(self.report.metrics)
+        if self.coco:
+            numbers = coco_numbers(found, self.truths, len(self.names))
+            metrics |= {f"COCO/{name}": value for name, value in numbers.items()}
+        if self.per_class:
+            metrics |= {f"AP50/class {name}": value for name, value in self.report.classes.items()}
+        return metrics
+
+    def describe(self) -> dict[str, Any]:
+        """Return plain values that rebuild the model and its input."""
+        return describe(
+            self._network,
+            img_size=format_size(self.data.img_size),
+            resize_mode=self.data.resize_mode,
+            classes=list(self.data.classes),
+            multi_label_mode=self.data.multi_label_mode,
+            multi_label_det_classes=list(self.data.multi_label_det_classes),
+            multi_label_attr_classes=list(self.data.multi_label_attr_classes),
+            class_names=list(self.names),
+        )
+
+    def settings(self) -> dict[str, Any]:
+        """Return the configurations that a resumed run continues with; they name places on this machine."""
+        taught = {} if self.distillation is None else {"distill_config": to_plain(self.distillation.config)}
+        return {"loss_config": to_plain(self.loss_config), "data_config": to_plain(self.data)} | taught
+
+    def illustrate(self, model: nn.Module, folder: Path, samples: int) -> None:
+        """Write ``report.json``, ``curves.png`` and the first validation images with people, with the boxes found."""
+        assert isinstance(model, DetectorNetwork)
+        self.write_report(folder)
+        self.draw_samples(model, folder / "samples", samples)
+
+    def write_report(self, folder: Path) -> Path:
+        """Write ``report.json`` and ``curves.png`` of the last evaluation; returns the folder."""
+        folder.mkdir(parents=True, exist_ok=True)
+        if self.report is not None:
+            (folder / "report.json").write_text(self.report.to_json(), encoding="utf-8")
+            if find_spec("matplotlib") is not None:
+                plot_curves(self.report, folder)
+        return folder
+
+    def draw_samples(self, model: DetectorNetwork, folder: Path, samples: int, heatmap: str | None = None) -> None:
+        """Write the first validation images with people, as the model sees them, with the boxes it finds.
+
+        Args:
+            model: in evaluation mode.
+            folder: of the pictures.
+            samples: how many.
+            heatmap: ``mean`` or ``sum``: beside each picture a folder of its name with a heat map of every layer.
+        """
+        predictor = TorchPredictor(model, self._spec())
+        chosen = [i for i in range(len(self.val)) if len(self.truths[i].boxes)][:samples]
+        for i in chosen:
+            image, sample = self.views.show(i)
+            prediction = predictor.infer(to_network(image[None], self.data.resize_mode))[0]
+            height, width = sample.image.shape[:2]
+            drawn = draw(sample.image, predictor.postprocess(prediction, (height, width), self.conf_thresh))
+            name = f"{i:04d}_{Path(sample.name).stem}"
+            _write(folder / f"{name}.png", drawn)
+            if heatmap is not None:
+                for file, picture in heatmaps(model, image, self.data.resize_mode, drawn, heatmap):
+                    _write(folder / name / file, picture)
+
+    def _spec(self) -> ModelSpec:
+        return ModelSpec(self.data.img_size, self.data.resize_mode, self.names)
+
+
+def _write(path: Path, picture: NDArray[np.uint8]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))

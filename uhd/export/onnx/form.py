@@ -1,0 +1,60 @@
+"""What an exported file takes and gives: every choice of an ONNX export but the network itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from uhd.errors import UserError, nearest
+
+FORMS = ("merged", "nms", "raw", "parts", "primitive")
+OPSETS = range(13, 21)
+
+
+@dataclass(frozen=True)
+class ExportForm:
+    """Outputs, inputs and free axes of a file.
+
+    Attributes:
+        name: one of ``FORMS``, see :func:`uhd.export.onnx.export.export_onnx`.
+        topk: rows of the merged and nms forms.
+        conf_thresh: lower scores of those forms become 0.
+        nms_iou: boxes of one class that overlap a better one by more than this are dropped, in the nms form.
+        batch: images per run, or None for any number.
+        dynamic_resize: the input is a camera frame of any size, reduced to the network size inside the graph.
+        dynamic: height and width of the input are free, multiples of the stride; nothing is resized.
+        uint8_input: the input is uint8, 0 to 255, and is normalised inside the graph.
+
+    Raises:
+        UserError: a value out of range, or choices that exclude each other.
+    """
+
+    name: str = "merged"
+    topk: int = 100
+    conf_thresh: float = 0.0
+    nms_iou: float = 0.5
+    batch: int | None = 1
+    dynamic_resize: bool = False
+    dynamic: bool = False
+    uint8_input: bool = False
+
+    def __post_init__(self) -> None:
+        if self.name not in FORMS:
+            raise UserError(f"unknown form {self.name!r}{nearest(self.name, FORMS)}: choose from {', '.join(FORMS)}")
+        if self.topk < 1 or not 0 <= self.conf_thresh <= 1:
+            raise UserError(
+                f"--topk {self.topk} must be at least 1 and --conf-thresh {self.conf_thresh} between 0 and 1"
+            )
+        if not 0 < self.nms_iou <= 1:
+            raise UserError(f"--nms-iou {self.nms_iou} must be above 0 and at most 1")
+        if self.batch is not None and self.batch < 1:
+            raise UserError(f"--batch {self.batch} must be at least 1, or dynamic")
+        if self.dynamic and self.dynamic_resize:
+            raise UserError(
+                "--dynamic (the network runs at any size) and --dynamic-resize (any frame is reduced to the network "
+                "size) exclude each other: give one of the two"
+            )
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether the output is a table of detections."""
+        return self.name in ("merged", "nms")

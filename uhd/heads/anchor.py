@@ -1,0 +1,172 @@
+"""From the raw map of an anchor head to boxes and scores: the one NumPy decoder.
+
+Its differentiable twin is :mod:`uhd.models.decode`, its in-graph twin :mod:`uhd.export.onnx.candidates`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from uhd.nms.greedy import nms
+
+Array = NDArray[np.float32]
+SCORE_MODES = ("obj_quality_cls", "quality_cls", "obj_cls", "obj_quality", "quality", "obj", "cls")
+_WITHOUT_CLASS = {"obj_quality_cls": "obj_quality", "quality_cls": "quality", "obj_cls": "obj", "cls": "obj"}
+
+
+@dataclass(frozen=True, eq=False)
+class HeadLayout:
+    """How to read a raw map.
+
+    Attributes:
+        anchors: (A, 2) float32 width and height, normalised.
+        wh_scale: (A, 2) float32 factor on the anchors; ones where the head does not use it.
+        num_classes: class channels per anchor; 0 for a classless head.
+        has_quality: whether a quality channel follows the objectness.
+        score_mode: one of ``SCORE_MODES``.
+        quality_power: exponent of the quality in the score.
+        num_attributes: attribute channels per anchor, in a map of their own.
+        multi_label: whether every class of a prediction counts, not only its best.
+    """
+
+    anchors: Array
+    wh_scale: Array
+    num_classes: int
+    has_quality: bool
+    score_mode: str
+    quality_power: float = 1.0
+    num_attributes: int = 0
+    multi_label: bool = False
+
+    @property
+    def num_anchors(self) -> int:
+        """Anchors per cell."""
+        return len(self.anchors)
+
+    @property
+    def channels_per_anchor(self) -> int:
+        """Raw channels per anchor."""
+        return 5 + self.has_quality + self.num_classes
+
+    @property
+    def classes(self) -> int:
+        """Columns of the score table, classes then attributes; a classless head has one column for its objects."""
+        return max(1, self.num_classes) + self.num_attributes
+
+
+def resolve_score_mode(mode: str | None, has_quality: bool, iou_aware: bool, num_classes: int) -> str:
+    """Return the score mode in force: the default follows the head, and classless heads drop the class."""
+    if mode not in SCORE_MODES:
+        mode = "quality_cls" if iou_aware else "obj_quality_cls"
+    if num_classes == 0:
+        mode = _WITHOUT_CLASS.get(mode, mode)
+    if not has_quality:
+        mode = {"obj_quality_cls": "obj_cls", "quality_cls": "obj_cls", "obj_quality": "obj", "quality": "obj"}.get(
+            mode, mode
+        )
+    return mode
+
+
+def sigmoid(x: Array) -> Array:
+    """Return the logistic function, accurate also where it is tiny, so that low scores keep their order."""
+    e = np.negative(x, dtype=np.float32)
+    with np.errstate(over="ignore"):  # an infinite e gives the right 0
+        np.exp(e, out=e)
+    e += 1
+    return np.reciprocal(e, out=e)
+
+
+def softplus(x: Array) -> Array:
+    """Return log(1 + e^x) without overflow."""
+    return np.asarray(np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))), np.float32)
+
+
+def decode(raw: Array, layout: HeadLayout, attributes: Array | None = None) -> tuple[Array, Array]:
+    """Decode a raw map.
+
+    Args:
+        raw: (B, A * no, h, w) logits, channel ``a * no + j`` with j = tx, ty, tw, th, obj, (quality), classes.
+        layout: how to read it.
+        attributes: (B, A * num_attributes, h, w) logits, channel ``a * num_attributes + j``; the score of an attribute
+            is that of the prediction without its class, times the attribute's probability.
+
+    Returns:
+        boxes (B, N, 4) ``xyxy`` normalised and not clipped, scores (B, N, classes), where prediction
+        n = a * h * w + row * w + column.
+    """
+    b, _, h, w = raw.shape
+    maps = raw.reshape(b, layout.num_anchors, layout.channels_per_anchor, h, w)
+    row, column = np.mgrid[:h, :w].astype(np.float32)
+    prior = (layout.anchors * layout.wh_scale)[None, :, :, None, None] / 2
+    cx = (sigmoid(maps[:, :, 0]) + column) / w
+    cy = (sigmoid(maps[:, :, 1]) + row) / h
+    half = prior * softplus(maps[:, :, 2:4])
+    corners = [cx - half[:, :, 0], cy - half[:, :, 1], cx + half[:, :, 0], cy + half[:, :, 1]]
+    boxes = np.stack(corners, -1).reshape(b, -1, 4)
+    return boxes, _scores(maps, layout, attributes).reshape(b, -1, layout.classes)
+
+
+def _scores(maps: Array, layout: HeadLayout, attributes: Array | None) -> Array:
+    mode = layout.score_mode
+    base = np.ones_like(maps[:, :, 4])
+    if "quality" in mode and layout.has_quality:
+        quality = sigmoid(maps[:, :, 5])
+        base = quality if layout.quality_power == 1 else quality**layout.quality_power
+    if "obj" in mode or ("quality" in mode and not layout.has_quality):
+        base = base * sigmoid(maps[:, :, 4])
+    scores = base[..., None]
+    if layout.num_classes and "cls" in mode:
+        scores = scores * sigmoid(np.moveaxis(maps[:, :, 5 + layout.has_quality :], 2, -1))
+    elif layout.num_classes:
+        scores = np.repeat(scores, layout.num_classes, axis=-1)
+    if layout.num_attributes:
+        if attributes is None:
+            raise ValueError(f"the map of the {layout.num_attributes} attributes is missing")
+        b, a, _, h, w = maps.shape
+        logits = np.moveaxis(attributes.reshape(b, a, layout.num_attributes, h, w), 2, -1)
+        scores = np.concatenate([scores, base[..., None] * sigmoid(logits)], -1)
+    return np.asarray(scores, np.float32)
+
+
+def one_class_each(boxes: Array, scores: Array) -> tuple[Array, Array]:
+    """Turn every class of a multi-label prediction into a prediction of its own.
+
+    Args:
+        boxes: (N, 4).
+        scores: (N, C).
+
+    Returns:
+        boxes (N * C, 4) and scores (N * C, C) with one entry per row, so that the best class of a row is its only one.
+    """
+    count, classes = scores.shape
+    table = np.zeros((count, classes, classes), np.float32)
+    index = np.arange(classes)
+    table[:, index, index] = scores
+    return np.repeat(boxes, classes, axis=0), table.reshape(-1, classes)
+
+
+def select(
+    boxes: Array, scores: Array, conf_thresh: float, topk: int | None = None, nms_iou: float | None = None
+) -> tuple[Array, Array, NDArray[np.int64]]:
+    """Keep the predictions worth showing, best first.
+
+    Args:
+        boxes: (N, 4) ``xyxy``.
+        scores: (N, classes); each prediction counts for its best class.
+        conf_thresh: lowest score kept.
+        topk: most predictions kept (before suppression), or None.
+        nms_iou: boxes of one class that overlap a better one by at least this IoU are dropped; None keeps all.
+
+    Returns:
+        boxes (K, 4), scores (K,), class ids (K,).
+    """
+    class_ids = scores.argmax(1) if scores.shape[1] > 1 else np.zeros(len(scores), np.int64)
+    best = scores[np.arange(len(scores)), class_ids]
+    index = np.flatnonzero(best >= conf_thresh)
+    index = index[np.argsort(-best[index], kind="stable")][:topk]
+    if nms_iou is not None:
+        index = index[nms(boxes[index], best[index], nms_iou, class_ids[index])]
+    return boxes[index], best[index], class_ids[index].astype(np.int64)
