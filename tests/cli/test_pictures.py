@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from uhd.cli import main
-from uhd.cli.data import GREEN
+from uhd.cli.data.preview import GREEN
 from uhd.draw import COLOURS
 
 

@@ -6,33 +6,20 @@ import io
 import os
 import sys
 from collections.abc import Callable, Sequence
-from importlib import import_module
 
 from uhd.cli.flags import PrintedConfig
-from uhd.errors import UserError, nearest
+from uhd.cli.verbs import VERBS, run_verb
+from uhd.errors import UserError
 
-VERBS = {
-    "train": "train a detector on a folder of labelled images",
-    "val": "measure a model on labelled images",
-    "predict": "detect people in images, folders, videos or a camera",
-    "export": "write a checkpoint as ONNX, LiteRT, ESP-DL, C or a web page",
-    "compare": "several model files side by side: size, latency, accuracy",
-    "web": "run the detector in the browser, on a camera or files",
-    "bench": "time a model: preparing, network, post-processing",
-    "info": "parameters, multiply-adds and layers of a model",
-    "inspect": "what a model or checkpoint file says of itself",
-    "data": "check a data set, count it, show augmented samples, choose anchors",
-}
+ABOUT = "models that see people, small enough for anything"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a verb and return the exit code: 0 done, 2 something the user can mend, 130 stopped by Ctrl-C."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    if not arguments or arguments[0] in ("-h", "--help"):
-        return guarded(_overview)
-    if arguments[0] == "--version":
+    if arguments[:1] == ["--version"]:
         return guarded(_version)
-    return guarded(lambda: _verb(arguments[0])(arguments[1:]))
+    return guarded(lambda: run_verb(arguments, VERBS, "uhd", ABOUT))
 
 
 def guarded(action: Callable[[], int]) -> int:
@@ -77,22 +64,8 @@ def _finished(action: Callable[[], int]) -> int:
         return stop.code if isinstance(stop.code, int) else 0
 
 
-def _verb(name: str) -> Callable[[Sequence[str]], int]:
-    if name not in VERBS:
-        raise UserError(f"unknown verb {name!r}{nearest(name, VERBS)}: choose from {', '.join(VERBS)}")
-    run: Callable[[Sequence[str]], int] = import_module(f"uhd.cli.{name}").main
-    return run
-
-
 def _version() -> int:
     from uhd import __version__
 
     print(f"uhd {__version__}")
-    return 0
-
-
-def _overview() -> int:
-    lines = ["usage: uhd VERB [options]", "", "Models that see people, small enough for anything.", ""]
-    lines += [f"  {verb:<9} {about}" for verb, about in VERBS.items()]
-    print("\n".join([*lines, "", "uhd VERB --help lists the options of a verb."]))
     return 0

@@ -1,0 +1,55 @@
+"""``uhd data anchors``: box sizes that suit the people of a data set."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from uhd.anchors import ALGORITHMS
+from uhd.cli.data.place import SeedConfig, read_flags, split_seed
+from uhd.cli.output import claim
+from uhd.config import knob
+
+
+@dataclass(frozen=True)
+class AnchorsConfig:
+    """How many anchors are chosen, and how."""
+
+    json: bool = knob(False, "print JSON")
+    num_anchors: int = knob(8, "anchors to choose", minimum=1, maximum=64)
+    algorithm: str = knob("kmeans", "how", choices=ALGORITHMS)
+    bias: float = knob(0.2, "of stratified_large", minimum=0, exclusive_minimum=True)
+    plot: Path | None = knob(None, "draw boxes and anchors into this picture")
+
+
+def main(argv: Sequence[str]) -> int:
+    """Choose; returns the exit code."""
+    data, resolved = read_flags("anchors", "Box sizes that suit the people of a data set.", AnchorsConfig, argv)
+    config = resolved[AnchorsConfig]
+    if config.plot is not None:
+        claim(config.plot, (".png", ".jpg", ".jpeg", ".pdf", ".svg", ".webp"))
+
+    import numpy as np
+
+    from uhd.anchors import auto_anchors, wh_iou
+    from uhd.data.open import open_data
+
+    opened = open_data(data, split_seed(data, resolved[SeedConfig].seed))
+    sizes = [record.boxes[:, 2:] - record.boxes[:, :2] for record in opened.train]
+    stacked = np.concatenate(sizes)
+    found = auto_anchors(stacked, config.num_anchors, config.algorithm, config.bias)
+    overlap = float(wh_iou(stacked, found).max(1).mean())
+    if config.json:
+        print(json.dumps({"anchors": found.tolist(), "boxes": len(stacked), "mean_best_iou": overlap}))
+    else:
+        print('--anchors "' + " ".join(f"{w:.6f},{h:.6f}" for w, h in found) + '"')
+        print(f"{len(stacked)} boxes; mean best IoU {overlap:.4f}")
+    if config.plot is not None:
+        from uhd.evaluation.anchor_plot import plot_anchors
+
+        written = plot_anchors(stacked, found, config.plot)
+        if not config.json:
+            print(f"wrote {written}")
+    return 0
