@@ -13,6 +13,7 @@ from uhd.cli.flags import Flags
 from uhd.cli.output import claim
 from uhd.config import knob
 from uhd.errors import UserError, nearest
+from uhd.models import ARCHITECTURES
 from uhd.resize import parse_size
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ OTHER_FORMATS = {
     "litert": "uhd.cli.export_litert",
     "web": "uhd.cli.export_web",
 }
-ARCHS = ("ultratinyod", "cnn", "transformer")
 
 
 def parse_batch(text: str) -> int:
@@ -47,7 +47,7 @@ class ExportConfig:
     checkpoint: Path | None = knob(None, "checkpoint (.pt or .safetensors)")
     weights: Path | None = knob(None, "the same, under the original's other name")
     output: Path | None = knob(None, "file to write (.onnx)")
-    arch: str | None = knob(None, "architecture the checkpoint must be of", choices=ARCHS)
+    arch: str | None = knob(None, "architecture the checkpoint must be of", choices=tuple(ARCHITECTURES))
     img_size: tuple[int, int] | None = knob(
         None, "network size, height x width (default: the checkpoint's)", parse=parse_size, original=(64, 64)
     )

@@ -13,6 +13,7 @@ from uhd.cli.flags import Flags
 from uhd.cli.output import claim
 from uhd.config import knob
 from uhd.errors import UserError
+from uhd.models import ARCHITECTURES
 
 
 @dataclass(frozen=True)
@@ -28,14 +29,13 @@ class InfoConfig:
 class ArchConfig:
     """Which architecture the flags describe, where no file is given."""
 
-    arch: str = knob("ultratinyod", "architecture", choices=("ultratinyod", "cnn", "transformer"))
+    arch: str = knob("ultratinyod", "architecture", choices=tuple(ARCHITECTURES))
 
 
 def main(argv: Sequence[str]) -> int:
     """Print a model's size; returns the exit code."""
     from uhd.compress.config import QuantiseConfig
     from uhd.data.config import DataConfig
-    from uhd.models import ARCHITECTURES
     from uhd.models.ultratinyod.config import UltraTinyODConfig
     from uhd.models.ultratinyod.variants import VariantConfig, sized
 

@@ -1,22 +1,22 @@
-"""Every architecture by name."""
+"""Every architecture by name. Configurations are at hand; what builds and recognises networks is imported on use."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
-
-from torch import Tensor
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from uhd.config import from_plain
 from uhd.errors import UserError, nearest
-from uhd.models.cnn import CNNConfig, build_cnn
-from uhd.models.cnn import infer as cnn_infer
-from uhd.models.network import DetectorNetwork
-from uhd.models.transformer import QueryTransformer, TransformerConfig
-from uhd.models.transformer import infer as transformer_infer
-from uhd.models.ultratinyod import UltraTinyOD, UltraTinyODConfig
-from uhd.models.ultratinyod import infer as ultratinyod_infer
+from uhd.models.cnn.config import CNNConfig
+from uhd.models.transformer.config import TransformerConfig
+from uhd.models.ultratinyod.config import UltraTinyODConfig
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from uhd.models.network import DetectorNetwork
 
 
 @dataclass(frozen=True)
@@ -25,19 +25,37 @@ class Architecture:
 
     Attributes:
         config: frozen dataclass of knobs.
-        network: builds it with fresh weights.
-        infer: (state dict, metadata) -> configuration, or None for weights of another architecture.
+        builder: where what takes a configuration and returns the network is, ``module:name``.
+        recogniser: where what finds the configuration of a state dict is, ``module:name``.
     """
 
     config: type[Any]
-    network: Callable[[Any], DetectorNetwork]
-    infer: Callable[[Mapping[str, Tensor], Mapping[str, Any]], Any]
+    builder: str
+    recogniser: str
+
+    def network(self, config: Any) -> DetectorNetwork:
+        """Return a network with fresh weights."""
+        network: DetectorNetwork = _imported(self.builder)(config)
+        return network
+
+    def infer(self, state: Mapping[str, Tensor], meta: Mapping[str, Any]) -> Any:
+        """Return the configuration of weights and their metadata, or None for weights of another architecture."""
+        return _imported(self.recogniser)(state, meta)
 
 
+# The one list of names: flags, exports and checkpoints take theirs from here.
 ARCHITECTURES: dict[str, Architecture] = {
-    "ultratinyod": Architecture(UltraTinyODConfig, UltraTinyOD, ultratinyod_infer.config_of),
-    "cnn": Architecture(CNNConfig, build_cnn, cnn_infer.config_of),
-    "transformer": Architecture(TransformerConfig, QueryTransformer, transformer_infer.config_of),
+    "ultratinyod": Architecture(
+        UltraTinyODConfig,
+        "uhd.models.ultratinyod.network:UltraTinyOD",
+        "uhd.models.ultratinyod.infer:config_of",
+    ),
+    "cnn": Architecture(CNNConfig, "uhd.models.cnn.network:build_cnn", "uhd.models.cnn.infer:config_of"),
+    "transformer": Architecture(
+        TransformerConfig,
+        "uhd.models.transformer.network:QueryTransformer",
+        "uhd.models.transformer.infer:config_of",
+    ),
 }
 
 
@@ -56,3 +74,8 @@ def create_model(name: str = "ultratinyod", **config: Any) -> DetectorNetwork:
         raise UserError(f"unknown architecture {name!r}{nearest(name, ARCHITECTURES)}: choose from {choices}")
     architecture = ARCHITECTURES[name]
     return architecture.network(from_plain(architecture.config, config, name))
+
+
+def _imported(place: str) -> Any:
+    module, _, name = place.partition(":")
+    return getattr(import_module(module), name)

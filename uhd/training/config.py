@@ -7,6 +7,7 @@ from pathlib import Path
 
 from uhd.anchors import ALGORITHMS
 from uhd.config import knob
+from uhd.models import ARCHITECTURES
 
 _RUN, _OPT, _EVAL = "run", "optimisation", "evaluation"
 
@@ -15,9 +16,7 @@ _RUN, _OPT, _EVAL = "run", "optimisation", "evaluation"
 class TrainConfig:
     """How a run is trained: length, optimiser, schedule, averaging, saving."""
 
-    arch: str = knob(
-        "ultratinyod", "architecture", group=_RUN, choices=("ultratinyod", "cnn", "transformer"), original="cnn"
-    )
+    arch: str = knob("ultratinyod", "architecture", group=_RUN, choices=tuple(ARCHITECTURES), original="cnn")
     exp_name: str = knob("default", "the run is written to <output>/<exp-name>", group=_RUN)
     output: Path = knob(Path("runs"), "folder of runs", group=_RUN)
     overwrite: bool = knob(False, "start again in a run folder that already holds a run", group=_RUN, original=True)

@@ -18,8 +18,8 @@ from uhd.export.onnx.form import ExportForm
 from uhd.export.onnx.graphs import Maps
 from uhd.export.onnx.postprocess import Finish, outputs_of
 from uhd.models.network import AnchorNetwork, DetectorNetwork, check_size, maps_of
-from uhd.models.ultratinyod import UltraTinyOD
 from uhd.models.ultratinyod.head import Head
+from uhd.models.ultratinyod.network import UltraTinyOD
 from uhd.resize import input_channels
 from uhd.runtime.quiet import quietly
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from uhd.export.onnx.graphs import Maps
 from uhd.heads import HeadLayout
-from uhd.models.cnn import CenterNetCNN
+from uhd.models.cnn.network import CenterNetCNN
 from uhd.models.decode import cell_grid
 from uhd.models.network import AnchorNetwork, DetectorNetwork
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from torch import Tensor, nn
 
 from uhd.models.network import DetectorNetwork, maps_of
-from uhd.models.ultratinyod import UltraTinyOD
 from uhd.models.ultratinyod.head import Head
+from uhd.models.ultratinyod.network import UltraTinyOD
 
 Maps = dict[str, Tensor]
 

@@ -14,7 +14,7 @@ from uhd.export.onnx.graphs import Maps
 from uhd.export.onnx.suppression import suppressed
 from uhd.heads import HeadLayout
 from uhd.models.network import AnchorNetwork, DetectorNetwork
-from uhd.models.ultratinyod import assemble_raw
+from uhd.models.ultratinyod.network import assemble_raw
 
 Finish = Callable[[Maps], tuple[Tensor, ...]]
 ROWS = "score_classid_cxcywh"

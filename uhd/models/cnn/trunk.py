@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from uhd.models.backbones import build_backbone
+from uhd.models.backbones.build import build_backbone
 from uhd.models.backbones.layers import StandardBlocks, attention
 from uhd.models.cnn.config import CNNConfig
 from uhd.models.layers import Blocks, activation

@@ -2,118 +2,32 @@
 
 from __future__ import annotations
 
-import dataclasses
-import math
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import numpy as np
-import torch
-from torch import Tensor, nn
+from uhd.lazy import lazy_names
 
-from uhd.anchors import DEFAULT_ANCHORS
-from uhd.errors import UserError
-from uhd.heads import HeadLayout, resolve_score_mode
-from uhd.models.layers import Blocks
-from uhd.models.network import AnchorNetwork, check_size
-from uhd.models.ultratinyod.backbone import Backbone
-from uhd.models.ultratinyod.config import UltraTinyODConfig
-from uhd.models.ultratinyod.head import Head
+if TYPE_CHECKING:
+    from uhd.models.ultratinyod.config import UltraTinyODConfig as UltraTinyODConfig
+    from uhd.models.ultratinyod.network import (
+        UltraTinyOD as UltraTinyOD,
+    )
+    from uhd.models.ultratinyod.network import (
+        anchors_of as anchors_of,
+    )
+    from uhd.models.ultratinyod.network import (
+        assemble_raw as assemble_raw,
+    )
+    from uhd.models.ultratinyod.network import (
+        initialise as initialise,
+    )
 
-__all__ = ["UltraTinyOD", "UltraTinyODConfig"]
-
-
-class UltraTinyOD(AnchorNetwork):
-    """Map images (B, in_channels, H, W) in [0, 1] to the raw map (B, A * no, H / stride, W / stride).
-
-    Channel ``a * no + j`` holds, for anchor a, ``tx, ty, tw, th, obj, (quality), class 0, ...``. With attributes there
-    is a second map (B, A * num_attributes, H / stride, W / stride).
-    """
-
-    arch, tag = "ultratinyod", "utod"
-
-    def __init__(self, config: UltraTinyODConfig) -> None:
-        super().__init__()
-        anchors = anchors_of(config)
-        self.config = dataclasses.replace(config, anchors=anchors, num_anchors=len(anchors))
-        blocks = Blocks(config.activation, config.use_batchnorm, config.utod_conv)
-        self.backbone = Backbone(self.config, blocks)
-        self.head = Head(self.config, blocks, torch.tensor(anchors, dtype=torch.float32))
-        if config.num_attributes:
-            self.output_names = ("raw", "attr")
-        initialise(self)
-
-    def forward(self, images: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        """Return the raw map, with attributes also theirs; see the class for the channels."""
-        maps = self.head(self.backbone(self.check_input(images)))
-        return (assemble_raw(maps), maps["attr"]) if "attr" in maps else assemble_raw(maps)
-
-    def check_input(self, images: Tensor) -> Tensor:
-        """Return ``images``; raise UserError when the size is not divisible by the stride."""
-        h, w = int(images.shape[-2]), int(images.shape[-1])
-        check_size((h, w), self.config.stride)
-        return images
-
-    @property
-    def anchors(self) -> Tensor:
-        """Width and height of the anchors (A, 2), normalised."""
-        return self.head.anchors
-
-    @property
-    def wh_scale(self) -> Tensor:
-        """Factor on the anchors (A, 2); trained with the improved head."""
-        return self.head.wh_scale
-
-    def set_anchors(self, anchors: Sequence[tuple[float, float]] | np.ndarray) -> None:
-        """Replace the anchors (same count) in place."""
-        values = tuple((float(w), float(h)) for w, h in anchors)
-        if len(values) != self.config.num_anchors:
-            raise UserError(f"the model has {self.config.num_anchors} anchors, not {len(values)}")
-        self.head.anchors.copy_(torch.tensor(values, dtype=torch.float32))
-        self.config = dataclasses.replace(self.config, anchors=values)
-
-    def layout(self) -> HeadLayout:
-        """Return what :func:`uhd.heads.decode` needs to read the raw map, as NumPy arrays."""
-        config = self.config
-        scale = self.head.wh_scale if config.use_improved_head else torch.ones_like(self.head.wh_scale)
-        return HeadLayout(
-            anchors=self.head.anchors.detach().cpu().numpy().astype(np.float32),
-            wh_scale=scale.detach().cpu().numpy().astype(np.float32),
-            num_classes=config.class_channels,
-            has_quality=config.has_quality,
-            score_mode=resolve_score_mode(
-                config.score_mode, config.has_quality, config.use_iou_aware_head, config.class_channels
-            ),
-            quality_power=config.quality_power,
-            num_attributes=config.num_attributes,
-            multi_label=config.multi_label_mode != "none" or config.num_attributes > 0,
-        )
-
-
-def anchors_of(config: UltraTinyODConfig) -> tuple[tuple[float, float], ...]:
-    """Return the configured anchors, or the default ones repeated to ``num_anchors``."""
-    if config.anchors:
-        return config.anchors
-    return tuple(DEFAULT_ANCHORS[i % len(DEFAULT_ANCHORS)] for i in range(config.num_anchors))
-
-
-def assemble_raw(maps: dict[str, Tensor]) -> Tensor:
-    """Interleave the prediction maps per anchor into (B, A * no, h, w)."""
-    b, a, h, w = maps["obj"].shape
-    parts = [maps["box"].view(b, a, 4, h, w), maps["obj"].unsqueeze(2)]
-    if "quality" in maps:
-        parts.append(maps["quality"].unsqueeze(2))
-    if "cls" in maps:
-        parts.append(maps["cls"].view(b, a, -1, h, w))
-    return torch.cat(parts, 2).flatten(1, 2)
-
-
-def initialise(model: UltraTinyOD) -> None:
-    """Initialise as the original: Kaiming fan-out everywhere, prior probability 0.01 for objectness and class."""
-    for module in model.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
-    for out in (model.head.obj_out, model.head.cls_out, model.head.attr_out):
-        if out is not None and out.bias is not None:
-            nn.init.constant_(out.bias, math.log(0.01 / 0.99))
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "UltraTinyOD": "uhd.models.ultratinyod.network",
+        "anchors_of": "uhd.models.ultratinyod.network",
+        "assemble_raw": "uhd.models.ultratinyod.network",
+        "initialise": "uhd.models.ultratinyod.network",
+        "UltraTinyODConfig": "uhd.models.ultratinyod.config",
+    },
+)
