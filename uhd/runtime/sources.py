@@ -3,44 +3,38 @@
 from __future__ import annotations
 
 import glob
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
-
+from uhd.data.discover import find_images
+from uhd.data.problems import Report
 from uhd.errors import UserError
 from uhd.read import UnreadableImage, is_image_name, read_image
+from uhd.runtime.frame import Frame
+from uhd.runtime.video_source import VideoSource, is_address, without_password
 
-Image = NDArray[np.uint8]
-_URL = re.compile(r"^(rtsp|rtsps|rtmp|http|https|udp|tcp)://", re.IGNORECASE)
-_TIMEOUT_MS = 10_000
-
-
-@dataclass(frozen=True, eq=False)
-class Frame:
-    """One image of a source.
-
-    Attributes:
-        image: (H, W, 3) uint8 RGB.
-        name: file name, or ``<video>_000012`` for a frame.
-        index: position in the source.
-    """
-
-    image: Image
-    name: str
-    index: int
+# Pictures and films that people keep beside photographs and that a folder's search does not open.
+_PICTURES = frozenset({".heic", ".heif", ".jxl", ".gif", ".avif", ".tif", ".tiff", ".jp2", ".raw", ".dng", ".cr2",
+                       ".nef", ".arw", ".svg", ".psd"})  # fmt: skip
+_FILMS = frozenset({".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv"})
 
 
 @dataclass(eq=False)
 class ImageSource:
-    """Image files, in sorted order; unreadable ones are left out and listed in ``problems``."""
+    """Image files, in sorted order; unreadable ones are left out and listed in ``problems``.
+
+    Attributes:
+        paths: the files.
+        problems: what could not be read, and why.
+        remarks: what was left out and is no image.
+        root: the folder that was given, below which results keep the paths of their images; None for single files.
+    """
 
     paths: list[Path]
     problems: list[str] = field(default_factory=list)
+    root: Path | None = None
+    remarks: list[str] = field(default_factory=list)
     live: bool = field(default=False, init=False)
 
     def __len__(self) -> int:
@@ -55,65 +49,16 @@ class ImageSource:
                     raise UserError(str(error)) from None
                 self.problems.append(str(error))
                 continue
-            yield Frame(image, path.name, index)
-
-
-class VideoSource:
-    """A video file, a camera or a network stream.
-
-    Attributes:
-        name: for people; without the password of an address.
-        live: a camera or stream, which does not end by itself.
-        fps: frames per second, 30 when the source does not say.
-        problems: what went wrong while reading.
-    """
-
-    def __init__(self, address: str | int, name: str, live: bool) -> None:
-        self.name, self.live, self.problems = name, live, list[str]()
-        self._capture = _open_capture(address)
-        if not self._capture.isOpened():
-            if live:
-                raise UserError(f"{name}: cannot be opened; check the address and that no other program uses it")
-            raise UserError(f"{name}: not a video or an image that can be read")
-        if live:
-            # A deep buffer shows the past when the model is slower than the camera.
-            self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
-        fps = self._capture.get(cv2.CAP_PROP_FPS)
-        self.fps = fps if np.isfinite(fps) and 1 <= fps <= 1000 else 30.0
-        count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
-        self._count = int(count) if not live and np.isfinite(count) and count > 0 else 0
-
-    def __len__(self) -> int:
-        return self._count
-
-    def __iter__(self) -> Iterator[Frame]:
-        index = 0
-        stem = Path(self.name).stem or "frame"
-        try:
-            while True:
-                ok, image = self._capture.read()
-                if not ok:
-                    break
-                rgb = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
-                yield Frame(rgb, f"{stem}_{index:06d}", index)
-                index += 1
-        finally:
-            self.close()
-        if self.live:
-            self.problems.append(f"{self.name}: no more frames after {index}")
-        elif index < self._count:
-            self.problems.append(f"{self.name}: {index} of {self._count} frames could be read")
-
-    def close(self) -> None:
-        """Release the camera or file."""
-        self._capture.release()
+            place = Path(path.name) if self.root is None else path.relative_to(self.root)
+            yield Frame(image, path.name, index, str(path), None, place)
 
 
 def open_source(source: str | int | Path) -> ImageSource | VideoSource:
     """Open what a user named.
 
     Args:
-        source: image file, folder of images, glob pattern, video file, camera index or stream address.
+        source: image file, folder of images (with its subfolders), glob pattern, video file, camera index or stream
+            address.
 
     Raises:
         UserError: nothing there, or it cannot be opened.
@@ -121,14 +66,11 @@ def open_source(source: str | int | Path) -> ImageSource | VideoSource:
     if isinstance(source, int) or (str(source).isdecimal() and not Path(source).exists()):
         return VideoSource(int(str(source)), f"camera {source}", live=True)
     text = str(source)
-    if _URL.match(text):
+    if is_address(text):
         return VideoSource(text, without_password(text), live=True)
     path = Path(text)
     if path.is_dir():
-        found = sorted(entry for entry in path.iterdir() if is_image_name(entry.name) and entry.is_file())
-        if not found:
-            raise UserError(f"{path}: no images in this folder (its subfolders: {path}/**/*)")
-        return ImageSource(found)
+        return _open_folder(path)
     if not path.exists() and glob.has_magic(text):
         found = sorted(Path(name) for name in glob.glob(text, recursive=True) if is_image_name(name))  # noqa: PTH207
         if not found:
@@ -136,16 +78,39 @@ def open_source(source: str | int | Path) -> ImageSource | VideoSource:
         return ImageSource(found)
     if not path.exists():
         raise UserError(f"{path}: there is no such file, folder or camera")
+    if path.suffix.lower() in _PICTURES - {".gif"} and not is_image_name(path.name):
+        raise UserError(f"{path}: {path.suffix[1:].upper()} files are not read; convert it to .png or .jpg")
     return ImageSource([path]) if is_image_name(path.name) else VideoSource(text, path.name, live=False)
 
 
-def without_password(address: str) -> str:
-    """Return a stream's address with ``user:password@`` hidden, for messages and file names."""
-    return re.sub(r"//[^/@]*@", "//***@", address)
+def _open_folder(folder: Path) -> ImageSource:
+    report = Report()
+    pictures, films = _left_out(folder)
+    try:
+        found = find_images(folder, report)
+    except UserError:
+        others = [*pictures, *films]
+        raise UserError(f"{folder}: no images in this folder{f': {others[0]}' if others else ''}") from None
+    links = [text for texts in report.examples.values() for text in texts if text.endswith("leads nowhere")]
+    return ImageSource(found, [*links, *pictures], folder, films)
 
 
-def _open_capture(address: str | int) -> cv2.VideoCapture:
-    if isinstance(address, str) and _URL.match(address):
-        limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, _TIMEOUT_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, _TIMEOUT_MS]
-        return cv2.VideoCapture(address, cv2.CAP_FFMPEG, limits)
-    return cv2.VideoCapture(address)
+def _left_out(folder: Path) -> tuple[list[str], list[str]]:
+    """Name the pictures that cannot be read and the films below a folder: one line for each kind of file."""
+    kinds: dict[str, list[Path]] = {}
+    for path in sorted(folder.rglob("*")):
+        suffix = path.suffix.lower()
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if suffix in _PICTURES | _FILMS and not hidden and not is_image_name(path.name) and path.is_file():
+            kinds.setdefault(suffix, []).append(path)
+    pictures, films = [], []
+    for suffix, paths in kinds.items():
+        where = f"{paths[0]}{f' and {len(paths) - 1} more' if len(paths) > 1 else ''}"
+        if suffix in _FILMS:
+            films.append(f"{where}: a video in a folder is not searched; give it by name")
+        else:
+            pictures.append(f"{where}: {suffix[1:].upper()} files are not read; convert to .png or .jpg")
+    return pictures, films
+
+
+__all__ = ["Frame", "ImageSource", "VideoSource", "open_source", "without_password"]

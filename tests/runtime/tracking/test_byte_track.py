@@ -80,3 +80,19 @@ def test_constant_velocity_is_learnt() -> None:
 def test_impossible_settings(wrong: dict[str, float]) -> None:
     with pytest.raises(UserError, match="tracking"):
         TrackingConfig(**wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("step", [14, 18, 24])
+def test_who_moves_most_of_a_width_between_two_frames_keeps_the_number(step: int) -> None:
+    tracker = ByteTracker()
+    for frame in range(12):  # 20 wide: at 14 the overlap is 0.18, from 20 on there is none
+        assert numbers(tracker.update(seen((10 + step * frame, 50, 0.9)))) == [1], frame
+    assert tracker.count == 1
+
+
+def test_a_margin_gives_nobody_the_number_of_a_neighbour() -> None:
+    tracker = ByteTracker()
+    for _ in range(3):
+        tracker.update(seen((50, 50, 0.9), (90, 50, 0.8)))
+    # One leaves, the other stands still: the number of who is gone is not handed to who is there.
+    assert numbers(tracker.update(seen((90, 50, 0.8)))) == [2]

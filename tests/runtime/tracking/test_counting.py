@@ -73,3 +73,23 @@ def test_points_that_are_none(text: str) -> None:
 def test_untracked_detections_cannot_be_counted() -> None:
     with pytest.raises(ValueError, match="tracked"):
         line().update(Detections.empty((100, 200)))
+
+
+def test_long_cameras_forget_who_left_and_keep_the_counts() -> None:
+    counter = line()
+    zone = ZoneCounter(parse_points("0,0,1,0,1,1,0,1", 3), patience=5)
+    counter.patience = 5
+    for number in range(1, 200):
+        for y in (0.4, 0.6):
+            for each in (counter, zone):
+                each.update(standing((number, 0.5, y)))
+    assert counter.counts() == {"forward": 199, "backward": 0}
+    assert zone.counts() == {"inside": 1, "visitors": 199}
+    assert len(counter._last) == len(counter._seen) < 10
+    assert len(zone._seen) < 10
+
+
+def test_who_steps_out_of_a_zone_and_back_is_one_visitor() -> None:
+    zone = ZoneCounter(parse_points("0,0,0.5,0,0.5,1,0,1", 3), patience=3)
+    places = [(0.2, 0.5), *[(0.8, 0.5)] * 10, (0.2, 0.5)]
+    assert walk(zone, *places) == {"inside": 1, "visitors": 1}

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from uhd.detections import Detections
 from uhd.errors import UserError
 
+PATIENCE = 1000  # frames; longer than any tracker waits for somebody
+
 
 @dataclass(eq=False)
 class LineCounter:
@@ -20,17 +22,23 @@ class LineCounter:
         name: for people.
         forward: how many went from the left of the line, looking from its start to its end, to its right.
         backward: how many went the other way.
+        patience: frames after which a number that was not seen is forgotten; the tracker gives none twice.
     """
 
     line: NDArray[np.float64]
     name: str = "line"
     forward: int = 0
     backward: int = 0
+    patience: int = PATIENCE
     _last: dict[int, NDArray[np.float64]] = field(default_factory=dict, repr=False)
+    _seen: dict[int, int] = field(default_factory=dict, repr=False)
+    _frame: int = field(default=0, repr=False)
 
     def update(self, found: Detections) -> None:
         """Take in the tracked detections of one frame."""
+        self._frame += 1
         for number, foot in _feet(found):
+            self._seen[number] = self._frame
             before = self._last.get(number)
             # A person who stands exactly on the line has not crossed it yet.
             if before is not None and _side(self.line, foot) == 0:
@@ -42,6 +50,8 @@ class LineCounter:
                 self.forward += 1
             else:
                 self.backward += 1
+        for number in _gone(self._seen, self._frame - self.patience):
+            del self._seen[number], self._last[number]
 
     def counts(self) -> dict[str, int]:
         """Return the counts so far."""
@@ -56,23 +66,35 @@ class ZoneCounter:
         corners: (N, 2) of a polygon, x and y as shares of the frame.
         name: for people.
         inside: how many are there now.
-        visitors: numbers of everybody who ever was.
+        visitors: how many different people ever were.
+        patience: frames after which a number that was not seen is forgotten; the tracker gives none twice.
     """
 
     corners: NDArray[np.float64]
     name: str = "zone"
     inside: int = 0
-    visitors: set[int] = field(default_factory=set)
+    visitors: int = 0
+    patience: int = PATIENCE
+    _seen: dict[int, int] = field(default_factory=dict, repr=False)
+    _frame: int = field(default=0, repr=False)
 
     def update(self, found: Detections) -> None:
         """Take in the tracked detections of one frame."""
-        now = {number for number, foot in _feet(found) if _within(self.corners, foot)}
-        self.inside = len(now)
-        self.visitors |= now
+        self._frame += 1
+        self.inside = 0
+        for number, foot in _feet(found):
+            inside = _within(self.corners, foot)
+            self.inside += inside
+            self.visitors += inside and number not in self._seen
+            # A visitor stays known as long as somebody sees them, in the zone or outside.
+            if inside or number in self._seen:
+                self._seen[number] = self._frame
+        for number in _gone(self._seen, self._frame - self.patience):
+            del self._seen[number]
 
     def counts(self) -> dict[str, int]:
         """Return the counts so far."""
-        return {"inside": self.inside, "visitors": len(self.visitors)}
+        return {"inside": self.inside, "visitors": self.visitors}
 
 
 def parse_points(text: str, least: int) -> NDArray[np.float64]:
@@ -93,6 +115,11 @@ def parse_points(text: str, least: int) -> NDArray[np.float64]:
     if (points == points[0]).all():
         raise UserError(f"{text!r}: all points are the same")
     return points
+
+
+def _gone(seen: dict[int, int], before: int) -> list[int]:
+    """Return the numbers that were last seen before a frame."""
+    return [number for number, frame in seen.items() if frame < before]
 
 
 def _feet(found: Detections) -> list[tuple[int, NDArray[np.float64]]]:
