@@ -22,6 +22,7 @@ from environment import environment
 from short_run import folder_name, short_run
 
 import uhd
+from uhd.assigners.targets import Targets
 from uhd.data.batch import Batch
 from uhd.data.config import DataConfig
 from uhd.detect.distill import build_distillation
@@ -29,7 +30,6 @@ from uhd.detect.teacher import load_teachers
 from uhd.losses import build_objective
 from uhd.losses.config import LossConfig
 from uhd.losses.distillation.config import DistillConfig
-from uhd.losses.targets import Targets
 from uhd.models import create_model
 from uhd.resize import to_network
 

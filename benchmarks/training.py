@@ -23,6 +23,7 @@ import numpy as np
 import torch
 from environment import environment
 
+from uhd.assigners.targets import Targets
 from uhd.augment.pipeline import Pipeline
 from uhd.data.batch import Batch
 from uhd.data.config import DataConfig
@@ -31,7 +32,6 @@ from uhd.data.loader import Loader
 from uhd.data.open import open_data, read_dataset
 from uhd.detect.task import DetectTask
 from uhd.losses.config import LossConfig
-from uhd.losses.targets import Targets
 from uhd.models.ultratinyod import UltraTinyOD, UltraTinyODConfig
 from uhd.training.config import TrainConfig
 from uhd.training.optimiser import build_optimiser

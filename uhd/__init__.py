@@ -9,6 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from uhd.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from uhd.detect.run import run as train
     from uhd.detections import Detections as Detections
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
     from uhd.load import load as load
     from uhd.models import create_model as create_model
 
-__version__ = "0.1.0"
 __all__ = ["Detections", "create_model", "evaluate", "export", "load", "train"]
 
 # Imported on first use: `import uhd` needs no framework.

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from uhd.assigners.assignment import Grid, Predictions
-from uhd.losses.targets import Targets
+from uhd.assigners.targets import Targets
 from uhd.models.decode import decode_all
 
 torch.set_num_threads(1)

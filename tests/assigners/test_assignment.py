@@ -5,9 +5,10 @@ import torch
 
 from uhd.assigners import build_assigner
 from uhd.assigners.assignment import owners
+from uhd.assigners.config import ASSIGNERS
 from uhd.assigners.pairs import iou_table, near_centre, score_table, wh_iou
 from uhd.config import preset
-from uhd.losses.config import ASSIGNERS, LossConfig
+from uhd.losses.config import LossConfig
 from uhd.losses.iou import aligned_iou
 
 TWO = [[[0.1, 0.1, 0.5, 0.6], [0.4, 0.3, 0.9, 0.95]], [], [[0.3, 0.2, 0.7, 0.8]]]

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from uhd.assigners.assignment import Grid, Predictions
+from uhd.assigners.targets import Targets
 from uhd.assigners.task_aligned import TaskAlignedAssigner
-from uhd.losses.targets import Targets
 
 UNIT = st.floats(0.0, 1.0, width=32)
 

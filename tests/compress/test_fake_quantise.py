@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from uhd.card import ModelSpec
-from uhd.compress.config import QuantiseConfig, recorded
+from uhd.compress.config import QuantiseConfig, quantisation_of
 from uhd.compress.fake_quantise import (
     QuantisedConv2d,
     QuantisedConvNormAct,
@@ -138,9 +138,9 @@ def test_a_file_rebuilds_it(config: QuantiseConfig, tmp_path: Path) -> None:
 
 def test_the_originals_keys_are_understood() -> None:
     meta = {"w_bits": 4, "a_bits": 0, "quant_target": "head", "lowbit_w_bits": None, "highbit_quant_target": "none"}
-    assert recorded(meta, "x.pt") == QuantiseConfig(w_bits=4, quant_target="head")
-    assert recorded({"quantise_config": to_plain(QuantiseConfig(qat=True))}, "x.pt").qat
-    assert not recorded({}, "x.pt").on
+    assert quantisation_of(meta, "x.pt") == QuantiseConfig(w_bits=4, quant_target="head")
+    assert quantisation_of({"quantise_config": to_plain(QuantiseConfig(qat=True))}, "x.pt").qat
+    assert not quantisation_of({}, "x.pt").on
 
 
 @pytest.mark.parametrize("config", [QuantiseConfig(w_bits=4, a_bits=4), QuantiseConfig(qat=True)])

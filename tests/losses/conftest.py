@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from uhd.losses.targets import Targets
+from uhd.assigners.targets import Targets
 
 torch.set_num_threads(1)
 

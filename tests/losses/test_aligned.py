@@ -8,12 +8,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from uhd.assigners.targets import Targets
 from uhd.config import from_plain, preset
 from uhd.errors import UserError
 from uhd.losses import build_loss
 from uhd.losses.config import LossConfig
 from uhd.losses.iou import aligned_iou
-from uhd.losses.targets import Targets
 from uhd.models.decode import decode_all
 
 ANCHORS = torch.tensor([[0.03, 0.05], [0.08, 0.18], [0.18, 0.4], [0.42, 0.7]])

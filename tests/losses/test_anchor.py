@@ -3,11 +3,11 @@ from __future__ import annotations
 import pytest
 import torch
 
+from uhd.assigners.targets import Targets
 from uhd.config import preset
 from uhd.losses import build_loss
 from uhd.losses.attribute import attribute_loss
 from uhd.losses.config import LossConfig
-from uhd.losses.targets import Targets
 
 INDEX = {"1cls_quality": 100, "1cls_noquality": 101, "3cls_quality": 102, "disable_cls": 103}
 OURS = {"simota": "simota-legacy", "vfl": "vfl-legacy"}  # the original's names mean something else here

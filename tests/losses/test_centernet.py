@@ -10,13 +10,13 @@ import pytest
 import torch
 from torch import Tensor
 
+from uhd.assigners.targets import Targets
 from uhd.config import preset
 from uhd.errors import UserError
 from uhd.losses import build_objective
 from uhd.losses.centernet import CenterNetLoss
 from uhd.losses.config import LossConfig
 from uhd.losses.heatmap import centre_cells, centre_gaussians
-from uhd.losses.targets import Targets
 from uhd.models import create_model
 
 GOLDEN: dict[str, Any] = json.loads((Path(__file__).parent.parent / "golden" / "centernet.json").read_text())

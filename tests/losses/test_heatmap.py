@@ -9,9 +9,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from uhd.assigners.targets import Targets
 from uhd.losses.heatmap import centre_cells, centre_gaussians, centre_points, gaussian_radius, outside_ignored
 from uhd.losses.iou import pairwise_iou
-from uhd.losses.targets import Targets
 
 
 def targets_of(boxes: list[list[float]], labels: list[int] | None = None, ignore: list[list[float]] = ()) -> Targets:

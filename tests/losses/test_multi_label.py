@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from uhd.assigners.simota_legacy import SimOTALegacyAssigner
+from uhd.assigners.targets import Targets
 from uhd.config import preset
 from uhd.data.multi_label import LabelRoles
 from uhd.errors import UserError
@@ -13,7 +14,6 @@ from uhd.losses import build_objective
 from uhd.losses.attribute import attribute_loss
 from uhd.losses.config import LossConfig
 from uhd.losses.multi_label import joined
-from uhd.losses.targets import Targets
 from uhd.models.ultratinyod import UltraTinyOD, UltraTinyODConfig
 
 PERSON, OTHER = [0.2, 0.2, 0.6, 0.8], [0.62, 0.1, 0.9, 0.5]

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from uhd.assigners.assignment import Assigner
-from uhd.assigners.legacy import LegacyAssigner
-from uhd.assigners.simota import SimOTAAssigner
-from uhd.assigners.simota_legacy import SimOTALegacyAssigner
-from uhd.assigners.task_aligned import TaskAlignedAssigner
-
 if TYPE_CHECKING:
-    from uhd.losses.config import LossConfig
+    from uhd.assigners.assignment import Assigner
+    from uhd.assigners.config import AssignerConfig
 
 
-def build_assigner(config: LossConfig) -> Assigner:
+def build_assigner(config: AssignerConfig) -> Assigner:
     """Return the assigner that ``config.anchor_assigner`` names."""
+    from uhd.assigners.legacy import LegacyAssigner
+    from uhd.assigners.simota import SimOTAAssigner
+    from uhd.assigners.simota_legacy import SimOTALegacyAssigner
+    from uhd.assigners.task_aligned import TaskAlignedAssigner
+
     match config.anchor_assigner:
         case "tal":
             reach = config.tal_radius, config.tal_min_radius_cells

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from uhd.losses.targets import Targets
+    from uhd.assigners.targets import Targets
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ from uhd.assigners.assignment import Assignment, Grid, Predictions, assignment, 
 from uhd.assigners.pairs import iou_table, wh_iou
 
 if TYPE_CHECKING:
-    from uhd.losses.targets import Targets
+    from uhd.assigners.targets import Targets
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 if TYPE_CHECKING:
     from uhd.assigners.assignment import Grid, Predictions
-    from uhd.losses.targets import Targets
+    from uhd.assigners.targets import Targets
 
 EPS = 1e-7
 

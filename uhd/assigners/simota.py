@@ -11,7 +11,7 @@ from uhd.assigners.assignment import Assignment, Grid, Predictions, assignment, 
 from uhd.assigners.pairs import iou_table, near_centre, score_table
 
 if TYPE_CHECKING:
-    from uhd.losses.targets import Targets
+    from uhd.assigners.targets import Targets
 
 _EPS = 1e-7
 _FAR = 1e5  # cost of a cell away from the person's centre

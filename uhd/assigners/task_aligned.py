@@ -16,7 +16,7 @@ from uhd.assigners.assignment import Assignment, Grid, Predictions, assignment, 
 from uhd.assigners.pairs import iou_table, near_centre, score_table
 
 if TYPE_CHECKING:
-    from uhd.losses.targets import Targets
+    from uhd.assigners.targets import Targets
 
 _WIDTH = 16  # predictions a person that lost all its own may fall back on
 _ROUNDS = 5  # of bidding for them

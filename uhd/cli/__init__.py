@@ -65,7 +65,7 @@ def _finished(action: Callable[[], int]) -> int:
 
 
 def _version() -> int:
-    from uhd import __version__
+    from uhd.version import __version__
 
     print(f"uhd {__version__}")
     return 0

@@ -48,8 +48,8 @@ def measure(model: Path | None, threads: int = 1, runs: int = 500, warmup: int =
     import cv2
     import numpy as np
 
-    from uhd import __version__
     from uhd.load import default_model, load
+    from uhd.version import __version__
 
     cv2.setNumThreads(threads)
     detector = load(model, threads=threads)

@@ -105,7 +105,7 @@ class QuantiseConfig:
         return "; ".join(texts) + (f"; observed ranges ({self.qat_backend})" if self.qat else "")
 
 
-def recorded(meta: Mapping[str, Any], where: str) -> QuantiseConfig:
+def quantisation_of(meta: Mapping[str, Any], where: str) -> QuantiseConfig:
     """Return the settings that a checkpoint was trained with: ours, or the original's keys; off where it has neither.
 
     Raises:

@@ -6,12 +6,14 @@ A quantised network is the same network with the same state-dict names (Bengio e
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from uhd.compress.config import Bits, QuantiseConfig
+from uhd.compress.config import Bits, QuantiseConfig, quantisation_of
+from uhd.config import to_plain
 from uhd.errors import UserError
 from uhd.models.layers import ConvNormAct
 
@@ -135,6 +137,23 @@ def quantise(network: N, config: QuantiseConfig) -> N:
     return network
 
 
+def repeat(network: N, meta: Mapping[str, Any], where: str) -> N:
+    """Quantise a fresh network as its checkpoint says; see :mod:`uhd.models.modify`.
+
+    Raises:
+        UserError: what the file ``where`` says does not fit.
+    """
+    return quantise(network, quantisation_of(meta, where))
+
+
+def describe(network: DetectorNetwork) -> dict[str, Any]:
+    """Return the settings as metadata, under our key and under the original's names."""
+    if network.quantisation is None:
+        return {}
+    settings = to_plain(network.quantisation)
+    return {**settings, "quantise_config": settings}
+
+
 def strip(network: N) -> N:
     """Make the layers of a quantised network ordinary again, in place: weights on their grid, activations float.
 
@@ -161,7 +180,7 @@ def start_epoch(network: DetectorNetwork, epoch: int) -> None:
         network: in training mode.
         epoch: 0-based.
     """
-    config = network.quantisation
+    config: QuantiseConfig | None = network.quantisation
     if config is None or not config.qat:
         return
     for module in network.modules():

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from uhd.compress.config import QuantiseConfig, recorded
+from uhd.compress.config import QuantiseConfig, quantisation_of
 from uhd.config import from_plain, knob_of, to_plain
 from uhd.data.config import DataConfig
 from uhd.detect.original_run import loss_values, train_values
@@ -66,7 +66,7 @@ def started(
         "train": {"arch": arch},
         "data": _input_values(meta, network),
         "model": to_plain(network),
-        "quantisation": to_plain(recorded(meta, str(path))),
+        "quantisation": to_plain(quantisation_of(meta, str(path))),
     }
     if resume and ours:
         for name in ("train", "data", "loss", "distill"):

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from uhd.assigners.targets import Targets
 from uhd.card import ModelSpec
 from uhd.compress.fake_quantise import start_epoch
 from uhd.config import to_plain
@@ -30,7 +31,6 @@ from uhd.evaluation.report import Report
 from uhd.evaluation.views import Views
 from uhd.losses import build_objective
 from uhd.losses.config import LossConfig
-from uhd.losses.targets import Targets
 from uhd.models.heatmaps import heatmaps
 from uhd.models.network import DetectorNetwork
 from uhd.models.predictor import TorchPredictor

@@ -10,11 +10,11 @@ from uhd.errors import UserError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from uhd.assigners.targets import Targets
     from uhd.data.multi_label import LabelRoles
     from uhd.losses.aligned import AlignedLoss
     from uhd.losses.anchor import AnchorLoss
     from uhd.losses.config import LossConfig
-    from uhd.losses.targets import Targets
     from uhd.models.network import DetectorNetwork
 
     Objective = Callable[[Any, Targets], tuple[Tensor, dict[str, Tensor]]]

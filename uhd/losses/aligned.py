@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from uhd.assigners.assignment import Assigner
+from uhd.assigners.targets import Targets
 from uhd.errors import UserError
 from uhd.losses.classification import binary_cross_entropy
 from uhd.losses.config import LossConfig
@@ -19,7 +20,6 @@ from uhd.losses.head import AnchorHead, Claimed
 from uhd.losses.ignore import counted
 from uhd.losses.iou import aligned_iou
 from uhd.losses.objectness import objectness_loss
-from uhd.losses.targets import Targets
 
 
 class AlignedLoss(torch.nn.Module):

@@ -15,13 +15,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from uhd.assigners.assignment import Assigner, Assignment
+from uhd.assigners.targets import Targets
 from uhd.losses.classification import binary_cross_entropy, focal, quality_focal, varifocal, varifocal_legacy
 from uhd.losses.config import LossConfig
 from uhd.losses.head import AnchorHead
 from uhd.losses.ignore import counted
 from uhd.losses.iou import aligned_iou
 from uhd.losses.objectness import objectness_loss
-from uhd.losses.targets import Targets
 
 _DENSE: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "vfl": varifocal,

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from uhd.assigners.assignment import Grid, Predictions
 from uhd.assigners.legacy import LegacyAssigner
+from uhd.assigners.targets import Targets
 from uhd.losses.classification import binary_cross_entropy
-from uhd.losses.targets import Targets
 
 
 def attribute_loss(logits: Tensor, targets: Targets, priors: Tensor) -> Tensor:

@@ -10,9 +10,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from uhd.assigners.targets import Targets
 from uhd.losses.config import LossConfig
 from uhd.losses.heatmap import centre_cells, centre_gaussians, centre_points, outside_ignored
-from uhd.losses.targets import Targets
 
 Maps = tuple[Tensor, Tensor, Tensor]
 

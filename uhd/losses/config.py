@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from uhd.assigners.config import AssignerConfig
 from uhd.config import knob
 
 OBJECTIVES = ("aligned", "original")
-ASSIGNERS = ("tal", "legacy", "simota", "simota-legacy")
 IOU_LOSSES = ("iou", "giou", "ciou")
 CLS_LOSSES = ("bce", "ce", "vfl", "vfl-legacy", "focal", "qfl")
 _GROUP = "Loss"
 
 
 @dataclass(frozen=True)
-class LossConfig:
-    """Training objective of the anchor detectors."""
+class LossConfig(AssignerConfig):
+    """Training objective of every kind of head, with what its assigner needs."""
 
     objective: str = knob(
         "aligned",
@@ -25,14 +25,6 @@ class LossConfig:
         original="original",
     )
     iou_loss: str = knob("ciou", "overlap in the box term", group=_GROUP, choices=IOU_LOSSES, original="giou")
-    anchor_assigner: str = knob(
-        "tal",
-        "which predictions learn a person: tal (task-aligned), legacy (best anchor in the centre cell), "
-        "simota (lowest cost), simota-legacy (as the original computes it: highest IoU)",
-        group=_GROUP,
-        choices=ASSIGNERS,
-        original="legacy",
-    )
     anchor_cls_loss: str = knob(
         "bce",
         "class term; the aligned objective has bce and ce, vfl-legacy is the original's varifocal loss",
@@ -40,7 +32,6 @@ class LossConfig:
         choices=CLS_LOSSES,
         original="bce",
     )
-    simota_topk: int = knob(10, "most predictions per person in simota", group=_GROUP, minimum=1)
     loss_weight_box: float = knob(2.5, "weight of the box term", group=_GROUP, minimum=0, original=1.0)
     loss_weight_obj: float = knob(0.1, "weight of the objectness term", group=_GROUP, minimum=0, original=1.0)
     loss_weight_cls: float = knob(0.2, "weight of the class term", group=_GROUP, minimum=0, original=1.0)
@@ -58,15 +49,6 @@ class LossConfig:
         group=_GROUP,
         choices=("auto", "binary", "iou"),
     )
-    tal_alpha: float = knob(0.5, "exponent of the score in the task-aligned metric", group=_GROUP, minimum=0)
-    tal_beta: float = knob(
-        4.0, "exponent of the IoU in the task-aligned metric", group=_GROUP, minimum=0, exclusive_minimum=True
-    )
-    tal_topk: int = knob(10, "most predictions per person in tal", group=_GROUP, minimum=1)
-    tal_radius: float = knob(
-        0.8, "candidate cells: distance from the person's centre, in half sizes of the person", group=_GROUP, minimum=0
-    )
-    tal_min_radius_cells: float = knob(0.75, "candidate cells: least distance, in cells", group=_GROUP, minimum=0)
     quality_negative_floor: float = knob(
         0.05, "weight of a negative's quality term at quality 0", group=_GROUP, minimum=0
     )

@@ -13,9 +13,9 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from uhd.assigners.targets import Targets
 from uhd.losses.config import LossConfig
 from uhd.losses.iou import aligned_iou
-from uhd.losses.targets import Targets
 
 L1_WEIGHT, IOU_WEIGHT = 5.0, 2.0
 _WORST = 1e6  # a cost that is not finite; the assignment takes such a pair last

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from uhd.assigners.assignment import Assignment, Grid, Predictions
-from uhd.losses.targets import Targets
+from uhd.assigners.targets import Targets
 from uhd.models.decode import cell_grid, decode_all, decode_boxes, score, split_raw
 
 

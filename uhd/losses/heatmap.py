@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from uhd.losses.targets import Targets
+from uhd.assigners.targets import Targets
 
 
 def gaussian_radius(size: Tensor, least_iou: float = 0.3) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from uhd.assigners.assignment import Assignment, Grid, Predictions
-from uhd.losses.targets import Targets
+from uhd.assigners.targets import Targets
 
 
 @torch.no_grad()

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from uhd.assigners.simota_legacy import SimOTALegacyAssigner
+from uhd.assigners.targets import Targets
 from uhd.data.multi_label import SAME_PLACE
 from uhd.losses.attribute import attribute_loss
 from uhd.losses.classification import binary_cross_entropy
 from uhd.losses.iou import pairwise_iou
-from uhd.losses.targets import Targets
 
 if TYPE_CHECKING:
     from uhd.losses.aligned import AlignedLoss

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from uhd.compress.config import QuantiseConfig
 from uhd.errors import UserError
 from uhd.heads import HeadLayout, decode, one_class_each
 
@@ -27,7 +26,7 @@ class DetectorNetwork(nn.Module):
         kind: how the raw maps are read and which objective trains them.
         output_names: of the raw maps, in order.
         config: frozen dataclass of knobs; with the state dict it is the whole model.
-        quantisation: how it is fake-quantised, or None; see :func:`uhd.compress.fake_quantise.quantise`.
+        quantisation: settings of its fake quantisation, or None; see :mod:`uhd.models.modify`.
     """
 
     arch: ClassVar[str]
@@ -35,7 +34,7 @@ class DetectorNetwork(nn.Module):
     kind: Kind
     output_names: tuple[str, ...]
     config: Any
-    quantisation: QuantiseConfig | None = None
+    quantisation: Any = None
 
     @property
     def stride(self) -> int:

@@ -12,12 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from uhd.compress.config import recorded
-from uhd.compress.fake_quantise import quantise
 from uhd.config import from_plain, to_plain
 from uhd.errors import UserError
 from uhd.files import save_atomic
 from uhd.models import ARCHITECTURES
+from uhd.models.modify import describe_modifications, repeat_modifications
 from uhd.models.network import DetectorNetwork
 
 State = dict[str, Tensor]
@@ -93,7 +92,7 @@ def load_model(
     arch, config = architecture_of(state, meta, path)
     if changes:
         config = from_plain(ARCHITECTURES[arch].config, changes, arch, config)
-    model = quantise(ARCHITECTURES[arch].network(config), recorded(meta, str(path)))
+    model = repeat_modifications(ARCHITECTURES[arch].network(config), meta, str(path))
     if not strict:
         known = model.state_dict()
         state = {name: value for name, value in state.items() if name in known}
@@ -124,11 +123,7 @@ def architecture_of(state: State, meta: dict[str, Any], where: Path) -> tuple[st
 def describe(model: DetectorNetwork, **more: Any) -> dict[str, Any]:
     """Return plain metadata that rebuilds the model, under our key and under the original's names."""
     config = to_plain(model.config)
-    described = {"arch": model.arch, "model_config": config, **config, **more}
-    if model.quantisation is not None:
-        settings = to_plain(model.quantisation)
-        described |= {**settings, "quantise_config": settings}
-    return described
+    return {"arch": model.arch, "model_config": config, **config, **more, **describe_modifications(model)}
 
 
 def digest(state: State) -> str:

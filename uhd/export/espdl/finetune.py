@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from uhd.assigners.targets import Targets
 from uhd.card import ModelSpec
 from uhd.data.dataset import Dataset
 from uhd.data.loader import Loader
@@ -27,7 +28,6 @@ from uhd.export.espdl.simulator import RawMapPredictor, Simulation
 from uhd.heads import HeadLayout, select
 from uhd.losses import build_loss
 from uhd.losses.config import LossConfig
-from uhd.losses.targets import Targets
 from uhd.resize import to_network
 from uhd.runtime.predictor import Predictor
 from uhd.runtime.raw_output import read_layout

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from uhd import __version__
 from uhd.card import ModelSpec
 from uhd.export.onnx.form import ExportForm
 from uhd.export.onnx.postprocess import every_class_counts
 from uhd.heads import HeadLayout
 from uhd.models.network import AnchorNetwork, DetectorNetwork
 from uhd.resize import input_channels, is_point_sampling
+from uhd.version import __version__
 
 _COLOURS = {
     3: "RGB",

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from uhd.losses.targets import Targets
+from uhd.assigners.targets import Targets
 
 
 def arrays() -> SimpleNamespace:
