@@ -1,45 +1,79 @@
-"""What a runtime needs to know of a model, carried in the model file itself."""
+"""The model card: what a runtime needs to know of a model, carried in the model file itself.
+
+One dataclass and one translation serve every kind of file. A checkpoint holds it as plain values, every other file as
+text; the keys are the same, those of the original keep its names, and either is read from either.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
-from uhd.resize import canonical_mode, format_size, parse_size
+from uhd.resize import canonical_mode, format_size, input_channels, parse_size
 
-# Fields of ModelSpec -> keys in the file. The keys of the original keep its names.
-_KEYS = {
-    "arch": "arch",
-    "input_size": "img_size",
-    "resize_mode": "resize_mode",
-    "class_names": "names",
-    "conf_thresh": "conf_thresh",
-    "nms_iou": "nms_iou",
-    "score": "decode_score",
-    "licence": "license",
-    "version": "version",
-    "metrics": "metrics",
+# 1: the first version of this package, which named no task; files without a number are the original's.
+FORMAT = 2
+# How the raw maps of the head are read, as text under the head's own names.
+HEAD_KEYS = (
+    "anchors", "wh_scale", "score_mode", "quality_power", "disable_cls", "every_class_counts", "topk", "heatmap_peaks",
+)  # fmt: skip
+_COLOURS = {
+    3: "RGB",
+    2: "YUYV: Y in channel 0; U in the even, V in the odd columns of channel 1 (BT.601, full range)",
+    1: "Y (BT.601, full range)",
 }
 
 
 @dataclass(frozen=True)
-class ModelSpec:
-    """How to feed a model and read its output.
+class Measurement:
+    """What the figures of a model were measured on; what is empty is not known.
+
+    Attributes:
+        split: part of the data, such as ``val``.
+        data: name of the data set.
+        input_size: (height, width) of the network's input then.
+        resize_mode: how images became it then.
+        precision: of the network's arithmetic then, such as ``float32``.
+    """
+
+    split: str = ""
+    data: str = ""
+    input_size: tuple[int, int] | None = None
+    resize_mode: str = ""
+    precision: str = ""
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """How to feed a model, read its output, and what is known of it.
+
+    Figures belong to a size, a resize mode and a precision: a card of any other carries none, however it came about.
 
     Attributes:
         input_size: (height, width) of the network.
-        resize_mode: how an image becomes the input.
+        resize_mode: how an image becomes the input; it gives the number of channels too.
         class_names: by class id.
         conf_thresh: score below which detections are not shown (best F1 on the validation split).
         nms_iou: IoU at which duplicates are dropped.
         arch: architecture.
         score: formula of the score, for people.
-        metrics: measured on the named split.
-        extra: whatever else the file says (recipe, how the raw output is read).
+        metrics: name to value, measured on what ``measured`` says.
+        extra: whatever else the file says.
         licence: of the weights, e.g. ``MIT``.
-        version: of the weights.
+        version: of the weights; their digest where nobody gave them one.
+        task: what the model does.
+        kind: of head, which decides how raw maps are read.
+        head: what the head of that kind needs besides (``HEAD_KEYS``), as text.
+        classes: numbers of the classes in label files; none where nobody said.
+        multi_label_mode: how an object has several classes; ``none`` where it has one.
+        multi_label_det_classes, multi_label_attr_classes: numbers of the classes that are objects, that describe one.
+        input_layout: order of the axes of the input.
+        input_range: values of the input.
+        precision: of the network's arithmetic: ``float32``, ``int8``, ...
+        measured: what ``metrics`` were measured on.
+        format: number of the translation that the file was written with.
 
     Raises:
         ValueError: a threshold outside 0 to 1, a size that is not positive, no class name.
@@ -57,6 +91,18 @@ class ModelSpec:
     extra: Mapping[str, str] = field(default_factory=dict)
     licence: str = ""
     version: str = ""
+    task: str = "detect"
+    kind: str = ""
+    head: Mapping[str, str] = field(default_factory=dict)
+    classes: tuple[int, ...] = ()
+    multi_label_mode: str = "none"
+    multi_label_det_classes: tuple[int, ...] = ()
+    multi_label_attr_classes: tuple[int, ...] = ()
+    input_layout: str = "NCHW"
+    input_range: str = "0 to 1, float32"
+    precision: str = "float32"
+    measured: Measurement = Measurement()
+    format: int = FORMAT
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "resize_mode", canonical_mode(self.resize_mode))
@@ -67,46 +113,200 @@ class ModelSpec:
         for name in ("conf_thresh", "nms_iou"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} {getattr(self, name)} is not between 0 and 1")
+        self._keep_what_was_measured()
+
+    def _keep_what_was_measured(self) -> None:
+        """Drop figures that were measured under other conditions than the card describes."""
+        here = self.input_size, self.resize_mode, self.precision
+        then = self.measured
+        if not self.metrics:
+            object.__setattr__(self, "measured", Measurement())
+            return
+        known = then.input_size or here[0], then.resize_mode or here[1], then.precision or here[2]
+        if known == here:
+            object.__setattr__(self, "measured", Measurement(then.split, then.data, *here))
+        else:
+            object.__setattr__(self, "metrics", {})
+            object.__setattr__(self, "measured", Measurement())
+
+    @property
+    def colour(self) -> str:
+        """What the channels of the input are, for people."""
+        return _COLOURS[input_channels(self.resize_mode)]
+
+    def with_input(self, size: tuple[int, int] | None = None, mode: str | None = None) -> ModelCard:
+        """Return the card of the same weights fed otherwise: (height, width), resize mode; None leaves them."""
+        return replace(self, input_size=size or self.input_size, resize_mode=mode or self.resize_mode)
+
+    def with_precision(self, precision: str) -> ModelCard:
+        """Return the card of the same weights in other arithmetic, such as ``int8``; float figures stay by that name.
+
+        They become ``float_metrics`` in ``extra``, as JSON: what to compare the new file with, not what it reaches.
+        """
+        if precision == self.precision:
+            return self
+        kept = {"float_metrics": json.dumps(dict(self.metrics))} if self.metrics else {}
+        return replace(self, precision=precision, extra={**self.extra, **kept})
+
+    def with_metrics(self, metrics: Mapping[str, float], split: str, data: str = "") -> ModelCard:
+        """Return the card with figures that were measured on this very model, as it is fed and computed now."""
+        return replace(self, metrics=dict(metrics), measured=Measurement(split, data))
+
+    def without_metrics(self) -> ModelCard:
+        """Return the card without figures."""
+        return replace(self, metrics={})
 
     def to_metadata(self) -> dict[str, str]:
-        """Return text values for an ONNX file."""
-        return {
-            **self.extra,
-            "arch": self.arch,
-            "img_size": format_size(self.input_size),
-            "resize_mode": self.resize_mode,
-            "names": json.dumps(self.class_names),
-            "conf_thresh": repr(float(self.conf_thresh)),
-            "nms_iou": repr(float(self.nms_iou)),
-            "decode_score": self.score,
-            "license": self.licence,
-            "version": self.version,
-            "metrics": json.dumps({name: float(value) for name, value in self.metrics.items()}),
-        }
+        """Return text values for a model file."""
+        table = {key: each.to_text(getattr(self, name)) for name, key, each in _FIELDS}
+        table |= {"format": str(FORMAT), "color": self.colour}
+        return {**self.extra, **self.head, **table, **_measurement(self.measured)}
+
+    def to_checkpoint(self) -> dict[str, Any]:
+        """Return plain values for a checkpoint, which rebuilds the head from its configuration instead."""
+        values = {key: each.to_plain(getattr(self, name)) for name, key, each in _FIELDS if name in _CHECKPOINT}
+        values["class_names"] = values.pop("names")
+        return {**values, "format": FORMAT, **_measurement(self.measured)}
 
     @classmethod
-    def from_metadata(cls, table: Mapping[str, str], **known: Any) -> ModelSpec:
+    def from_metadata(cls, table: Mapping[str, str], **known: Any) -> ModelCard:
         """Rebuild from text values; ``known`` values win over the file's, missing ones take the defaults.
 
         Raises:
             ValueError: a value is malformed.
             UserError: unknown resize mode.
         """
-        values: dict[str, Any] = {name: table[key] for name, key in _KEYS.items() if table.get(key)}
-        if "input_size" in values:
-            values["input_size"] = parse_size(values["input_size"])
-        if "class_names" in values:
-            names = json.loads(values["class_names"])
-            if not isinstance(names, list):
-                raise ValueError(f"names {values['class_names']!r} is not a list")
-            values["class_names"] = tuple(names)
-        for name in ("conf_thresh", "nms_iou"):
-            if name in values:
-                values[name] = float(values[name])
-        if "metrics" in values:
-            metrics = json.loads(values["metrics"])
-            if not isinstance(metrics, dict):
-                raise ValueError(f"metrics {values['metrics']!r} is not a table")
-            values["metrics"] = {str(name): float(value) for name, value in metrics.items()}
-        values["extra"] = {key: value for key, value in table.items() if key not in _KEYS.values()}
-        return cls(**(values | {key: value for key, value in known.items() if value is not None}))
+        values = _parsed(table, known)
+        own = {key for _, key, _ in _FIELDS} | {*_MEASURED, *HEAD_KEYS, "color"}
+        values["head"] = {key: table[key] for key in HEAD_KEYS if table.get(key)}
+        values["extra"] = {key: value for key, value in table.items() if key not in own}
+        return cls(**values)._fed_as(known)
+
+    @classmethod
+    def from_checkpoint(cls, meta: Mapping[str, Any], **known: Any) -> ModelCard:
+        """Rebuild from what a checkpoint says, ours or the original's; see :meth:`from_metadata`."""
+        wanted = {key for name, key, _ in _FIELDS if name in _CHECKPOINT} | {"class_names", *_MEASURED}
+        said = {key: value for key, value in meta.items() if key in wanted}
+        if not isinstance(said.get("metrics"), Mapping):
+            said.pop("metrics", None)
+        values = _parsed(said, known)
+        values.setdefault("class_names", _names_of(values))
+        return cls(**values)._fed_as(known)
+
+    def _fed_as(self, known: Mapping[str, Any]) -> ModelCard:
+        return replace(self, **{name: value for name, value in known.items() if value is not None})
+
+
+def _parsed(table: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields that a table of text or plain values says, and what is known where it says nothing."""
+    said = {key: value for key, value in table.items() if value not in (None, "", [], ())}
+    if "class_names" in said:
+        said.setdefault("names", said["class_names"])
+    # The first version's C said here what it computed with.
+    if isinstance(said.get("format"), str) and not said["format"].isdecimal():
+        said.setdefault("precision", said.pop("format"))
+    values = {name: value for name, value in known.items() if value is not None}
+    values |= {name: each.parse(said[key]) for name, key, each in _FIELDS if key in said}
+    values.setdefault("format", 1)
+    threshold = values.get("metrics", {}).get("best_threshold", 0)
+    if 0 < threshold < 1:
+        values.setdefault("conf_thresh", threshold)
+    size = said.get("metrics_size")
+    values["measured"] = Measurement(
+        str(said.get("metrics_split", "")), str(said.get("metrics_data", "")), None if size is None else _size(size),
+        str(said.get("metrics_resize_mode", "")), str(said.get("metrics_precision", "")),
+    )  # fmt: skip
+    return values
+
+
+def _measurement(measured: Measurement) -> dict[str, str]:
+    size = "" if measured.input_size is None else format_size(measured.input_size)
+    values = (measured.split, measured.data, size, measured.resize_mode, measured.precision)
+    return dict(zip(_MEASURED, values, strict=True))
+
+
+def _names_of(values: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return names for classes of which only the numbers are known, as the original's: objects first."""
+    parts = [values.get(f"multi_label_{part}_classes", ()) for part in ("det", "attr")]
+    numbers = [*parts[0], *parts[1]] if all(parts) else values.get("classes", ())
+    return ("person",) if len(numbers) <= 1 else tuple(map(str, numbers))
+
+
+class _Translation(NamedTuple):
+    """Between a field and what a file holds: text, plain values, and back from either."""
+
+    to_text: Callable[[Any], str]
+    to_plain: Callable[[Any], Any]
+    parse: Callable[[Any], Any]
+
+
+def _size(value: Any) -> tuple[int, int]:
+    return parse_size(value if isinstance(value, str) else "x".join(map(str, value)))
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    found = json.loads(value) if isinstance(value, str) else value
+    if not isinstance(found, list | tuple):
+        raise ValueError(f"names {value!r} are not a list")
+    return tuple(found)
+
+
+def _numbers(value: Any) -> tuple[int, ...]:
+    if isinstance(value, list | tuple):
+        return tuple(int(each) for each in value)
+    return tuple(int(part) for part in str(value).strip("[]").replace(",", " ").split())
+
+
+def _metrics(value: Any) -> dict[str, float]:
+    found = json.loads(value) if isinstance(value, str) else value
+    if not isinstance(found, Mapping):
+        raise ValueError(f"metrics {value!r} are not a table")
+    if isinstance(value, str):
+        return {str(name): float(number) for name, number in found.items()}
+    return {str(name): float(number) for name, number in found.items() if isinstance(number, int | float)}
+
+
+_TEXT = _Translation(str, str, str)
+_NUMBER = _Translation(lambda value: repr(float(value)), float, float)
+_COUNT = _Translation(str, int, int)
+_SIZE = _Translation(format_size, format_size, _size)
+_NAMES = _Translation(lambda value: json.dumps(list(value)), list, _names)
+_NUMBERS = _Translation(lambda value: ",".join(map(str, value)), list, _numbers)
+_METRICS = _Translation(lambda value: json.dumps({str(k): float(v) for k, v in value.items()}), dict, _metrics)
+_MEASURED = ("metrics_split", "metrics_data", "metrics_size", "metrics_resize_mode", "metrics_precision")
+# Field, key in the file, translation.
+_FIELDS: tuple[tuple[str, str, _Translation], ...] = (
+    ("format", "format", _COUNT),
+    ("task", "task", _TEXT),
+    ("arch", "arch", _TEXT),
+    ("kind", "kind", _TEXT),
+    ("input_size", "img_size", _SIZE),
+    ("resize_mode", "resize_mode", _TEXT),
+    ("input_layout", "input_layout", _TEXT),
+    ("input_range", "input_range", _TEXT),
+    ("precision", "precision", _TEXT),
+    ("class_names", "names", _NAMES),
+    ("classes", "classes", _NUMBERS),
+    ("multi_label_mode", "multi_label_mode", _TEXT),
+    ("multi_label_det_classes", "multi_label_det_classes", _NUMBERS),
+    ("multi_label_attr_classes", "multi_label_attr_classes", _NUMBERS),
+    ("conf_thresh", "conf_thresh", _NUMBER),
+    ("nms_iou", "nms_iou", _NUMBER),
+    ("score", "decode_score", _TEXT),
+    ("metrics", "metrics", _METRICS),
+    ("licence", "license", _TEXT),
+    ("version", "version", _TEXT),
+)
+# What a checkpoint says of itself; the rest follows from its weights and its configuration.
+_CHECKPOINT = frozenset(
+    {
+        "format", "task", "input_size", "resize_mode", "class_names", "classes", "multi_label_mode",
+        "multi_label_det_classes", "multi_label_attr_classes", "metrics", "licence", "version", "precision",
+    }
+)  # fmt: skip
+# The keys by which a run that starts from a checkpoint takes over its input and its labels. Not the names: they belong
+# to the data set that the run is given.
+INPUT_KEYS = ("img_size", "resize_mode", "classes", "multi_label_mode", "multi_label_det_classes",
+              "multi_label_attr_classes")  # fmt: skip
+# The name of the first version.
+ModelSpec = ModelCard

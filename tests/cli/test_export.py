@@ -80,10 +80,10 @@ def test_every_architecture(arch: str, config: dict[str, object], tmp_path: Path
 def test_the_file_says_what_was_measured_on_what_and_which_weights(weights: Path, tmp_path: Path) -> None:
     assert main(["export", str(weights), "--output", str(tmp_path / "m.onnx"), "--licence", "MIT"]) == 0
     spec = OnnxPredictor(tmp_path / "m.onnx").spec
-    assert (spec.metrics["AP50"], spec.extra["metrics_split"], spec.conf_thresh) == (0.25, "val", 0.41)
+    assert (spec.metrics["AP50"], spec.measured.split, spec.conf_thresh) == (0.25, "val", 0.41)
     assert (spec.licence, spec.version) == ("MIT", digest(load_model(weights)[0].state_dict()))
-    assert (spec.extra["kind"], spec.extra["classes"], spec.extra["color"]) == ("anchor", "0", "RGB")
-    assert len(json.loads(spec.extra["anchors"])) == 8
+    assert (spec.kind, spec.classes, spec.colour) == ("anchor", (0,), "RGB")
+    assert len(json.loads(spec.head["anchors"])) == 8
     flags = ["--measured-on", "people val", "--model-version", "1.2", "--img-size", "64"]
     assert main(["export", str(weights), "--output", str(tmp_path / "m.onnx"), *flags]) == 0
     other = OnnxPredictor(tmp_path / "m.onnx").spec

@@ -59,7 +59,7 @@ def main(argv: Sequence[str]) -> int:
     spec = detectors[names[0]].spec
     data = DataConfig(
         image_dir=config.data,
-        classes=config.classes or parse_classes(spec.extra.get("classes") or "0"),
+        classes=config.classes or spec.classes or (0,),
         img_size=spec.input_size,
         resize_mode=spec.resize_mode,
     )

@@ -17,7 +17,7 @@ from uhd.models import ARCHITECTURES
 from uhd.resize import parse_size
 
 if TYPE_CHECKING:
-    from uhd.card import ModelSpec
+    from uhd.card import ModelCard
     from uhd.export.onnx.form import ExportForm
     from uhd.models.network import DetectorNetwork
 
@@ -154,25 +154,20 @@ def form_of(config: ExportConfig) -> ExportForm:
     )  # fmt: skip
 
 
-def _spec(network: DetectorNetwork, meta: dict[str, Any], config: ExportConfig, size_typed: bool) -> ModelSpec:
+def _spec(network: DetectorNetwork, meta: dict[str, Any], config: ExportConfig, size_typed: bool) -> ModelCard:
     from uhd.models.predictor import spec_of
     from uhd.models.weights import digest
 
-    spec = spec_of(meta)
-    extra = dict(spec.extra)
-    if spec.metrics:
-        extra["metrics_split"] = config.measured_on or extra.get("metrics_split") or "val"
-    spec = dataclasses.replace(
-        spec, extra=extra, licence=config.licence or spec.licence, version=config.model_version or spec.version
+    card = spec_of(meta)
+    split = config.measured_on or card.measured.split or "val"
+    card = dataclasses.replace(
+        card,
+        licence=config.licence or card.licence,
+        version=config.model_version or card.version or digest(network.state_dict()),
+        measured=dataclasses.replace(card.measured, split=split),
     )
-    if not spec.version:
-        spec = dataclasses.replace(spec, version=digest(network.state_dict()))
-    if config.img_size is not None and (size_typed or not meta.get("img_size")):
-        if spec.metrics and config.img_size != spec.input_size:
-            # What was measured at another size says nothing of this file.
-            spec = dataclasses.replace(spec, metrics={}, extra={k: v for k, v in extra.items() if k != "metrics_split"})
-        spec = dataclasses.replace(spec, input_size=config.img_size)
-    return spec
+    asked = config.img_size if size_typed or not meta.get("img_size") else None
+    return card.with_input(asked)
 
 
 def _other_format(argv: Sequence[str]) -> tuple[str, list[str]] | None:

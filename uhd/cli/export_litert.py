@@ -49,11 +49,10 @@ def main(argv: Sequence[str], program: str = "uhd export --format litert", defau
     if done.difference is not None:
         print(f"largest difference of float32 to torch: {done.difference:.2e}")
     if config.score is not None:
-        from uhd.data.config import parse_classes
         from uhd.export.espdl.score import labelled, score
         from uhd.runtime.litert import LitertPredictor
 
-        dataset = labelled(config.score, spec, parse_classes(spec.extra.get("classes") or "0"))
+        dataset = labelled(config.score, spec, spec.classes or (0,))
         scores = [score("torch", TorchPredictor(network, spec), dataset)]
         scores += [score(kind, LitertPredictor(file), dataset) for kind, file in done.models.items()]
         print(f"{'kind':<18}    AP50      AP  ({len(dataset.records)} images)")

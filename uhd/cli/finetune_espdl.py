@@ -152,10 +152,7 @@ def _model(config: FinetuneConfig, typed: frozenset[str]) -> tuple[Prepared, Mod
 
 def _classes(config: FinetuneConfig, spec: ModelSpec, typed: frozenset[str]) -> tuple[int, ...]:
     """Return the raw numbers of the classes: as typed, else as the model says."""
-    from uhd.data.config import parse_classes
-
-    said = str(spec.extra.get("classes") or "").strip("[]")
-    classes = config.class_ids if "class_ids" in typed or not said else parse_classes(said)
+    classes = config.class_ids if "class_ids" in typed else spec.classes or config.class_ids
     if len(classes) != len(spec.class_names):
         raise UserError(
             f"--class-ids {','.join(map(str, classes))}: the model has {len(spec.class_names)} classes "

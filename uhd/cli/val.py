@@ -57,7 +57,7 @@ def main(argv: Sequence[str]) -> int:
     spec = detector.spec
     data = DataConfig(
         image_dir=place,
-        classes=config.classes or parse_classes(spec.extra.get("classes") or "0"),
+        classes=config.classes or spec.classes or (0,),
         strict=config.strict,
         img_size=spec.input_size,
         resize_mode=spec.resize_mode,

@@ -8,6 +8,7 @@ from typing import Any
 
 from uhd.config import from_plain, knob
 from uhd.errors import UserError
+from uhd.migrations import settings_of
 
 TARGETS = ("backbone", "head", "both", "none")
 BACKENDS = ("fbgemm", "qnnpack")
@@ -111,8 +112,9 @@ def quantisation_of(meta: Mapping[str, Any], where: str) -> QuantiseConfig:
     Raises:
         UserError: a value does not fit.
     """
-    table = meta.get("quantise_config")
-    if not isinstance(table, Mapping):
+    if isinstance(meta.get("quantise_config"), Mapping):
+        table = settings_of(QuantiseConfig, meta, "quantise_config", where)
+    else:
         names = [name for name in QuantiseConfig.__dataclass_fields__ if "bits" in name or "target" in name]
         table = {name: meta[name] for name in names if meta.get(name) is not None}
     return from_plain(QuantiseConfig, table, where)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from uhd.card import INPUT_KEYS
 from uhd.compress.config import QuantiseConfig, quantisation_of
 from uhd.config import from_plain, knob_of, to_plain
 from uhd.data.config import DataConfig
@@ -15,14 +16,12 @@ from uhd.detect.original_run import loss_values, train_values
 from uhd.errors import UserError
 from uhd.losses.config import LossConfig
 from uhd.losses.distillation.config import DistillConfig
+from uhd.migrations import settings_of
 from uhd.models.weights import architecture_of, read_checkpoint, read_weights
 from uhd.resize import format_size
 from uhd.training.config import TrainConfig
 
 T = TypeVar("T")
-# Names of classes belong to the data set that the run is given.
-_LABELS = ("classes", "multi_label_mode", "multi_label_det_classes", "multi_label_attr_classes")
-_INPUT = ("img_size", "resize_mode", *_LABELS)
 _MODES = {1: "opencv_inter_nearest_y", 2: "opencv_inter_nearest_yuv422"}  # of weights that do not say their mode
 
 
@@ -70,7 +69,7 @@ def started(
     }
     if resume and ours:
         for name in ("train", "data", "loss", "distill"):
-            saved[name] = meta[f"{name}_config"] if isinstance(meta.get(f"{name}_config"), Mapping) else {}
+            saved[name] = settings_of(type(getattr(settings, name)), meta, f"{name}_config", str(path))
     elif resume:
         content = read_checkpoint(path)
         saved["train"] = {"arch": arch} | train_values(content)
@@ -88,7 +87,7 @@ def _names() -> list[str]:
 
 
 def _input_values(meta: Mapping[str, Any], network: Any) -> dict[str, Any]:
-    values = {name: meta[name] for name in _INPUT if meta.get(name) not in (None, "", [], ())}
+    values = {name: meta[name] for name in INPUT_KEYS if meta.get(name) not in (None, "", [], ())}
     if "resize_mode" not in values and network.in_channels in _MODES:
         values["resize_mode"] = _MODES[network.in_channels]
     if "classes" not in values and network.num_classes > 1:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from uhd.assigners.targets import Targets
-from uhd.card import ModelSpec
+from uhd.card import ModelCard
 from uhd.compress.fake_quantise import start_epoch
 from uhd.config import to_plain
 from uhd.data.batch import Batch
@@ -35,7 +35,7 @@ from uhd.models.heatmaps import heatmaps
 from uhd.models.network import DetectorNetwork
 from uhd.models.predictor import TorchPredictor
 from uhd.models.weights import describe
-from uhd.resize import format_size, to_network
+from uhd.resize import to_network
 
 
 class DetectTask:
@@ -103,7 +103,7 @@ class DetectTask:
     def evaluate(self, model: nn.Module) -> dict[str, float]:
         """Return the metrics of a model on the validation images."""
         assert isinstance(model, DetectorNetwork)
-        found = infer_images(TorchPredictor(model, self._spec()), self.val_images)
+        found = infer_images(TorchPredictor(model, self.card()), self.val_images)
         self.report = evaluate(found, self.truths, self.names, self.data.img_size[0], self.conf_thresh)
         metrics = dict(self.report.metrics)
         if self.coco:
@@ -115,16 +115,7 @@ class DetectTask:
 
     def describe(self) -> dict[str, Any]:
         """Return plain values that rebuild the model and its input."""
-        return describe(
-            self._network,
-            img_size=format_size(self.data.img_size),
-            resize_mode=self.data.resize_mode,
-            classes=list(self.data.classes),
-            multi_label_mode=self.data.multi_label_mode,
-            multi_label_det_classes=list(self.data.multi_label_det_classes),
-            multi_label_attr_classes=list(self.data.multi_label_attr_classes),
-            class_names=list(self.names),
-        )
+        return describe(self._network, **self.card().to_checkpoint())
 
     def settings(self) -> dict[str, Any]:
         """Return the configurations that a resumed run continues with; they name places on this machine."""
@@ -155,7 +146,7 @@ class DetectTask:
             samples: how many.
             heatmap: ``mean`` or ``sum``: beside each picture a folder of its name with a heat map of every layer.
         """
-        predictor = TorchPredictor(model, self._spec())
+        predictor = TorchPredictor(model, self.card())
         chosen = [i for i in range(len(self.val)) if len(self.truths[i].boxes)][:samples]
         for i in chosen:
             image, sample = self.views.show(i)
@@ -168,8 +159,23 @@ class DetectTask:
                 for file, picture in heatmaps(model, image, self.data.resize_mode, drawn, heatmap):
                     _write(folder / name / file, picture)
 
-    def _spec(self) -> ModelSpec:
-        return ModelSpec(self.data.img_size, self.data.resize_mode, self.names)
+    def card(self) -> ModelCard:
+        """Return the card of the model that is trained, with the figures of the last evaluation."""
+        plain = ModelCard(
+            self.data.img_size,
+            self.data.resize_mode,
+            self.names,
+            classes=self.data.classes,
+            multi_label_mode=self.data.multi_label_mode,
+            multi_label_det_classes=self.data.multi_label_det_classes,
+            multi_label_attr_classes=self.data.multi_label_attr_classes,
+            precision="float32" if self._network.quantisation is None else "fake-quantised",
+        )
+        return plain if self.report is None else plain.with_metrics(self.report.metrics, "val", self._data_name())
+
+    def _data_name(self) -> str:
+        place = self.data.image_dir or self.data.val_list
+        return "" if place is None else place.resolve().name
 
 
 def _write(path: Path, picture: NDArray[np.uint8]) -> None:

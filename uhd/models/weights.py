@@ -15,6 +15,7 @@ from torch import Tensor
 from uhd.config import from_plain, to_plain
 from uhd.errors import UserError
 from uhd.files import save_atomic
+from uhd.migrations import settings_of
 from uhd.models import ARCHITECTURES
 from uhd.models.modify import describe_modifications, repeat_modifications
 from uhd.models.network import DetectorNetwork
@@ -112,7 +113,8 @@ def architecture_of(state: State, meta: dict[str, Any], where: Path) -> tuple[st
     arch = str(meta.get("arch") or "")
     if isinstance(meta.get("model_config"), dict) and (not arch or arch in ARCHITECTURES):
         arch = arch or "ultratinyod"
-        return arch, from_plain(ARCHITECTURES[arch].config, meta["model_config"], str(where))
+        config = ARCHITECTURES[arch].config
+        return arch, from_plain(config, settings_of(config, meta, "model_config", str(where)), str(where))
     for name, architecture in ARCHITECTURES.items():
         config = architecture.infer(state, meta)
         if config is not None:

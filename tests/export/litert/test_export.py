@@ -83,7 +83,7 @@ def test_the_file_says_how_it_is_fed(written: Exported, spec: ModelSpec) -> None
     for kind, path in written.models.items():
         said = LitertPredictor(path).spec
         assert (said.input_size, said.class_names, said.conf_thresh) == (spec.input_size, spec.class_names, 0.25)
-        assert (said.extra["quantisation"], said.extra["input_layout"], said.licence) == (kind, "NHWC", "MIT")
+        assert (said.extra["quantisation"], said.input_layout, said.licence) == (kind, "NHWC", "MIT")
 
 
 def test_load_detects_in_a_picture(written: Exported, network: DetectorNetwork, spec: ModelSpec) -> None:

@@ -135,7 +135,7 @@ def test_metadata_is_true(tmp_path: Path) -> None:
     for name in ("input_size", "resize_mode", "class_names", "conf_thresh", "nms_iou", "metrics", "licence"):
         assert getattr(read, name) == getattr(spec, name), name
     assert read.score == "sigmoid(quality) * sigmoid(cls)"
-    assert read.extra["score_mode"] == "quality_cls"
+    assert read.head["score_mode"] == "quality_cls"
     assert read.extra["postprocess_mode"] == "full"
     graph = export_onnx(make_model("power_and_rfb"), tmp_path / "p.onnx", ModelSpec())
     table = {prop.key: prop.value for prop in graph.metadata_props}

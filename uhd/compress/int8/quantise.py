@@ -9,6 +9,7 @@ from pathlib import Path
 
 import onnx
 
+from uhd.card import ModelCard
 from uhd.compress.int8.calibrate import Feed, activation_ranges, calibration_feeds
 from uhd.compress.int8.config import Int8Config
 from uhd.compress.int8.layers import body_of, layers_of
@@ -98,10 +99,8 @@ def _kept(
 def _describe(graph: onnx.ModelProto, config: Int8Config, kept: Sequence[str]) -> None:
     """Complete the metadata; what was measured in float is not a figure of this file."""
     table = {prop.key: prop.value for prop in graph.metadata_props}
-    measured = table.pop("metrics", "{}")
+    table = ModelCard.from_metadata(table).with_precision("int8").to_metadata()
     table |= {
-        "metrics": "{}",
-        "float_metrics": measured,
         "quantised": "int8 weights per channel, uint8 activations; decoding in float",
         "calibration": config.calibration_method,
         "float_layers": json.dumps(list(kept)),

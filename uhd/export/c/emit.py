@@ -145,10 +145,8 @@ def _names(spec: ModelSpec, decoder: Decoder) -> list[str]:
 
 
 def _metadata(spec: ModelSpec, decoder: Decoder, notes: Mapping[str, str]) -> str:
-    values = {
-        **spec.to_metadata(), "format": notes.get("numbers", ""), "c_every_class": str(decoder.every_class).lower(),
-        "c_topk": str(decoder.topk),
-    }  # fmt: skip
+    table = spec.with_precision(notes.get("numbers", spec.precision)).to_metadata()
+    values = {**table, "c_every_class": str(decoder.every_class).lower(), "c_topk": str(decoder.topk)}
     # Inside a comment; \/ is / in JSON.
     return json.dumps(values).replace("*/", "*\\/")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from uhd.card import ModelSpec
 from uhd.compress.calibration import calibration_images, calibration_paths
-from uhd.data.config import parse_classes
 from uhd.data.dataset import Dataset
 from uhd.data.problems import Report
 from uhd.errors import UserError
@@ -100,7 +99,10 @@ def export_espdl(prepared: Prepared, spec: ModelSpec, path: Path, config: EspdlC
         config.use_layerwise_equalization or (recipe is not None and recipe.equalise), config.device, config.batch_size,
     )  # fmt: skip
     # What was measured, was measured on the float model.
-    metadata = {**replace(spec, metrics={}).to_metadata(), **constants_to_metadata(prepared.constants)}
+    metadata = {
+        **spec.with_precision(f"int{config.num_of_bits}").to_metadata(),
+        **constants_to_metadata(prepared.constants),
+    }
     plain: Quantised | None = None
     search = None
     if config.auto_int16 or (config.score and int16):
@@ -149,8 +151,7 @@ def _images(spec: ModelSpec, config: EspdlConfig, say: Say) -> Array:
 def _labelled(spec: ModelSpec, config: EspdlConfig) -> Dataset:
     place = config.score_dir or config.image_dir
     assert place is not None
-    said = spec.extra.get("classes")
-    return labelled(place, spec, parse_classes(said) if said else config.class_ids, config.val_split)
+    return labelled(place, spec, spec.classes or config.class_ids, config.val_split)
 
 
 def _search(

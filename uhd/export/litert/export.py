@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from uhd.card import ModelSpec
+from uhd.card import ModelCard
 from uhd.compress.calibration import calibration_images, calibration_paths
 from uhd.compress.fake_quantise import strip
 from uhd.data.problems import Report
@@ -50,7 +50,7 @@ class Exported:
 
 
 def export_litert(
-    network: DetectorNetwork, path: Path, spec: ModelSpec, config: LitertConfig, say: Say = lambda _line: None
+    network: DetectorNetwork, path: Path, spec: ModelCard, config: LitertConfig, say: Say = lambda _line: None
 ) -> Exported:
     """Write ``NAME_float32.tflite`` and so on, one ``image`` [1, h, w, C] in, by form:
 
@@ -79,14 +79,15 @@ def export_litert(
     form = ExportForm(config.form, config.topk)
     say("converting with litert-torch")
     content, names = to_float32(network, spec, form)
-    table = metadata_of(network, spec, form, names) | {"input_layout": "NHWC", "output_layout": "NHWC"}
+    card = ModelCard.from_metadata(metadata_of(network, replace(spec, input_layout="NHWC"), form, names))
     if images is not None:
         say(f"calibrating on {len(images)} images")
     difference = None
     models = {}
     for kind in kinds:
         # Before, not after: the quantiser puts the weights behind the part of the file that can be rewritten.
-        named = add_metadata(content, table | {"quantisation": kind})
+        table = card.with_precision(kind).to_metadata() | {"output_layout": "NHWC", "quantisation": kind}
+        named = add_metadata(content, table)
         # 16 bits are fine enough to hold every value.
         share = config.calibration_percentile if kind == "full-integer" else 100
         ranges = activation_ranges(content, images, share) if images is not None and kind in INTEGER else None
@@ -117,7 +118,7 @@ def largest_difference(content: bytes, network: DetectorNetwork, form: ExportFor
     return worst
 
 
-def _calibration(config: LitertConfig, spec: ModelSpec) -> Array:
+def _calibration(config: LitertConfig, spec: ModelCard) -> Array:
     assert config.calibration is not None
     report = Report()
     paths = calibration_paths(config.calibration, None, "train", 0.0, None, report)

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
-from uhd.card import ModelSpec
+from uhd.card import ModelCard
 from uhd.export.onnx.form import ExportForm
 from uhd.export.onnx.postprocess import every_class_counts
 from uhd.heads import HeadLayout
 from uhd.models.network import AnchorNetwork, DetectorNetwork
-from uhd.resize import input_channels, is_point_sampling
+from uhd.resize import is_point_sampling
 from uhd.version import __version__
 
-_COLOURS = {
-    3: "RGB",
-    2: "YUYV: Y in channel 0; U in the even, V in the odd columns of channel 1 (BT.601, full range)",
-    1: "Y (BT.601, full range)",
-}
 _LEVELS = {"bin": "0 below 0.5, else 1", "tri": "0 below 1/3, 0.5 below 2/3, else 1"}
 _BOXES = {
     "anchor": (
@@ -30,16 +26,20 @@ _BOXES = {
 
 
 def metadata_of(
-    network: DetectorNetwork, spec: ModelSpec, form: ExportForm, outputs: tuple[str, ...]
+    network: DetectorNetwork, spec: ModelCard, form: ExportForm, outputs: tuple[str, ...]
 ) -> dict[str, str]:
     """Return the metadata of a file, as text."""
-    table = spec.to_metadata() | {
-        "arch": network.arch,
-        "kind": network.kind,
+    card = dataclasses.replace(
+        spec.with_precision("float32"),
+        arch=network.arch,
+        kind=network.kind,
+        score=score_formula(network),
+        head=head_of(network),
+        input_range="0 to 255, uint8" if form.uint8_input else "0 to 1, float32",
+    )
+    table = card.to_metadata() | {
         "form": form.name,
-        "decode_score": score_formula(network),
         "decode_bbox": _BOXES[network.kind],
-        "every_class_counts": _yes(every_class_counts(network)),
         "postprocess_mode": {"merged": "full", "nms": "full", "primitive": "primitive"}.get(form.name, "raw"),
         "dynamic_resize": _yes(form.dynamic_resize),
         "dynamic_axes": json.dumps(dynamic_axes(form)),
@@ -51,11 +51,17 @@ def metadata_of(
         table |= {"output_columns": "score,class_id,cx,cy,w,h", "score_floor": f"{form.conf_thresh:g}"}
         # The spec's own nms_iou stays what a caller should use; here it is what the graph has done.
         table["suppressed_at_iou"] = f"{form.nms_iou:g}" if form.name == "nms" else ""
+    if isinstance(network, AnchorNetwork) and form.name == "raw":
+        table["raw_concat_fields"] = ",".join(outputs[0].split("_")[:-1])
+        table["raw_concat_layout"] = "anchor_interleaved"
+    return table
+
+
+def head_of(network: DetectorNetwork) -> dict[str, str]:
+    """Return how the raw maps of a network are read, as text."""
+    table = {"every_class_counts": _yes(every_class_counts(network))}
     if isinstance(network, AnchorNetwork):
         table |= _anchors(network.layout())
-        if form.name == "raw":
-            table["raw_concat_fields"] = ",".join(outputs[0].split("_")[:-1])
-            table["raw_concat_layout"] = "anchor_interleaved"
     if network.kind == "centernet":
         table |= {"topk": str(network.config.topk), "heatmap_peaks": _yes(network.config.heatmap_peaks)}
     return table
@@ -88,14 +94,10 @@ def _anchors(layout: HeadLayout) -> dict[str, str]:
     }
 
 
-def _input(spec: ModelSpec, form: ExportForm) -> dict[str, Any]:
+def _input(spec: ModelCard, form: ExportForm) -> dict[str, Any]:
     mode = spec.resize_mode
     levels = _LEVELS.get(mode.rpartition("_")[2])
-    table = {
-        "color": _COLOURS[input_channels(mode)],
-        "input_layout": "NCHW",
-        "input_range": "0 to 255, uint8" if form.uint8_input else "0 to 1, float32",
-    }
+    table: dict[str, Any] = {}
     if levels:
         table["input_levels"] = levels + (", inside the graph" if form.uint8_input else "")
     if form.dynamic_resize:
