@@ -41,6 +41,7 @@ VERBS: dict[str, Verb] = {
             "stats": Verb("what it holds, part by part", "uhd.cli.data.stats"),
             "preview": Verb("augmented samples on one sheet", "uhd.cli.data.preview"),
             "anchors": Verb("box sizes that suit its people", "uhd.cli.data.anchors"),
+            "label": Verb("labels by a better detector, for photographs without any", "uhd.cli.data.label"),
             "resize": Verb("what the choice of --resize-mode costs", "uhd.cli.data.resize"),
         },
     ),

@@ -53,7 +53,7 @@ def weighted_boxes_fusion(
     count = int(member.max(initial=-1)) + 1
     total = np.bincount(member, score[order], count)
     fused = np.stack([np.bincount(member, score[order] * box[order, side], count) for side in range(4)], 1)
-    fused /= np.maximum(total, 1e-12)[:, None]
+    fused = fused / np.maximum(total, 1e-12)[:, None]
     voted = np.bincount(member, trust[source[order]], count)
     # Several boxes of one detector count once towards agreement, so that a cluster never scores above its members.
     heard = np.zeros((count, len(boxes)), bool)

@@ -1,0 +1,169 @@
+"""Label a folder of photographs: the photographs are linked, never written to, and lie with their labels elsewhere."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from uhd.boxes import xyxy_to_cxcywh
+from uhd.data.discover import find_images, label_path
+from uhd.data.formats.yolo import ClassMap, read_labels
+from uhd.data.ignore import FILE_NAME, IgnoreRegions
+from uhd.data.problems import BAD_IMAGE, Report
+from uhd.errors import UserError
+from uhd.files import save_atomic
+from uhd.labelling.config import LabelRules
+from uhd.labelling.pseudo_labels import PseudoLabels, pseudo_labels
+from uhd.labelling.teachers import Teacher
+from uhd.read import UnreadableImage, read_image
+
+Boxes = NDArray[np.float32]
+
+
+@dataclass
+class Labelled:
+    """What a run of :func:`label_folder` did.
+
+    Attributes:
+        photographs: how many were labelled.
+        kept, added, ignored: labels that were there, labels by the teachers, ignore regions by the teachers.
+        added_to: photograph (relative) -> new boxes (N, 4) ``xyxy`` normalised and their scores (N,).
+        report: photographs and labels that could not be read.
+    """
+
+    photographs: int = 0
+    kept: int = 0
+    added: int = 0
+    ignored: int = 0
+    added_to: dict[str, tuple[Boxes, Boxes]] = field(default_factory=dict)
+    report: Report = field(default_factory=Report)
+
+
+def label_folder(
+    source: Path,
+    output: Path,
+    teachers: Sequence[Teacher],
+    rules: LabelRules,
+    copy: bool = False,
+    progress: bool = True,
+) -> Labelled:
+    """Write ``output/images`` (links to the photographs), ``output/labels``, ignore regions and ``labels.json``.
+
+    A second run looks at no photograph again and writes the same files.
+
+    Args:
+        source: folder of photographs, with labels beside them or in ``labels/`` where ``rules.complete``.
+        output: folder of the new data set.
+        teachers: at least one, open.
+        rules: thresholds.
+        copy: copy the photographs instead of linking them.
+        progress: show a bar on a terminal.
+
+    Raises:
+        UserError: no photographs, or ``output`` lies in the folder of the photographs or the other way round.
+    """
+    if output.resolve().is_relative_to(source.resolve()) or source.resolve().is_relative_to(output.resolve()):
+        raise UserError(f"--output {output}: lies in {source}, which is never written to, or around it: choose another")
+    done = Labelled()
+    regions = IgnoreRegions(done.report)
+    uncertain: dict[Path, dict[str, list[list[float]]]] = {}
+    for path in tqdm(find_images(source, done.report), unit="image", disable=None if progress else True):
+        place = path.relative_to(source)
+        known, ignored = _known_labels(path, regions, done.report) if rules.complete else (None, None)
+        try:
+            found = _look(path, teachers, rules, known, ignored)
+        except UnreadableImage as error:
+            done.report.problem(BAD_IMAGE, str(error))
+            continue
+        _place_photograph(path, output / "images" / place, copy)
+        boxes = found.boxes if known is None else np.concatenate([known, found.boxes])
+        _write_labels(output / "labels" / place.with_suffix(".txt"), boxes)
+        unsure = found.ignore if ignored is None else np.concatenate([ignored, found.ignore])
+        if len(unsure):
+            uncertain.setdefault(output / "images" / place.parent, {})[place.stem] = _rounded(unsure)
+        done.photographs += 1
+        done.kept += 0 if known is None else len(known)
+        done.added += len(found.boxes)
+        done.ignored += len(found.ignore)
+        if len(found.boxes):
+            done.added_to[str(place)] = (found.boxes, found.scores)
+    for folder, table in uncertain.items():
+        _write_text(folder / FILE_NAME, json.dumps(table))
+    _write_text(output / "labels.json", json.dumps(_record(done, teachers, rules), indent=1))
+    return done
+
+
+def _look(
+    path: Path, teachers: Sequence[Teacher], rules: LabelRules, known: Boxes | None, ignored: Boxes | None
+) -> PseudoLabels:
+    try:
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise UnreadableImage(f"{path}: {error.strerror}") from None
+    answers = [teacher.answers(content, lambda: read_image(path)) for teacher in teachers]
+    return pseudo_labels(answers, rules, known, ignored)
+
+
+def _known_labels(path: Path, regions: IgnoreRegions, report: Report) -> tuple[Boxes, Boxes]:
+    try:
+        boxes, _ = read_labels(label_path(path), ClassMap.of((0,)), report)
+    except FileNotFoundError:
+        boxes = np.zeros((0, 4), np.float32)
+    return boxes, regions.of(path)
+
+
+def _place_photograph(path: Path, place: Path, copy: bool) -> None:
+    """Link (or copy) a photograph; a link that is right already stays."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if place.is_symlink() and place.resolve() == path.resolve():
+        return
+    if place.exists() or place.is_symlink():
+        if not place.is_symlink() and place.stat().st_size == path.stat().st_size:
+            return
+        raise UserError(f"{place}: is another photograph than {path}: give another --output")
+    if not copy:
+        try:
+            place.symlink_to(os.path.relpath(path.resolve(), place.parent.resolve()))
+            return
+        except OSError:  # Windows without the right to make links
+            pass
+    shutil.copyfile(path, place)
+
+
+def _write_labels(path: Path, boxes: Boxes) -> None:
+    _write_text(path, "".join("0 " + " ".join(f"{v:.6f}" for v in row) + "\n" for row in _rounded(boxes)))
+
+
+def _write_text(path: Path, text: str) -> None:
+    save_atomic(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def _rounded(boxes: Boxes) -> list[list[float]]:
+    return [[round(float(value), 6) for value in row] for row in xyxy_to_cxcywh(boxes.astype(np.float64))]
+
+
+def _record(done: Labelled, teachers: Sequence[Teacher], rules: LabelRules) -> dict[str, object]:
+    return {
+        "teachers": [teacher.name for teacher in teachers],
+        "rules": {name: getattr(rules, name) for name in rules.__dataclass_fields__},
+        "photographs": done.photographs,
+        "labels kept": done.kept,
+        "labels added": done.added,
+        "ignore regions added": done.ignored,
+        "added": {
+            name: [
+                {"xyxy": [round(float(v), 5) for v in box], "score": round(float(score), 4)}
+                for box, score in zip(boxes, scores, strict=True)
+            ]
+            for name, (boxes, scores) in done.added_to.items()
+        },
+    }

@@ -1,0 +1,95 @@
+"""Teachers and their answers, each photograph looked at once per teacher."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from uhd.labelling.pseudo_labels import Answers
+
+_LEAST = 0.05  # answers below are never asked for; they would fill the cache
+
+
+class Teacher:
+    """A detector whose answers are kept in a file, by the content of the photograph.
+
+    Args:
+        path: any model file that this package can run.
+        cache: folder for ``<name>-<digest>.jsonl``; a killed run loses at most the line it was writing.
+        threads: of the runtime.
+
+    Attributes:
+        name: of the model, for records.
+        asked: how many photographs it looked at itself, as opposed to answers found in the cache.
+    """
+
+    def __init__(self, path: Path, cache: Path, threads: int = 1) -> None:
+        self.name, self._detect = _open(path, threads)
+        self.asked = 0
+        cache.mkdir(parents=True, exist_ok=True)
+        self._path = cache / f"{path.stem}-{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}.jsonl"
+        self._known = _read(self._path)
+        self._file = self._path.open("a", encoding="utf-8")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._file.close()
+
+    def answers(self, content: str, image: Callable[[], NDArray[np.uint8]]) -> Answers:
+        """Return boxes (N, 4) ``xyxy`` normalised and scores (N,) for a photograph.
+
+        Args:
+            content: digest of the photograph's file.
+            image: reads its RGB pixels (H, W, 3); called only when the answer is not known.
+        """
+        if content not in self._known:
+            boxes, scores = self._detect(image())
+            enough = scores >= _LEAST
+            rows = np.concatenate([boxes[enough], scores[enough, None]], 1).round(5)
+            self._file.write(json.dumps({"image": content, "rows": rows.tolist()}) + "\n")
+            self._file.flush()
+            self._known[content] = rows.astype(np.float32)
+            self.asked += 1
+        rows = self._known[content]
+        return rows[:, :4], rows[:, 4]
+
+
+def _open(path: Path, threads: int) -> tuple[str, Callable[[NDArray[np.uint8]], Answers]]:
+    from uhd.runtime.foreign import kind_of
+
+    kind = kind_of(path) if path.is_file() else None
+    if kind is not None:
+        foreign = kind(path, threads)
+        return foreign.name, foreign
+    from uhd.load import load
+
+    predictor = load(path, threads=threads).predictor
+
+    def detect(image: NDArray[np.uint8]) -> Answers:
+        found = predictor.predict([image], conf_thresh=_LEAST)[0]
+        return found.xyxy / np.float32([image.shape[1], image.shape[0]] * 2), found.scores
+
+    return path.name, detect
+
+
+def _read(path: Path) -> dict[str, NDArray[np.float32]]:
+    known: dict[str, NDArray[np.float32]] = {}
+    if not path.is_file():
+        return known
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    whole = [line for line in lines if line.endswith("\n")]
+    if len(whole) < len(lines):  # killed in the middle of a line: what follows must not be glued to it
+        path.write_text("".join(whole), encoding="utf-8")
+    for line in whole:
+        entry = json.loads(line)
+        known[entry["image"]] = np.array(entry["rows"], np.float32).reshape(-1, 5)
+    return known
