@@ -37,7 +37,7 @@ def ours(path: Path) -> Callable[[NDArray[np.uint8]], Found]:
 
     def detect(image: NDArray[np.uint8]) -> Found:
         found = detector.predictor.predict([image], conf_thresh=0.001)[0]
-        return found.xyxy / np.float32([image.shape[1], image.shape[0]] * 2), found.scores
+        return found.xyxy / np.array([image.shape[1], image.shape[0]] * 2, np.float32), found.scores
 
     return detect
 

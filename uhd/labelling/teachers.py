@@ -76,7 +76,8 @@ def _open(path: Path, threads: int) -> tuple[str, Callable[[NDArray[np.uint8]], 
 
     def detect(image: NDArray[np.uint8]) -> Answers:
         found = predictor.predict([image], conf_thresh=_LEAST)[0]
-        return found.xyxy / np.float32([image.shape[1], image.shape[0]] * 2), found.scores
+        limit = np.array([image.shape[1], image.shape[0]] * 2, np.float32)
+        return np.asarray(found.xyxy / limit, np.float32), found.scores
 
     return path.name, detect
 

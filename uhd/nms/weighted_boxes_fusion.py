@@ -44,7 +44,7 @@ def weighted_boxes_fusion(
     if len(scores) != len(boxes) or len(trust) != len(boxes) or not len(boxes) or trust.min() <= 0:
         raise ValueError(f"{len(boxes)} detectors' boxes, {len(scores)} of scores, weights {trust.tolist()}")
     ids = [np.zeros(len(each), np.int64) for each in boxes] if class_ids is None else class_ids
-    box = np.concatenate(boxes).astype(np.float64).reshape(-1, 4)
+    box = np.concatenate(boxes).astype(np.float32).reshape(-1, 4)
     label = np.concatenate(ids).astype(np.int64)
     source = np.repeat(np.arange(len(boxes)), [len(each) for each in boxes])
     score = np.concatenate(scores).astype(np.float64) * trust[source]
@@ -52,8 +52,8 @@ def weighted_boxes_fusion(
     member = _clusters(box[order], score[order], label[order], iou)
     count = int(member.max(initial=-1)) + 1
     total = np.bincount(member, score[order], count)
-    fused = np.stack([np.bincount(member, score[order] * box[order, side], count) for side in range(4)], 1)
-    fused = fused / np.maximum(total, 1e-12)[:, None]
+    sums = np.stack([np.bincount(member, score[order] * box[order, side], count) for side in range(4)], 1)
+    fused = sums / np.maximum(total, 1e-12)[:, None]
     voted = np.bincount(member, trust[source[order]], count)
     # Several boxes of one detector count once towards agreement, so that a cluster never scores above its members.
     heard = np.zeros((count, len(boxes)), bool)
@@ -65,9 +65,7 @@ def weighted_boxes_fusion(
     return fused[best].astype(np.float32), final[best].astype(np.float32), names[best]
 
 
-def _clusters(
-    boxes: NDArray[np.float64], scores: NDArray[np.float64], labels: NDArray[np.int64], iou: float
-) -> NDArray[np.int64]:
+def _clusters(boxes: Array, scores: NDArray[np.float64], labels: NDArray[np.int64], iou: float) -> NDArray[np.int64]:
     """Return the cluster (N,) of each ranked box; one comparison with all fused boxes so far per box."""
     member = np.zeros(len(boxes), np.int64)
     fused, total, names = np.zeros_like(boxes), np.zeros(len(boxes)), np.full(len(boxes), -1, np.int64)

@@ -21,7 +21,7 @@ class Placement:
     def to_photograph(self, boxes: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return ``xyxy`` boxes (N, 4) in pixels of the square as boxes normalised to the photograph, clipped to it."""
         corner, extent = (self.left, self.top) * 2, (self.width, self.height) * 2
-        return np.clip((boxes - np.float32(corner)) / np.float32(extent), 0, 1).astype(np.float32)
+        return np.clip((boxes - np.array(corner, np.float32)) / np.array(extent, np.float32), 0, 1).astype(np.float32)
 
 
 def fit_into_square(image: NDArray[np.uint8], side: int, fill: int) -> tuple[NDArray[np.uint8], Placement]:

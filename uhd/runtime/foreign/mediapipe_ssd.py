@@ -78,4 +78,4 @@ def _decode(codes: NDArray[np.float32], anchors: NDArray[np.float32]) -> NDArray
     """Return ``xyxy`` boxes (N, 4), normalised and clipped, from encodings y, x, h, w of anchors ``cxcywh``."""
     centre = codes[:, 1::-1] / _CENTRE * anchors[:, 2:] + anchors[:, :2]
     half = np.exp(codes[:, 3:1:-1] / _EXTENT) * anchors[:, 2:] / 2
-    return np.clip(np.concatenate([centre - half, centre + half], 1), 0, 1).astype(np.float32)
+    return np.asarray(np.clip(np.concatenate([centre - half, centre + half], 1), 0, 1), np.float32)
