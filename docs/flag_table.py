@@ -14,7 +14,8 @@ import re
 import sys
 from pathlib import Path
 
-from uhd.cli.flags import Flags, PrintedConfig, to_text
+from uhd.cli.flags import Flags, PrintedConfig
+from uhd.cli.parser import to_text
 from uhd.cli.scripts import SCRIPTS
 from uhd.config import flag_of, knob_of, preset
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from uhd.cli.flags import Flags, PrintedConfig, Resolved
-from uhd.config import knob
+from uhd.config import PRESETS, knob, preset
 from uhd.errors import UserError
 
 
@@ -133,3 +133,68 @@ def test_help_names_every_flag_once_with_its_default(capsys: pytest.CaptureFixtu
     ):
         assert text.count(part) == 1, part
     assert text.count("(default") == 6  # five knobs and --preset
+
+
+def test_the_printed_settings_repeat_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "c.yaml"
+    with pytest.raises(PrintedConfig):
+        resolve("bread.txt", "salt", "--grill", "--print-config")
+    file.write_text(capsys.readouterr().out)
+    again = resolve("--config", str(file))
+    assert again.positional == {"things": [Path("bread.txt"), Path("salt")]}
+    assert (again.typed, again[Oven]) == ({"grill"}, Oven(grill=True))
+    assert resolve("pepper", "--config", str(file)).positional == {"things": [Path("pepper")]}
+
+
+def test_an_argument_may_set_a_field(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    flags = Flags("oven", "Bake.", (Oven,))
+    flags.add_positional("name", help="what it is called", fills="label")
+    assert flags.resolve(["rye"])[Oven] == flags.resolve(["--label", "rye"])[Oven] == Oven(label="rye")
+    assert flags.resolve(["rye"]).typed == {"label"}
+    with pytest.raises(PrintedConfig):
+        flags.resolve(["rye", "--print-config"])
+    (tmp_path / "c.yaml").write_text(capsys.readouterr().out)
+    assert flags.resolve(["--config", str(tmp_path / "c.yaml")])[Oven] == Oven(label="rye")
+
+
+@pytest.mark.parametrize("verb", [["train", "photos", "--variant", "R"], ["data", "stats", "photos", "--seed", "3"]])
+def test_what_a_verb_prints_repeats_it(verb: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from uhd.cli import main
+
+    assert main([*verb, "--print-config"]) == 0
+    printed = capsys.readouterr().out
+    assert "image_dir: photos" in printed
+    assert "variant: R" not in printed or "cnn_width: 16" in printed
+    (tmp_path / "c.yaml").write_text(printed)
+    name = verb[:2] if verb[0] == "data" else verb[:1]
+    assert main([*name, "--config", str(tmp_path / "c.yaml"), "--print-config"]) == 0
+    assert capsys.readouterr().out == printed
+
+
+def test_the_short_help_lists_names_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        resolve("-h")
+    text = capsys.readouterr().out
+    assert "--max-heat --use-fan --grill --mode --label" in " ".join(text.split())
+    assert "degrees" not in text
+    assert "oven --help says what each does" in text
+
+
+def test_flags_kept_for_old_commands_say_that_they_do_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    @dataclass(frozen=True)
+    class Old:
+        steam: bool = knob(False, "", ineffective="dough brings its own")
+
+    Flags("oven", "Bake.", (Old,)).resolve([])
+    assert capsys.readouterr().err == ""
+    Flags("oven", "Bake.", (Old,)).resolve(["--steam"])
+    assert capsys.readouterr().err == "--steam is without effect: dough brings its own\n"
+
+
+def test_every_preset_has_defaults_of_its_own_where_they_differ() -> None:
+    @dataclass(frozen=True)
+    class Pan:
+        size: int = knob(1, "", original=2, presets={"keras": 3})
+        lid: int = knob(4, "", keras=5)
+
+    assert [preset(Pan, name) for name in PRESETS] == [Pan(1, 4), Pan(2, 4), Pan(3, 5)]

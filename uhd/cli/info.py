@@ -11,6 +11,7 @@ from typing import Any
 
 from uhd.cli.flags import Flags
 from uhd.cli.output import claim
+from uhd.cli.sizes import sized_settings
 from uhd.config import knob
 from uhd.errors import UserError
 from uhd.models import ARCHITECTURES
@@ -36,8 +37,7 @@ def main(argv: Sequence[str]) -> int:
     """Print a model's size; returns the exit code."""
     from uhd.compress.config import QuantiseConfig
     from uhd.data.config import DataConfig
-    from uhd.models.ultratinyod.config import UltraTinyODConfig
-    from uhd.models.ultratinyod.variants import VariantConfig, sized
+    from uhd.models.ultratinyod.variants import VariantConfig
 
     kinds: list[type[Any]] = [
         InfoConfig,
@@ -47,7 +47,7 @@ def main(argv: Sequence[str]) -> int:
         VariantConfig,
         QuantiseConfig,
     ]
-    flags = Flags("uhd info", "Parameters, multiply-adds and layers of a model.", kinds)
+    flags = Flags("uhd info", "Parameters, multiply-adds and layers of a model.", kinds, settle=sized_settings)
     flags.add_positional("file", nargs="?", type=Path, help="checkpoint; without one the flags describe the model")
     resolved = flags.resolve(argv)
     from uhd.compress.fake_quantise import quantise
@@ -69,11 +69,8 @@ def main(argv: Sequence[str]) -> int:
         size = size if "img_size" in resolved.typed else parse_size(str(meta.get("img_size") or "64x64"))
     else:
         architecture = ARCHITECTURES[resolved[ArchConfig].arch]
-        chosen = resolved[architecture.config]
-        if isinstance(chosen, UltraTinyODConfig):
-            chosen = sized(chosen, resolved[VariantConfig].variant, resolved.typed)
         config = dataclasses.replace(
-            chosen, in_channels=input_channels(data.resize_mode), num_classes=len(data.classes)
+            resolved[architecture.config], in_channels=input_channels(data.resize_mode), num_classes=len(data.classes)
         )
         model = quantise(architecture.network(config), resolved[QuantiseConfig])
     result = profile(model, size)

@@ -26,7 +26,7 @@ def override_config(taken: frozenset[str] = frozenset()) -> type[Any]:
             if not rule.hidden and field.name not in fields and field.name not in taken:
                 group = f"{rule.group or name}: in place of what the file says"
                 more = "" if hints[field.name] is bool else " (default: that of the file)"
-                rule = dataclasses.replace(rule, group=group, help=f"{rule.help}{more}", original=None)
+                rule = dataclasses.replace(rule, group=group, help=f"{rule.help}{more}", presets={})
                 empty = dataclasses.field(default=None, metadata={"knob": rule})
                 fields[field.name] = (field.name, hints[field.name] | None, empty)
     return dataclasses.make_dataclass("OverrideConfig", list(fields.values()), frozen=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from uhd.cli.flags import Flags
+from uhd.cli.sizes import sized_settings
 
 
 def main(argv: Sequence[str], program: str = "uhd train", default_preset: str = "uhd") -> int:
@@ -18,22 +18,19 @@ def main(argv: Sequence[str], program: str = "uhd train", default_preset: str = 
     from uhd.losses.config import LossConfig
     from uhd.losses.distillation.config import DistillConfig
     from uhd.models import ARCHITECTURES
-    from uhd.models.ultratinyod.config import UltraTinyODConfig
-    from uhd.models.ultratinyod.variants import VariantConfig, sized
+    from uhd.models.ultratinyod.variants import VariantConfig
     from uhd.training.config import TrainConfig
 
     networks = [architecture.config for architecture in ARCHITECTURES.values()]
     kinds = (DataConfig, TrainConfig, *networks, VariantConfig, LossConfig, DistillConfig, QuantiseConfig)
     about = "Train a detector on a folder of images with YOLO labels."
-    flags = Flags(program, about, kinds, default_preset)
-    flags.add_positional("data", nargs="?", type=Path, help="folder of labelled images, or a data.yaml")
+    flags = Flags(program, about, kinds, default_preset, sized_settings)
+    flags.add_positional(
+        "data", nargs="?", type=Path, help="folder of labelled images, or a data.yaml", fills="image_dir"
+    )
     resolved = flags.resolve(argv)
     data, train = resolved[DataConfig], resolved[TrainConfig]
     loss, quantisation, distill = resolved[LossConfig], resolved[QuantiseConfig], resolved[DistillConfig]
-    typed = set(resolved.typed)
-    if "data" in resolved.positional:
-        data = dataclasses.replace(data, image_dir=resolved.positional["data"])
-        typed.add("image_dir")
 
     import cv2
 
@@ -41,20 +38,14 @@ def main(argv: Sequence[str], program: str = "uhd train", default_preset: str = 
     from uhd.detect.starting import Settings, started
     from uhd.training.trainer import Interrupted
 
-    if resolved[VariantConfig].variant is not None:
-        typed.add("cnn_width")
-
     def model_of(arch: str) -> Any:
-        config = resolved[ARCHITECTURES[arch].config]
-        if isinstance(config, UltraTinyODConfig):
-            return sized(config, resolved[VariantConfig].variant, resolved.typed)
-        return config
+        return resolved[ARCHITECTURES[arch].config]
 
     settings = Settings(train, data, model_of(train.arch), loss, quantisation, distill)
     last = find_last(train.resume)
     source = last or train.ckpt
     if source is not None:
-        settings, line = started(settings, source, typed, model_of, resume=last is not None)
+        settings, line = started(settings, source, resolved.typed, model_of, resume=last is not None)
         if int(os.environ.get("RANK", "0")) == 0:
             print(line)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,12 +29,11 @@ def read_flags(name: str, about: str, kind: type[Any], argv: Sequence[str]) -> t
         argv: the arguments behind it.
     """
     flags = Flags(f"uhd data {name}", about, (kind, SeedConfig, DataConfig))
-    flags.add_positional("place", nargs="?", type=Path, help="folder of labelled images, or a data.yaml")
+    flags.add_positional(
+        "place", nargs="?", type=Path, help="folder of labelled images, or a data.yaml", fills="image_dir"
+    )
     resolved = flags.resolve(argv)
-    data = resolved[DataConfig]
-    if "place" in resolved.positional:
-        data = dataclasses.replace(data, image_dir=resolved.positional["place"])
-    return data, resolved
+    return resolved[DataConfig], resolved
 
 
 def split_seed(data: DataConfig, seed: int) -> int:

@@ -1,92 +1,19 @@
-"""A knob is written down once: name, default, range, help and the original's default, beside the component it sets.
-
-A configuration is a frozen dataclass whose fields are made with :func:`knob`. Command-line flags, YAML keys,
-checkpoint and ONNX metadata are all derived from those dataclasses, so they cannot drift apart.
-"""
+"""Configurations as plain values, as flags, YAML files and the metadata of checkpoints hold them."""
 
 from __future__ import annotations
 
 import dataclasses
-import math
 import types
 import typing
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from uhd.config.knob import flag_of, knob_of
+from uhd.config.ranges import validate
 from uhd.errors import UserError, nearest
 
 T = TypeVar("T")
-_SAME: Any = object()
-PRESETS = ("uhd", "original")
-
-
-@dataclass(frozen=True)
-class Knob:
-    """What a configuration field means to a user.
-
-    Attributes:
-        help: one line, shown by ``--help``.
-        flag: command-line name without dashes, when it differs from the field's name.
-        group: heading of ``--help`` under which the flag stands.
-        choices: allowed values, or None.
-        minimum, maximum: closed range of a number, or None. ``exclusive_minimum`` makes the lower bound open.
-        original: default under the preset ``original`` (the project this one takes over from).
-        shortcuts: extra switches that set this field to a constant, ``{"torch_nearest": "torch_nearest"}``.
-        parse: turns the text of a flag or a YAML scalar into the value; raises ValueError with a reason.
-        hidden: not a flag: the value follows from the data or from another knob.
-        repeat: the flag may be given several times, one value of a tuple each, commas and all.
-    """
-
-    help: str
-    flag: str | None = None
-    group: str = ""
-    choices: tuple[Any, ...] | None = None
-    minimum: float | None = None
-    maximum: float | None = None
-    exclusive_minimum: bool = False
-    original: Any = _SAME
-    shortcuts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    parse: Callable[[str], Any] | None = None
-    hidden: bool = False
-    repeat: bool = False
-
-
-def knob(default: Any, help: str, **options: Any) -> Any:
-    """Declare a configuration field with its default and its :class:`Knob` (see there for ``options``)."""
-    return dataclasses.field(default=default, metadata={"knob": Knob(help=help, **options)})
-
-
-def knob_of(field: dataclasses.Field[Any]) -> Knob:
-    """Return the :class:`Knob` of a field; a field declared without :func:`knob` gets an empty one."""
-    return typing.cast(Knob, field.metadata.get("knob") or Knob(help=""))
-
-
-def flag_of(field: dataclasses.Field[Any]) -> str:
-    """Return the flag of a field without dashes, words joined by ``-``."""
-    return knob_of(field).flag or field.name.replace("_", "-")
-
-
-def preset(config_type: type[T], name: str = "uhd", **changes: Any) -> T:
-    """Build a configuration from the defaults of a preset.
-
-    Args:
-        config_type: a dataclass made of knobs.
-        name: ``uhd`` (our recipe) or ``original`` (the defaults of the project this one takes over from).
-        changes: fields that differ from the preset.
-
-    Raises:
-        UserError: the preset is unknown.
-    """
-    if name not in PRESETS:
-        raise UserError(f"unknown preset {name!r}{nearest(name, PRESETS)}: choose from {', '.join(PRESETS)}")
-    values: dict[str, Any] = {}
-    if name == "original":
-        for field in dataclasses.fields(config_type):  # type: ignore[arg-type]
-            if knob_of(field).original is not _SAME:
-                values[field.name] = knob_of(field).original
-    return config_type(**(values | changes))
 
 
 def to_plain(config: Any) -> dict[str, Any]:
@@ -140,32 +67,6 @@ def parse_value(config_type: type[Any], field: dataclasses.Field[Any], value: An
         return _coerce(hint, value)
     except (TypeError, ValueError) as error:
         raise UserError(f"{name}: {value!r} {error}") from None
-
-
-def validate(config: Any, where: str = "config") -> None:
-    """Check choices and ranges of every field.
-
-    Raises:
-        UserError: names the flag, the value and what is allowed.
-    """
-    for field in dataclasses.fields(config):
-        rule, value = knob_of(field), getattr(config, field.name)
-        name = f"{where}: {flag_of(field)}"
-        if value is None:
-            continue
-        if rule.choices is not None and value not in rule.choices:
-            allowed = [str(choice) for choice in rule.choices if choice is not None]
-            raise UserError(f"{name}: {value!r} is not one of {', '.join(allowed)}{nearest(str(value), allowed)}")
-        for number in value if isinstance(value, tuple) else (value,):
-            if isinstance(number, bool) or not isinstance(number, int | float):
-                continue
-            if not math.isfinite(number):
-                raise UserError(f"{name}: {number} is not a finite number")
-            low = rule.minimum
-            if low is not None and (number < low or (rule.exclusive_minimum and number == low)):
-                raise UserError(f"{name}: {number} must be {'above' if rule.exclusive_minimum else 'at least'} {low:g}")
-            if rule.maximum is not None and number > rule.maximum:
-                raise UserError(f"{name}: {number} must be at most {rule.maximum:g}")
 
 
 def _plain(value: Any) -> Any:

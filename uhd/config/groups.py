@@ -1,0 +1,64 @@
+"""Flags that several commands share, each written down once; a command's configuration inherits what it takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from uhd.config.knob import knob
+from uhd.resize import parse_size
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """Which model is run."""
+
+    model: Path | None = knob(None, "model file (default: the one in the package)")
+
+
+@dataclass(frozen=True)
+class Unsaid:
+    """What a model file may leave open."""
+
+    resize_mode: str | None = knob(None, "for a model file that does not say its own")
+    img_size: tuple[int, int] | None = knob(None, "for a model file that does not say its own", parse=parse_size)
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Which detections count."""
+
+    conf_thresh: float | None = knob(None, "least score (default: the model's best F1)", minimum=0, maximum=1)
+    use_nms: bool = knob(True, "drop duplicate boxes")
+    nms_iou: float | None = knob(
+        None, "IoU from which boxes are duplicates (default: what the model says)", minimum=0, maximum=1
+    )
+    most: int | None = knob(None, "most detections per image, best first", minimum=1)
+
+
+@dataclass(frozen=True)
+class RuntimeFlags:
+    """How a model is run."""
+
+    threads: int = knob(1, "threads of the runtime", minimum=1)
+
+
+@dataclass(frozen=True)
+class JsonFile:
+    """A result for other programs, beside the text."""
+
+    json: Path | None = knob(None, "write the result as JSON to this file; - is standard output")
+
+
+@dataclass(frozen=True)
+class JsonText:
+    """A result for other programs, in place of the text."""
+
+    json: bool = knob(False, "print JSON")
+
+
+@dataclass(frozen=True)
+class NewFile:
+    """What is done about a result of the same name."""
+
+    overwrite: bool = knob(False, "replace a result of the same name")

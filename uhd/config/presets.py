@@ -1,0 +1,31 @@
+"""Whose defaults a configuration starts from."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, TypeVar
+
+from uhd.config.knob import knob_of
+from uhd.errors import UserError, nearest
+
+T = TypeVar("T")
+# Our recipe; the defaults of the project this one takes over from, in torch and in Keras.
+PRESETS = ("uhd", "original", "keras")
+
+
+def preset(config_type: type[T], name: str = "uhd", **changes: Any) -> T:
+    """Build a configuration from the defaults of a preset.
+
+    Args:
+        config_type: a dataclass made of knobs.
+        name: one of :data:`PRESETS`.
+        changes: fields that differ from the preset.
+
+    Raises:
+        UserError: the preset is unknown.
+    """
+    if name not in PRESETS:
+        raise UserError(f"unknown preset {name!r}{nearest(name, PRESETS)}: choose from {', '.join(PRESETS)}")
+    fields = dataclasses.fields(config_type)  # type: ignore[arg-type]
+    values = {field.name: knob_of(field).presets[name] for field in fields if name in knob_of(field).presets}
+    return config_type(**(values | changes))
