@@ -17,7 +17,7 @@ COLOURS: tuple[Colour, ...] = (
     (255, 64, 64), (64, 160, 255), (64, 200, 96), (255, 176, 0), (200, 96, 255), (0, 200, 200), (255, 112, 176),
 )  # fmt: skip
 DARK: Colour = (24, 24, 24)
-_LEAST_LETTERS, _LETTERS = 9, 46  # height of letters in pixels; a picture's larger side is so many of them
+_LEAST_LETTERS = 9  # height of letters in pixels
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +87,7 @@ def draw(
 
 def letter_size(side: int) -> int:
     """Return the height of letters in pixels for a picture whose larger side has so many pixels."""
-    return max(_LEAST_LETTERS, round(side / _LETTERS))
+    return max(_LEAST_LETTERS, round(6 + side / 70))
 
 
 def enlarge(image: Image, side: int = 512) -> Image:

@@ -26,7 +26,7 @@ def text_width(text: str, size: int) -> int:
     if face is None:
         scale, thickness = _hershey(size)
         return int(cv2.getTextSize(text, _HERSHEY, scale, thickness)[0][0])
-    left, _, width, _ = cv2.getTextSize((0, 0), text, (0, 0), face, _em(size), _WEIGHT)  # type: ignore[call-overload]
+    left, _, width, _ = cv2.getTextSize((0, 0), text, (0, 0), face, _em(size), _WEIGHT)
     return int(left) + int(width)
 
 
@@ -37,7 +37,7 @@ def put_text(canvas: Image, text: str, left: int, top: int, size: int, ink: Colo
         scale, thickness = _hershey(size)
         cv2.putText(canvas, text, (left, baseline), _HERSHEY, scale, ink, thickness, cv2.LINE_AA)
     else:
-        cv2.putText(canvas, text, (left, baseline), ink, face, _em(size), _WEIGHT)  # type: ignore[call-overload]
+        cv2.putText(canvas, text, (left, baseline), ink, face, _em(size), _WEIGHT)
 
 
 def luminance(colour: Colour) -> float:

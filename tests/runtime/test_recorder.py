@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+import uhd.runtime.recorder as recorder_module
 from uhd.errors import UserError
 from uhd.runtime.recorder import VideoRecorder
 
@@ -22,7 +23,7 @@ def count_frames(path: Path) -> tuple[int, tuple[int, int]]:
         count, shape = count + 1, frame.shape[:2]
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".avi"])
+@pytest.mark.parametrize("suffix", [".mp4", ".avi", ".webm"])
 def test_odd_sizes_and_changing_sizes_are_recorded(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / "deep" / f"v{suffix}"
     with VideoRecorder(path, 10) as recorder:
@@ -65,3 +66,32 @@ def test_places_and_names_that_do_not_work(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot be written"):
         VideoRecorder(tmp_path / "file" / "v.mp4").write(FRAME)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".webm"])
+def test_browsers_play_a_recording(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"v{suffix}"
+    with VideoRecorder(path) as recorder:
+        recorder.write(FRAME)
+        if recorder.codec == "mp4v":
+            pytest.skip(recorder.remark)
+    assert recorder.remark == ""
+    number = int(cv2.VideoCapture(str(path)).get(cv2.CAP_PROP_FOURCC))
+    assert number.to_bytes(4, "little").decode("latin1").lower() in {"avc1", "h264", "vp90", "vp09", "vp80"}
+
+
+def test_where_there_is_no_encoder_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(recorder_module.CODECS, ".mp4", ("nope", "mp4v"))
+    with VideoRecorder(tmp_path / "v.mp4") as recorder:
+        assert recorder.remark == ""
+        recorder.write(FRAME)
+    assert recorder.codec == "mp4v"
+    assert "browsers do not play" in recorder.remark
+    assert count_frames(tmp_path / "v.mp4")[0] == 1
+
+
+def test_the_encoder_says_nothing_on_the_terminal(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    for suffix in (".mp4", ".webm"):
+        with VideoRecorder(tmp_path / f"v{suffix}") as recorder:
+            recorder.write(FRAME)
+    assert capfd.readouterr() == ("", "")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import cv2
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 from uhd.errors import UserError
+from uhd.runtime import video_source
 from uhd.runtime.recorder import VideoRecorder
 from uhd.runtime.sources import ImageSource, VideoSource, open_source, without_password
 
@@ -111,3 +113,53 @@ def test_passwords_are_not_shown() -> None:
     with pytest.raises(UserError) as caught:
         open_source("http://me:secret@127.0.0.1:9/x.mjpg")
     assert "secret" not in str(caught.value)
+
+
+class Camera:
+    """What OpenCV gives for a stream: five frames, then nothing until it is opened again."""
+
+    def __init__(self, frames: int) -> None:
+        self.left = frames
+
+    def isOpened(self) -> bool:
+        return True
+
+    def get(self, _what: int) -> float:
+        return 0.0
+
+    def set(self, _what: int, _value: float) -> bool:
+        return True
+
+    def read(self) -> tuple[bool, np.ndarray | None]:
+        self.left -= 1
+        return (True, np.zeros((4, 6, 3), np.uint8)) if self.left >= 0 else (False, None)
+
+    def release(self) -> None:
+        self.left = 0
+
+
+def test_a_stream_that_drops_is_opened_again_and_one_that_is_gone_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    cameras = iter([Camera(5), Camera(0), Camera(3), *[Camera(0)] * 6])
+    waited: list[float] = []
+    monkeypatch.setattr(video_source, "_open_capture", lambda _address: next(cameras))
+    monkeypatch.setattr(video_source.time, "sleep", waited.append)
+    source = open_source("rtsp://me:secret@camera/live")
+    assert isinstance(source, VideoSource)
+    frames = list(source)
+    assert [frame.index for frame in frames] == list(range(8))
+    assert {frame.path for frame in frames} == {"rtsp://***@camera/live"}
+    assert source.reconnections == 1
+    assert source.lost
+    assert "no more frames after 8" in source.problems[0]
+    assert waited == [*video_source.PAUSES[:2], *video_source.PAUSES]
+
+
+def test_a_name_that_opencv_does_not_survive(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"\x8e\xcav.mp4")
+    write_video(tmp_path / "v.mp4")
+    try:
+        (tmp_path / "v.mp4").rename(path)
+    except OSError:
+        pytest.skip("this file system wants UTF-8")
+    with pytest.raises(UserError, match="UTF-8"):
+        open_source(path)

@@ -50,3 +50,33 @@ def test_no_display_no_window(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     monkeypatch.setattr(view.sys, "platform", "linux")
     assert not has_window()
+
+
+def test_a_film_waits_for_its_viewer_and_plays_at_its_own_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, slept = [100.0], []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        clock[0] += seconds
+
+    with open_view(live=False, fps=10, port=0, title="walk.mp4") as film:
+        monkeypatch.setattr(view.time, "monotonic", lambda: clock[0])
+        monkeypatch.setattr(view.time, "sleep", sleep)
+        for spent in (0.0, 0.02, 0.3, 0.04):
+            clock[0] += spent
+            film.write(FRAME, "2 in view")
+        monkeypatch.undo()
+        # The third frame came late, so the fourth is due a tenth of a second after it.
+        assert slept == pytest.approx([0, 0.08, 0, 0.06])
+        assert not film.wait_for_viewer(0.01)
+        address = film.description.split("watch at ")[1]
+        urllib.request.urlopen(f"{address}stream.mjpg", timeout=5)
+        assert film.wait_for_viewer(5)
+        page = urllib.request.urlopen(address, timeout=5).read().decode()
+        assert "<title>walk.mp4" in page
+        assert urllib.request.urlopen(f"{address}told", timeout=5).read() == b"2 in view"
+
+
+def test_a_recording_without_a_browser_waits_for_nobody(tmp_path: Path) -> None:
+    with open_view(live=False, fps=30, record=tmp_path / "a.mp4") as only:
+        assert only.wait_for_viewer(0)

@@ -7,18 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from uhd.cli.flags import Flags, warn
-from uhd.cli.output import write_image
-from uhd.cli.predict_config import PredictConfig, detect
+from uhd.cli.interrupts import orderly_stop
+from uhd.cli.output import claim
+from uhd.cli.predict_config import PredictConfig
 from uhd.errors import UserError
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from uhd.cli.results import Results
-    from uhd.detections import Detections
+    from uhd.cli.result_names import ResultNames
     from uhd.runtime.detector import Detector
-    from uhd.runtime.sources import ImageSource
+    from uhd.runtime.sources import ImageSource, VideoSource
+
+_MOST_TOLD = 10  # problems
 
 
 def main(argv: Sequence[str]) -> int:
@@ -33,113 +32,99 @@ def main(argv: Sequence[str]) -> int:
 
 
 def predict(sources: Sequence[Any], config: PredictConfig) -> int:
-    """Search every source; returns 0, or 2 when nothing could be read (or, with ``strict``, anything could not)."""
-    from uhd.cli.predict_video import Watch, search_video
+    """Search every source.
+
+    Returns:
+        0; 2 when nothing could be read, when a camera or stream went away, or, with ``strict``, when anything could not
+        be read.
+    """
+    from uhd.cli.follower import Watch
+    from uhd.cli.predict_images import search_images
+    from uhd.cli.predict_video import search_video
+    from uhd.cli.result_names import ResultNames
     from uhd.cli.results import Results
-    from uhd.load import load
     from uhd.runtime.sources import ImageSource, open_source
 
     watch = Watch.of(config)
-
-    detector = load(config.model, threads=config.threads, resize_mode=config.resize_mode, input_size=config.img_size)
-    if config.tiles:
-        from uhd.runtime.detector import Detector
-        from uhd.runtime.tiles import TiledPredictor, Tiling
-
-        detector = Detector(TiledPredictor(detector.predictor, Tiling(config.tiles, config.tile_overlap)))
+    detector = _load(config)
     opened = [open_source(source) for source in sources]
-    images = ImageSource([path for source in opened if isinstance(source, ImageSource) for path in source.paths])
+    images = ImageSource.join([source for source in opened if isinstance(source, ImageSource)])
     videos = [source for source in opened if not isinstance(source, ImageSource)]
     if watch.wanted and not videos:
         raise UserError("--track, --count-line and --count-zone follow people through a video; these are images")
-    inputs = [*images.paths, *_files(sources)]
+    if watch.wanted and config.dynamic_threshold:
+        warn("--dynamic-threshold is without effect on videos with --track: doubtful detections keep tracks already")
+    inputs = [*images.paths, *(Path(str(source)) for source in sources if Path(str(source)).is_file())]
+    names = ResultNames(config.output, config.overwrite, inputs)
+    records = _recordings(videos, config, names, inputs)
     searched = 0
-    with Results(config.json, config.csv, config.output if config.save_txt else None, inputs) as results:
+    with orderly_stop(), Results(config.json, config.csv, config.coco, inputs) as results:
         if images.paths:
-            searched += _search_images(images, detector, config, results)
-        for video in videos:
-            searched += search_video(video, detector, config, watch, results, _files(sources))
-    problems = images.problems + [problem for video in videos for problem in video.problems]
+            searched += search_images(images, detector, config, results, names)
+        for video, (record, labels) in zip(videos, records, strict=True):
+            searched += search_video(video, detector, config, watch, results, record, labels)
+    return _tell(images, videos, searched, config.strict)
+
+
+def _load(config: PredictConfig) -> Detector:
+    from uhd.load import load
+
+    detector = load(config.model, threads=config.threads, resize_mode=config.resize_mode, input_size=config.img_size)
+    if not config.tiles:
+        return detector
+    from uhd.runtime.detector import Detector
+    from uhd.runtime.tiles import TiledPredictor, Tiling
+
+    return Detector(TiledPredictor(detector.predictor, Tiling(config.tiles, config.tile_overlap)))
+
+
+def _recordings(
+    videos: Sequence[VideoSource], config: PredictConfig, names: ResultNames, inputs: Sequence[Path]
+) -> list[tuple[Path | None, Path | None]]:
+    """Return the recording of every video, and what its label files are called, before the first is searched."""
+    from uhd.cli.result_names import ResultNames
+    from uhd.runtime.recorder import SUFFIXES
+
+    places: list[tuple[Path | None, Path | None]] = []
+    named = config.record
+    beside = None
+    if named is not None:
+        claim(named, SUFFIXES, inputs)
+        if named.exists() and not config.overwrite:
+            raise UserError(f"{named}: exists already; give another name or --overwrite")
+        # Several videos and one name: the second goes beside the first.
+        beside = ResultNames(named.parent, config.overwrite, inputs)
+    for video in videos:
+        record = None
+        place = Path(Path(video.name).name)
+        endings = ["_000000.txt"] if config.save_txt else []
+        own = config.draw and named is None and not video.live and config.serve is None
+        base = names.take(place, [*endings, *([".mp4"] if own else [])]) if own or config.save_txt else None
+        if config.draw and named is not None and beside is not None:
+            taken = beside.take(Path(named.name), [named.suffix])
+            record = taken.with_name(taken.name + named.suffix)
+        elif own and base is not None:
+            record = base.with_name(f"{base.name}.mp4")
+        places.append((record, base if config.save_txt else None))
+    return places
+
+
+def _tell(images: ImageSource, videos: Sequence[VideoSource], searched: int, strict: bool) -> int:
+    """Say what could not be read, and return the exit code."""
+    problems = [*images.problems, *(problem for video in videos for problem in video.problems)]
     if not searched and not problems:
         warn("error: no frame could be read")
-    for problem in problems[:10]:
+    for problem in images.problems[:_MOST_TOLD]:
         warn(f"skipped: {problem}")
-    if len(problems) > 10:
-        warn(f"skipped: {len(problems)} in all")
-    return 2 if not searched or (problems and config.strict) else 0
-
-
-def _search_images(source: ImageSource, detector: Detector, config: PredictConfig, results: Results) -> int:
-    from tqdm import tqdm
-
-    from uhd.data.discover import label_path
-    from uhd.draw import draw
-
-    if config.draw or config.save_txt:
-        config.output.mkdir(parents=True, exist_ok=True)
-    inputs = {path.resolve() for path in source.paths}
-    labels = {label_path(path).resolve() for path in source.paths} if config.save_txt else set()
-    names: set[str] = set()
-    count = people = 0
-    show_each = len(source) <= 20
-    for frame in tqdm(source, total=len(source), unit="img", disable=show_each):
-        found = detect(detector, frame.image, config)
-        count, people = count + 1, people + len(found)
-        target = config.output / _free_name(Path(frame.name), names)
-        if target.resolve() in inputs:
-            raise UserError(f"{target}: would replace an input image; give another --output")
-        text = target.with_suffix(".txt")
-        if text.resolve() in labels:
-            raise UserError(f"{text}: would replace the labels of an image; give another --output")
-        if config.draw:
-            write_image(target, draw(frame.image, found))
-        if config.heatmap is not None:
-            _write_heatmaps(detector, frame.image, draw(frame.image, found), target.with_suffix(""), config.heatmap)
-        results.write(found, frame.name, target.name)
-        if show_each:
-            where = f" -> {target}" if config.draw else ""
-            print(f"{frame.name}: {len(found)} {_plural(found)}{where}")
-    if count and not show_each:
-        print(f"{count} images, {people} detections{f' -> {config.output}' if config.draw else ''}")
-    return count
-
-
-def _write_heatmaps(
-    detector: Detector, image: NDArray[np.uint8], picture: NDArray[np.uint8], folder: Path, how: str
-) -> None:
-    from uhd.models.heatmaps import heatmaps
-    from uhd.models.predictor import TorchPredictor
-    from uhd.resize import resize_image
-
-    predictor, spec = detector.predictor, detector.spec
-    if not isinstance(predictor, TorchPredictor):
-        raise UserError("--heatmap looks into the layers of a checkpoint (.pt, .safetensors), searched without --tiles")
-    folder.mkdir(parents=True, exist_ok=True)
-    seen = resize_image(image, spec.input_size, spec.resize_mode)
-    for name, each in heatmaps(predictor.model, seen, spec.resize_mode, picture, how):
-        write_image(folder / name, each)
-
-
-def _files(sources: Sequence[Any]) -> list[Path]:
-    return [Path(str(source)) for source in sources if Path(str(source)).is_file()]
-
-
-def _free_name(name: Path, taken: set[str]) -> str:
-    """Return a file name not used before in this call: images of different folders may share one."""
-    suffix = name.suffix if name.suffix.lower() in (".jpg", ".jpeg", ".png", ".bmp", ".webp") else ".jpg"
-    candidate, number = f"{name.stem}{suffix}", 1
-    while candidate in taken:
-        number += 1
-        candidate = f"{name.stem}_{number}{suffix}"
-    taken.add(candidate)
-    return candidate
-
-
-def _plural(found: Detections) -> str:
-    if len(found.class_names) == 1:
-        name = found.class_names[0]
-        return name if len(found) == 1 else {"person": "people"}.get(name, f"{name}s")
-    return "object" if len(found) == 1 else "objects"
+    if len(images.problems) > _MOST_TOLD:
+        warn(f"skipped: {len(images.problems)} in all")
+    for remark in images.remarks:
+        warn(f"note: {remark}")
+    lost = any(video.lost for video in videos)
+    for video in videos:
+        for problem in video.problems:
+            warn(f"{'error' if video.lost else 'note'}: {problem}")
+    return 2 if not searched or lost or (problems and strict) else 0
 
 
 __all__ = ["main", "predict"]

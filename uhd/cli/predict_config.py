@@ -27,8 +27,9 @@ class PredictConfig:
     use_nms: bool = knob(True, "drop duplicate boxes")
     nms_iou: float = knob(0.5, "IoU at which boxes are duplicates", minimum=0, maximum=1)
     most: int | None = knob(None, "most detections per image, best first", minimum=1)
-    json: Path | None = knob(None, "write one JSON line per image or frame")
-    csv: Path | None = knob(None, "write one CSV row per detection")
+    json: Path | None = knob(None, "write one JSON line per image or frame; - writes to standard output")
+    csv: Path | None = knob(None, "write one CSV row per detection; - writes to standard output")
+    coco: Path | None = knob(None, "write all detections as COCO results, which pycocotools reads")
     save_txt: bool = knob(False, "write YOLO label files beside the drawn images")
     draw: bool = knob(True, "write or show drawn images")
     heatmap: str | None = knob(
@@ -36,9 +37,9 @@ class PredictConfig:
         choices=("mean", "sum"), shortcuts={"with_heatmap_mean": "mean", "with_heatmap_sum": "sum"},
     )  # fmt: skip
     strict: bool = knob(False, "exit with 2 when an image cannot be read")
-    record: Path | None = knob(None, "record a video or camera to this .mp4")
+    record: Path | None = knob(None, "record a video or camera to this .mp4 or .webm")
     serve: int | None = knob(None, "show a video or camera in the browser on this port of localhost", minimum=0)
-    actual_size: bool = knob(False, "show what the model sees: the frame at network size, enlarged")
+    actual_size: bool = knob(False, "show what the model sees: the image at network size, enlarged")
     dynamic_threshold: bool = knob(False, "try half the threshold when nothing is found")
     max_frames: int | None = knob(None, "stop a video or camera after so many frames", minimum=1)
     tiles: int = knob(
@@ -54,7 +55,7 @@ class PredictConfig:
     count_zone: tuple[str, ...] = knob(
         (), "count who stands in the polygon x,y,x,y,x,y... in a video; may be given several times", repeat=True
     )
-    overwrite: bool = knob(False, "replace a recording of the same name")
+    overwrite: bool = knob(False, "replace pictures and recordings of the same name; without it new ones get a number")
     resize_mode: str | None = knob(None, "for a model file that does not say its own")
     img_size: tuple[int, int] | None = knob(None, "for a model file that does not say its own", parse=parse_size)
     threads: int = knob(1, "threads of the runtime", minimum=1)
@@ -66,5 +67,5 @@ def detect(detector: Detector, image: NDArray[np.uint8], config: PredictConfig) 
     found = detector(image, config.conf_thresh, overlap)
     if not len(found) and config.dynamic_threshold:
         threshold = detector.spec.conf_thresh if config.conf_thresh is None else config.conf_thresh
-        found = detector(image, max(0.05, threshold / 2), overlap)
+        found = detector(image, min(threshold, max(0.05, threshold / 2)), overlap)
     return found if config.most is None else found[: config.most]

@@ -2,60 +2,27 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from uhd.cli.output import claim
+from uhd.cli import predict_config
+from uhd.cli.follower import Follower, Watch
+from uhd.cli.predict_config import PredictConfig
+from uhd.cli.predict_images import stopped
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from uhd.cli.predict_config import PredictConfig
     from uhd.cli.results import Results
     from uhd.detections import Detections
     from uhd.runtime.detector import Detector
+    from uhd.runtime.frame import Frame
     from uhd.runtime.sources import VideoSource
-    from uhd.runtime.tracking.counting import LineCounter, ZoneCounter
+    from uhd.runtime.view import View
 
-
-@dataclass(eq=False)
-class Watch:
-    """Who is followed and counted through a video.
-
-    Attributes:
-        track: people are numbered.
-        patience: frames for which a person may be out of sight.
-        lines, zones: points of each, shares of the frame.
-    """
-
-    track: bool
-    patience: int
-    lines: list[NDArray[np.float64]]
-    zones: list[NDArray[np.float64]]
-
-    @classmethod
-    def of(cls, config: PredictConfig) -> Watch:
-        """Read the flags; whoever counts also tracks.
-
-        Raises:
-            UserError: the points of a line or zone are wrong.
-        """
-        if not (config.track or config.count_line or config.count_zone):
-            return cls(False, 0, [], [])
-        from uhd.runtime.tracking.counting import parse_points
-
-        lines = [parse_points(text, 2)[:2] for text in config.count_line]
-        return cls(True, config.track_patience, lines, [parse_points(text, 3) for text in config.count_zone])
-
-    @property
-    def wanted(self) -> bool:
-        """Whether anybody is followed at all."""
-        return self.track
+_LEAST_SIDE = 320  # pixels: text on a smaller frame would hide the people
 
 
 def search_video(
@@ -64,136 +31,116 @@ def search_video(
     config: PredictConfig,
     watch: Watch,
     results: Results,
-    inputs: Sequence[Path],
+    record: Path | None,
+    labels: Path | None,
 ) -> int:
-    """Search frame after frame until the source ends, or somebody stops it; returns the number of frames."""
-    from uhd.cli.predict_config import detect
-    from uhd.draw import draw
+    """Search frame after frame until the source ends, or somebody stops it; returns the number of frames.
+
+    Args:
+        source: what is watched; it is closed afterwards.
+        detector: finds people in a frame.
+        config: the flags.
+        watch: who is followed and counted.
+        results: where rows go.
+        record: video to write, or None.
+        labels: the label file of frame 12 is called this and ``_000012.txt``; None writes none.
+
+    Raises:
+        UserError: there is nowhere to show the video, or it cannot be recorded.
+    """
     from uhd.runtime.view import open_view
 
-    follow = _Follower(watch, detector, config) if watch.wanted else None
+    search = _Search(source, detector, config, watch, results, record, labels)
     view = None
     if config.draw:
-        record = config.record
-        if record is None and not source.live and config.serve is None:
-            record = config.output / f"{Path(source.name).stem}.mp4"
-        if record is not None:
-            claim(record, (".mp4", ".avi"), inputs)
-        view = open_view(source.live, source.fps, record, config.serve, config.overwrite)
-        print(view.description)
-    count = 0
+        view = open_view(source.live, source.fps, record, config.serve, config.overwrite, source.name)
+        results.say(view.description)
     try:
-        for frame in source:
-            began = time.perf_counter()
-            found = follow(frame.image) if follow is not None else detect(detector, frame.image, config)
-            elapsed = (time.perf_counter() - began) * 1000
-            count += 1
-            extra = {"counts": follow.counts()} if follow is not None and follow.counters else {}
-            results.write(found, frame.name, f"{frame.name}.jpg", **extra)
-            if view is not None:
-                picture = draw(frame.image, found)
-                if config.actual_size:
-                    picture = _as_seen(picture, detector)
-                elif follow is not None:
-                    picture = follow.draw(picture)
-                view.write(_with_text(picture, f"{elapsed:.2f} ms"))
-                if view.wants_quit:
-                    break
-            if config.max_frames is not None and count >= config.max_frames:
-                break
+        if view is not None and not source.live and record is None and not view.wait_for_viewer():
+            results.say("nobody came to watch; going on")
+        search.run(view)
     except KeyboardInterrupt:
-        print(f"stopped after {count} frames")
+        of = f" of {len(source)}" if len(source) else ""
+        results.say(stopped(f"{search.count} frames{of}", results))
         raise
     finally:
         source.close()
         if view is not None:
             view.close()
-        if follow is not None:
-            print(follow.summary())
-    return count
+        results.say(search.summary())
+        if view is not None and view.remark:
+            results.say(view.remark)
+    return search.count
 
 
-class _Follower:
-    """Detects, tracks and counts in one video."""
+class _Search:
+    """One video, frame by frame."""
 
-    def __init__(self, watch: Watch, detector: Detector, config: PredictConfig) -> None:
-        from uhd.runtime.tracking.byte_track import ByteTracker, TrackingConfig
-        from uhd.runtime.tracking.counting import LineCounter, ZoneCounter
+    def __init__(
+        self,
+        source: VideoSource,
+        detector: Detector,
+        config: PredictConfig,
+        watch: Watch,
+        results: Results,
+        record: Path | None,
+        labels: Path | None,
+    ) -> None:
+        self.source, self.detector, self.config, self.results = source, detector, config, results
+        self.record, self.labels = record, labels
+        self.follow = Follower(watch, detector, config) if watch.wanted else None
+        self.count = self.found = 0
+        self.milliseconds = 0.0
 
-        high = detector.spec.conf_thresh if config.conf_thresh is None else config.conf_thresh
-        low = high / 3
-        self.detector, self.config = detector, dataclasses.replace(config, conf_thresh=low, dynamic_threshold=False)
-        self.tracker = ByteTracker(TrackingConfig(high, low, patience=watch.patience))
-        lines = [LineCounter(points, f"line {n}") for n, points in enumerate(watch.lines, 1)]
-        zones = [ZoneCounter(points, f"zone {n}") for n, points in enumerate(watch.zones, 1)]
-        self.counters: list[LineCounter | ZoneCounter] = [*lines, *zones]
-        self.people: set[int] = set()
+    def run(self, view: View | None) -> None:
+        """Search until the end, ``--max-frames``, or q in the window."""
+        from tqdm import tqdm
 
-    def __call__(self, image: NDArray[np.uint8]) -> Detections:
-        from uhd.cli.predict_config import detect
-
-        found = self.tracker.update(detect(self.detector, image, self.config))
-        for counter in self.counters:
-            counter.update(found)
-        if found.track_ids is not None:
-            self.people.update(found.track_ids.tolist())
-        return found
-
-    def counts(self) -> dict[str, dict[str, int]]:
-        return {counter.name: counter.counts() for counter in self.counters}
+        total = len(self.source) or None
+        if self.config.max_frames is not None:
+            total = min(self.config.max_frames, total or self.config.max_frames)
+        for frame in tqdm(self.source, total=total, unit="frame", disable=None, leave=False):
+            began = time.perf_counter()
+            if self.follow is not None:
+                found = self.follow(frame.image)
+            else:
+                found = predict_config.detect(self.detector, frame.image, self.config)
+            elapsed = (time.perf_counter() - began) * 1000
+            self.count, self.found, self.milliseconds = (
+                self.count + 1,
+                self.found + len(found),
+                elapsed + self.milliseconds,
+            )
+            self._write(frame, found)
+            if view is not None:
+                view.write(self._picture(frame.image, found, elapsed), f"{len(found)} in view, {elapsed:.1f} ms")
+                if view.wants_quit:
+                    break
+            if self.config.max_frames is not None and self.count >= self.config.max_frames:
+                break
 
     def summary(self) -> str:
-        told = "; ".join(
-            f"{name}: " + ", ".join(f"{value} {what}" for what, value in values.items())
-            for name, values in self.counts().items()
-        )
-        return f"{len(self.people)} tracks{f'; {told}' if told else ''}"
+        """Return frames, detections, time and where the recording is, as one line."""
+        mean = self.milliseconds / max(1, self.count)
+        where = f" -> {self.record}" if self.record is not None and self.config.draw and self.count else ""
+        told = f"{self.source.name}: {self.count} frames, {self.found} detections, {mean:.2f} ms per frame{where}"
+        if self.source.reconnections:
+            told += f"; connected again {self.source.reconnections} times"
+        return told if self.follow is None else f"{told}\n{self.follow.summary()}"
 
-    def draw(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Draw lines, zones and their counts into the picture."""
-        import cv2
-        import numpy as np
+    def _write(self, frame: Frame, found: Detections) -> None:
+        follow = self.follow
+        extra = {"counts": follow.counts()} if follow is not None and follow.counters else {}
+        text = None if self.labels is None else self.labels.with_name(f"{self.labels.name}_{frame.index:06d}.txt")
+        drawn = self.record if self.config.draw else None
+        self.results.write(found, frame.path, frame=frame.index, time=frame.time, drawn=drawn, labels=text, **extra)
 
-        from uhd.runtime.tracking.counting import LineCounter
+    def _picture(self, image: NDArray[np.uint8], found: Detections, elapsed: float) -> NDArray[np.uint8]:
+        from uhd.cli.pictures import draw_result
 
-        height, width = picture.shape[:2]
-        for counter in self.counters:
-            points = counter.line if isinstance(counter, LineCounter) else counter.corners
-            corners = (points * (width - 1, height - 1)).round().astype(np.int32)
-            cv2.polylines(picture, [corners], not isinstance(counter, LineCounter), (255, 255, 0), 2, cv2.LINE_AA)
-            left, top = corners[0].tolist()
-            told = " ".join(f"{what} {value}" for what, value in counter.counts().items())
-            _write(picture, told, (left + 4, max(16, top - 6)))
-        return picture
-
-
-def _as_seen(picture: NDArray[np.uint8], detector: Detector) -> NDArray[np.uint8]:
-    """Return the picture at network size, enlarged."""
-    import cv2
-    import numpy as np
-
-    from uhd.resize import resize_image
-
-    height, width = detector.spec.input_size
-    small = resize_image(picture, (height, width), detector.spec.resize_mode)
-    factor = max(1, 512 // max(height, width))
-    return np.asarray(cv2.resize(small, (width * factor, height * factor), interpolation=cv2.INTER_NEAREST), np.uint8)
-
-
-def _with_text(picture: NDArray[np.uint8], text: str) -> NDArray[np.uint8]:
-    import numpy as np
-
-    picture = np.ascontiguousarray(picture)
-    _write(picture, text, (8, 22))
-    return picture
-
-
-def _write(picture: NDArray[np.uint8], text: str, corner: tuple[int, int]) -> None:
-    import cv2
-
-    font: Any = cv2.FONT_HERSHEY_SIMPLEX
-    cv2.putText(picture, text, corner, font, 0.6, (0, 0, 0), 3, cv2.LINE_AA)
-    cv2.putText(picture, text, corner, font, 0.6, (255, 255, 255), 1, cv2.LINE_AA)
+        spec = self.detector.spec if self.config.actual_size else None
+        outlines = [] if self.follow is None else self.follow.outlines()
+        return draw_result(image, found, spec, _LEAST_SIDE, [f"{elapsed:.2f} ms"], outlines)
 
 
 __all__ = ["Watch", "search_video"]

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from uhd.draw import contact_sheet
 from uhd.evaluation.heatmap import overlay, reduce_channels
+from uhd.lettering import put_text, text_width
 from uhd.models.network import DetectorNetwork
 from uhd.resize import to_network
 
 Image = NDArray[np.uint8]
+_CAPTION = 20  # pixels above each picture of a sheet
 _PASSES_ON = (nn.Identity, nn.Dropout)  # puts out what came in
 
 
@@ -74,3 +78,25 @@ def heatmaps(
     """
     for i, (name, feature) in enumerate(feature_maps(network, to_network(image[None], mode))):
         yield f"heatmap_{i:04d}_{name}.png", overlay(picture, reduce_channels(feature, how))
+
+
+def heatmap_sheet(layers: Sequence[tuple[str, Image]], columns: int = 6, side: int = 200) -> Image:
+    """Return all heat maps of one image on one sheet (H, W, 3), each under the name of its layer.
+
+    Args:
+        layers: file name and picture, as :func:`heatmaps` yields them.
+        columns: pictures in a row.
+        side: larger side of each picture in pixels.
+    """
+    tiles = []
+    for name, picture in layers:
+        height, width = (max(1, round(edge * side / max(picture.shape[:2]))) for edge in picture.shape[:2])
+        tile = np.full((height + _CAPTION, max(width, side), 3), 32, np.uint8)
+        tile[_CAPTION:, :width] = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+        text = name.removeprefix("heatmap_").removesuffix(".png")
+        size = next((size for size in (13, 11, 10, 9) if text_width(text, size) <= side), 8)
+        while text_width(text, size) > max(width, side):
+            text = f"...{text[4:]}"
+        put_text(tile, text, 2, 3, size, (255, 255, 255))
+        tiles.append(tile)
+    return contact_sheet(tiles, columns)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,14 +28,28 @@ class ImageSource:
         paths: the files.
         problems: what could not be read, and why.
         remarks: what was left out and is no image.
-        root: the folder that was given, below which results keep the paths of their images; None for single files.
+        places: where the results of each image belong: its path below the folder that was given, else its name.
     """
 
     paths: list[Path]
     problems: list[str] = field(default_factory=list)
-    root: Path | None = None
+    places: list[Path] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     live: bool = field(default=False, init=False)
+
+    def __post_init__(self) -> None:
+        self.places = self.places or [Path(path.name) for path in self.paths]
+
+    @classmethod
+    def join(cls, sources: Sequence[ImageSource]) -> ImageSource:
+        """Return one source of all images, in the order of the sources."""
+        joined = cls([])
+        for each in sources:
+            joined.paths += each.paths
+            joined.problems += each.problems
+            joined.places += each.places
+            joined.remarks += each.remarks
+        return joined
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -49,8 +63,7 @@ class ImageSource:
                     raise UserError(str(error)) from None
                 self.problems.append(str(error))
                 continue
-            place = Path(path.name) if self.root is None else path.relative_to(self.root)
-            yield Frame(image, path.name, index, str(path), None, place)
+            yield Frame(image, path.name, index, str(path), None, self.places[index])
 
 
 def open_source(source: str | int | Path) -> ImageSource | VideoSource:
@@ -92,7 +105,7 @@ def _open_folder(folder: Path) -> ImageSource:
         others = [*pictures, *films]
         raise UserError(f"{folder}: no images in this folder{f': {others[0]}' if others else ''}") from None
     links = [text for texts in report.examples.values() for text in texts if text.endswith("leads nowhere")]
-    return ImageSource(found, [*links, *pictures], folder, films)
+    return ImageSource(found, [*links, *pictures], [path.relative_to(folder) for path in found], films)
 
 
 def _left_out(folder: Path) -> tuple[list[str], list[str]]:

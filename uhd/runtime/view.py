@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
@@ -16,9 +17,11 @@ from uhd.errors import UserError
 from uhd.runtime.recorder import VideoRecorder
 from uhd.runtime.stream import MjpegServer
 
+WAIT = 60.0  # seconds for the first viewer of a film
+
 
 class _Sink(Protocol):
-    def write(self, image: NDArray[np.uint8]) -> None: ...
+    def write(self, image: NDArray[np.uint8], told: str) -> None: ...
     def close(self) -> None: ...
 
 
@@ -28,7 +31,7 @@ class _Window:
     def __init__(self) -> None:
         self.wants_quit = False
 
-    def write(self, image: NDArray[np.uint8]) -> None:
+    def write(self, image: NDArray[np.uint8], told: str) -> None:  # noqa: ARG002
         cv2.imshow(self.name, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
         self.wants_quit = cv2.waitKey(1) & 0xFF in (ord("q"), 27)
 
@@ -37,14 +40,39 @@ class _Window:
 
 
 class _Browser:
-    def __init__(self, port: int) -> None:
-        self.server = MjpegServer(port)
+    """Shows the newest frame to whoever looks; a film at its own rate.
 
-    def write(self, image: NDArray[np.uint8]) -> None:
-        self.server.show(image)
+    Args:
+        port: of the server.
+        title: of the page.
+        fps: rate of a film, 0 for what is live.
+    """
+
+    def __init__(self, port: int, title: str, fps: float) -> None:
+        self.server = MjpegServer(port, title)
+        self._pause, self._due = 1 / fps if fps else 0.0, 0.0
+
+    def write(self, image: NDArray[np.uint8], told: str) -> None:
+        now = time.monotonic()
+        # A network that is slower than the film delays it; what is late is not caught up with.
+        self._due = max(self._due, now)
+        time.sleep(self._due - now)
+        self._due += self._pause
+        self.server.show(image, told)
 
     def close(self) -> None:
         self.server.close()
+
+
+class _Recording:
+    def __init__(self, recorder: VideoRecorder) -> None:
+        self.recorder = recorder
+
+    def write(self, image: NDArray[np.uint8], told: str) -> None:  # noqa: ARG002
+        self.recorder.write(image)
+
+    def close(self) -> None:
+        self.recorder.close()
 
 
 class View:
@@ -63,10 +91,24 @@ class View:
         """Whether the user pressed q in the window."""
         return any(isinstance(sink, _Window) and sink.wants_quit for sink in self._sinks)
 
-    def write(self, image: NDArray[np.uint8]) -> None:
-        """Show an RGB frame (H, W, 3)."""
+    @property
+    def remark(self) -> str:
+        """What the user should know about the recording, or ``""``."""
+        return next((sink.recorder.remark for sink in self._sinks if isinstance(sink, _Recording)), "")
+
+    def wait_for_viewer(self, timeout: float = WAIT) -> bool:
+        """Wait until somebody watches in a browser; True at once where frames are shown elsewhere.
+
+        Args:
+            timeout: seconds after which it returns False.
+        """
+        servers = [sink.server for sink in self._sinks if isinstance(sink, _Browser)]
+        return all(server.wait_for_viewer(timeout) for server in servers)
+
+    def write(self, image: NDArray[np.uint8], told: str = "") -> None:
+        """Show an RGB frame (H, W, 3); ``told`` stands under it in the browser."""
         for sink in self._sinks:
-            sink.write(image)
+            sink.write(image, told)
 
     def close(self) -> None:
         """Close the window and the server, finish the recording."""
@@ -91,7 +133,12 @@ def has_window() -> bool:
 
 
 def open_view(
-    live: bool, fps: float, record: Path | None = None, port: int | None = None, overwrite: bool = False
+    live: bool,
+    fps: float,
+    record: Path | None = None,
+    port: int | None = None,
+    overwrite: bool = False,
+    title: str = "live view",
 ) -> View:
     """Decide how frames are shown.
 
@@ -103,6 +150,7 @@ def open_view(
         record: file to record to.
         port: serve to the browser on this port of localhost; 0 takes a free one.
         overwrite: replace an existing recording.
+        title: of the page in the browser.
 
     Raises:
         UserError: there is no way to show a video file, the recording exists, or the port is taken.
@@ -115,10 +163,10 @@ def open_view(
     sinks: list[_Sink] = []
     said: list[str] = []
     if record is not None:
-        sinks.append(VideoRecorder(record, fps, overwrite))
+        sinks.append(_Recording(VideoRecorder(record, fps, overwrite)))
         said.append(f"recording to {record}")
     if port is not None:
-        browser = _Browser(port)
+        browser = _Browser(port, title, 0.0 if live else fps)
         sinks.append(browser)
         said.append(f"{'' if has_window() else 'no window on this machine: '}watch at {browser.server.address}")
     if window:
