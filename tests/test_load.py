@@ -104,8 +104,8 @@ for name in ("m.safetensors", "m.pt"):
     lines = run_python(code, trio).splitlines()
     assert int(lines[0]) >= 0
     assert [line.split(": ", 1)[1] for line in lines[1:]] == [
-        "a .safetensors file needs torch: pip install 'uhd-vision[train]'",
-        "a .pt file needs torch: pip install 'uhd-vision[train]'",
+        "a .safetensors file needs torch: pip install '.[train]'",
+        "a .pt file needs torch: pip install '.[train]'",
     ]
 
 

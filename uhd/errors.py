@@ -17,3 +17,12 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """Return ``" (did you mean 'x'?)"`` for the closest of ``known``, or an empty string when none is close."""
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+# What pip is given: the folder that the source was unpacked into, until the package is on an index.
+_DISTRIBUTION = "."
+
+
+def install_hint(extra: str) -> str:
+    """Return the command that installs what an extra of the package names, e.g. ``train``."""
+    return f"pip install '{_DISTRIBUTION}[{extra}]'"

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from uhd.errors import UserError
+from uhd.errors import UserError, install_hint
 from uhd.runtime.detector import Detector
 
 DEFAULT_MODEL = "ultratinyod_w32_64x64.onnx"
@@ -64,8 +64,8 @@ def load(path: str | Path | None = None, **known: Any) -> Detector:
         missing = (error.name or "").partition(".")[0]
         if missing == "uhd":
             raise
-        package = f"uhd-vision[{extra}]" if extra else missing.replace("_", "-")
-        raise UserError(f"{path}: a {suffix} file needs {missing}: pip install '{package}'") from None
+        how = install_hint(extra) if extra else f"pip install '{missing.replace('_', '-')}'"
+        raise UserError(f"{path}: a {suffix} file needs {missing}: {how}") from None
 
 
 class _CallableModule(ModuleType):

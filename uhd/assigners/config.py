@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from uhd.config import knob
+from uhd.config import Search, knob
 
 ASSIGNERS = ("tal", "legacy", "simota", "simota-legacy")
 _GROUP = "Loss"
@@ -22,13 +22,26 @@ class AssignerConfig:
         choices=ASSIGNERS,
         original="legacy",
     )
-    simota_topk: int = knob(10, "most predictions per person in simota", group=_GROUP, minimum=1)
-    tal_alpha: float = knob(0.5, "exponent of the score in the task-aligned metric", group=_GROUP, minimum=0)
+    simota_topk: int = knob(10, "most predictions per person in simota", group=_GROUP, minimum=1, search=Search(4, 20))
+    tal_alpha: float = knob(
+        0.5, "exponent of the score in the task-aligned metric", group=_GROUP, minimum=0, search=Search(0, 2)
+    )
     tal_beta: float = knob(
-        4.0, "exponent of the IoU in the task-aligned metric", group=_GROUP, minimum=0, exclusive_minimum=True
+        4.0,
+        "exponent of the IoU in the task-aligned metric",
+        group=_GROUP,
+        minimum=0,
+        exclusive_minimum=True,
+        search=Search(1, 8),
     )
-    tal_topk: int = knob(10, "most predictions per person in tal", group=_GROUP, minimum=1)
+    tal_topk: int = knob(10, "most predictions per person in tal", group=_GROUP, minimum=1, search=Search(4, 20))
     tal_radius: float = knob(
-        0.8, "candidate cells: distance from the person's centre, in half sizes of the person", group=_GROUP, minimum=0
+        0.8,
+        "candidate cells: distance from the person's centre, in half sizes of the person",
+        group=_GROUP,
+        minimum=0,
+        search=Search(0.3, 2),
     )
-    tal_min_radius_cells: float = knob(0.75, "candidate cells: least distance, in cells", group=_GROUP, minimum=0)
+    tal_min_radius_cells: float = knob(
+        0.75, "candidate cells: least distance, in cells", group=_GROUP, minimum=0, search=Search(0, 2)
+    )

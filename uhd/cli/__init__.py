@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from uhd.cli.flags import PrintedConfig
 from uhd.cli.verbs import VERBS, run_verb
-from uhd.errors import UserError
+from uhd.errors import UserError, install_hint
 
 ABOUT = "models that see people, small enough for anything"
 
@@ -34,7 +34,9 @@ def guarded(action: Callable[[], int]) -> int:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
+        # Who knows how much was done says it: KeyboardInterrupt("after 3 of 10 images; ...").
+        print(" ".join(["stopped", *map(str, stop.args)]), file=sys.stderr)
         return 130
     except BrokenPipeError:
         # The reader went away (`uhd info | head`); what Python flushes at exit has nowhere to go.
@@ -49,7 +51,7 @@ def guarded(action: Callable[[], int]) -> int:
             raise
         extra = "export" if package in ("onnx", "onnxslim") else "train"
         missing = isinstance(error, ModuleNotFoundError)
-        told = f"this needs {package}: pip install 'uhd-vision[{extra}]'" if missing else f"{package}: {error}"
+        told = f"this needs {package}: {install_hint(extra)}" if missing else f"{package}: {error}"
         print(f"error: {told}", file=sys.stderr)
         return 2
 

@@ -66,7 +66,7 @@ class ExportConfig:
     batch: int = knob(1, "images per run, or dynamic", parse=parse_batch, minimum=0, group="input")
     uint8_input: bool = knob(False, "bytes in, normalised in the graph", group="input")
     simplify: bool = knob(True, "simplify the graph")
-    decompose_bn: bool = knob(True, "without effect: batch-norm is always folded")
+    decompose_bn: bool = knob(True, "", ineffective="batch-norm is always folded")
     ema: bool = knob(True, "averaged weights where the checkpoint has them")
     non_strict: bool = knob(False, "leave out tensors that the model has no place for")
     licence: str = knob("", "licence of the weights, written into the file")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from uhd.cli import guarded
-from uhd.cli.flags import Flags, warn
+from uhd.cli.flags import Flags
 from uhd.config import knob
 from uhd.errors import UserError
 from uhd.resize import format_size, parse_size
@@ -92,7 +92,7 @@ class DemoLiteConfig:
     use_nms: bool = knob(False, "drop duplicate boxes")
     nms_iou: float = knob(0.45, "IoU at which boxes are duplicates", minimum=0, maximum=1)
     topk: int = knob(20, "most boxes per image", minimum=1)
-    topk_before_conf: bool = knob(False, "without effect: the best boxes above the threshold are the same either way")
+    topk_before_conf: bool = knob(False, "", ineffective="the best boxes above the threshold are the same either way")
 
 
 def _demo_lite(argv: Sequence[str]) -> int:
@@ -122,11 +122,12 @@ class DemoConfig:
     conf_thresh: float = knob(0.45, "least score", minimum=0, maximum=1)
     score_mode: str = knob(
         "obj_quality_cls",
-        "without effect: the score of raw outputs follows the file's metadata, else the branches it has",
+        "",
+        ineffective="the score of raw outputs follows the file's metadata, else the branches it has",
         choices=("obj_quality_cls", "quality_cls", "obj_cls", "cls"),
     )
-    quality_power: float | None = knob(None, "without effect: follows the file's metadata, else 1", minimum=0)
-    swap_logit_samples: int = knob(5, "without effect: outputs are told apart by name", minimum=0)
+    quality_power: float | None = knob(None, "", ineffective="follows the file's metadata, else 1", minimum=0)
+    swap_logit_samples: int = knob(5, "", ineffective="outputs are told apart by name", minimum=0)
     use_dynamic_threshold: bool = knob(False, "try half the threshold when nothing is found")
     record: Path = knob(Path("camera_record.mp4"), "recording of the camera")
     actual_size: bool = knob(False, "show camera frames at network size, enlarged, as the model sees them")
@@ -143,10 +144,6 @@ def _demo(argv: Sequence[str]) -> int:
         raise UserError("give either --onnx FILE or --tflite FILE")
     if (config.images is None) == (config.camera is None):
         raise UserError("give either --images DIR or --camera NUMBER")
-
-    for name in ("score_mode", "quality_power"):
-        if name in resolved.typed:
-            warn(f"--{name.replace('_', '-')} is without effect: the model file says how its output is read")
 
     from uhd.cli.predict import predict
     from uhd.cli.predict_config import PredictConfig

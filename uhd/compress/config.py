@@ -62,7 +62,7 @@ class QuantiseConfig:
         choices=BACKENDS,
     )
     qat_fuse: bool = knob(
-        False, "without effect: --qat always rounds behind batch-norm and activation, as a fused layer", group=_GROUP
+        False, "", ineffective="--qat always rounds behind batch-norm and activation, as a fused layer", group=_GROUP
     )
     qat_disable_observer_epoch: int = knob(
         2, "epochs in which --qat observes ranges; they are kept from then on", group=_GROUP, minimum=1

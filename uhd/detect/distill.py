@@ -30,7 +30,6 @@ DEFAULT_WEIGHTS = {
     "queries": {"kl": 1.0, "box_l1": 2.0},
 }
 BACKBONE_WEIGHT = 1.0
-TERMS = ("kl", "box_l1", "obj", "quality", "feat")
 
 
 class Distillation(nn.Module):
@@ -186,7 +185,13 @@ def resolve_weights(config: DistillConfig, student: DetectorNetwork, teachers: T
     Raises:
         UserError: a term that the user asks for has no meaning for this pair.
     """
-    given = {name: getattr(config, f"distill_{name}") for name in TERMS}
+    given = {
+        "kl": config.distill_kl,
+        "box_l1": config.distill_box_l1,
+        "obj": config.distill_obj,
+        "quality": config.distill_quality,
+        "feat": config.distill_feat,
+    }
     refusals = _refusals(config, student, teachers)
     for name, weight in given.items():
         if weight and name in refusals:

@@ -19,16 +19,6 @@ from uhd.models.vision_transformer import VisionTransformer, vit_of
 from uhd.models.weights import load_model, read_weights
 from uhd.resize import canonical_mode, format_size, parse_size
 
-_CHECKED = {
-    "teacher_num_queries": "num_queries",
-    "teacher_d_model": "d_model",
-    "teacher_heads": "heads",
-    "teacher_layers": "layers",
-    "teacher_dim_feedforward": "dim_feedforward",
-    "teacher_use_skip": "use_skip",
-    "teacher_activation": "activation",
-    "teacher_use_fpn": "use_fpn",
-}
 _SAME_ANCHOR = 0.7  # least wh-IoU of two anchors that stand for the same sizes
 
 
@@ -139,11 +129,20 @@ def _size_of(meta: dict[str, Any]) -> tuple[int, int] | None:
 def _check(config: DistillConfig, teacher: DetectorNetwork, where: Path) -> None:
     if config.teacher_arch is not None and config.teacher_arch != teacher.arch:
         raise UserError(f"--teacher-arch {config.teacher_arch}: {where} holds a model of {teacher.arch}")
-    for field, name in _CHECKED.items():
-        said = getattr(config, field)
+    told = {
+        "num_queries": config.teacher_num_queries,
+        "d_model": config.teacher_d_model,
+        "heads": config.teacher_heads,
+        "layers": config.teacher_layers,
+        "dim_feedforward": config.teacher_dim_feedforward,
+        "use_skip": config.teacher_use_skip,
+        "activation": config.teacher_activation,
+        "use_fpn": config.teacher_use_fpn,
+    }
+    for name, said in told.items():
         if said is None or said is False:
             continue
-        flag = f"--{field.replace('_', '-')}" + ("" if said is True else f" {said}")
+        flag = f"--teacher-{name.replace('_', '-')}" + ("" if said is True else f" {said}")
         if not hasattr(teacher.config, name):
             raise UserError(f"{flag}: the teacher in {where} is of {teacher.arch}, which has no such setting")
         found = getattr(teacher.config, name)

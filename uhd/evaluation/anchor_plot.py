@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uhd.anchors import wh_iou
-from uhd.errors import UserError
+from uhd.errors import UserError, install_hint
 
 _MOST = 20_000  # dots; more only take time
 
@@ -27,7 +27,7 @@ def plot_anchors(sizes: NDArray[np.float32], anchors: NDArray[np.float32], path:
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        raise UserError("plots need matplotlib: pip install 'uhd-vision[train]'") from None
+        raise UserError(f"plots need matplotlib: {install_hint('train')}") from None
     sizes = sizes[(sizes > 0).all(1)]
     if len(sizes) > _MOST:
         sizes = sizes[np.random.default_rng(0).permutation(len(sizes))[:_MOST]]

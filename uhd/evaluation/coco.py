@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uhd.data.dataset import Dataset
-from uhd.errors import UserError
+from uhd.errors import UserError, install_hint
 from uhd.evaluation.dataset import infer_images, truths_of
 from uhd.evaluation.evaluate import select_all
 from uhd.evaluation.matching import GroundTruth
@@ -43,7 +43,7 @@ def coco_numbers(
     try:
         from faster_coco_eval import COCO, COCOeval_faster
     except ImportError:
-        raise UserError("COCO numbers need faster-coco-eval: pip install 'uhd-vision[train]'") from None
+        raise UserError(f"COCO numbers need faster-coco-eval: {install_hint('train')}") from None
     truth, results = to_coco(predictions, truths, num_classes)
     if not results or not truth["annotations"]:
         return dict.fromkeys(_NAMES, 0.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from uhd.errors import UserError
+from uhd.errors import UserError, install_hint
 from uhd.evaluation.report import Report
 
 
@@ -17,7 +17,7 @@ def plot_curves(report: Report, folder: Path) -> Path:
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        raise UserError("plots need matplotlib: pip install 'uhd-vision[train]'") from None
+        raise UserError(f"plots need matplotlib: {install_hint('train')}") from None
     folder.mkdir(parents=True, exist_ok=True)
     curve = report.curve
     threshold, f1, precision, recall = curve.best()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from uhd.assigners.config import AssignerConfig
-from uhd.config import knob
+from uhd.config import Search, knob
 
 OBJECTIVES = ("aligned", "original")
 IOU_LOSSES = ("iou", "giou", "ciou")
@@ -32,13 +32,27 @@ class LossConfig(AssignerConfig):
         choices=CLS_LOSSES,
         original="bce",
     )
-    loss_weight_box: float = knob(2.5, "weight of the box term", group=_GROUP, minimum=0, original=1.0)
-    loss_weight_obj: float = knob(0.1, "weight of the objectness term", group=_GROUP, minimum=0, original=1.0)
-    loss_weight_cls: float = knob(0.2, "weight of the class term", group=_GROUP, minimum=0, original=1.0)
-    loss_weight_quality: float = knob(1.0, "weight of the quality term", group=_GROUP, minimum=0)
-    loss_weight_hm: float = knob(1.0, "weight of CenterNet's heat map", group=_GROUP, minimum=0)
-    loss_weight_off: float = knob(1.0, "weight of CenterNet's offset", group=_GROUP, minimum=0)
-    loss_weight_wh: float = knob(1.0, "weight of CenterNet's size", group=_GROUP, minimum=0)
+    loss_weight_box: float = knob(
+        2.5, "weight of the box term", group=_GROUP, minimum=0, original=1.0, search=Search(0.5, 10, log=True)
+    )
+    loss_weight_obj: float = knob(
+        0.1, "weight of the objectness term", group=_GROUP, minimum=0, original=1.0, search=Search(0.03, 3, log=True)
+    )
+    loss_weight_cls: float = knob(
+        0.2, "weight of the class term", group=_GROUP, minimum=0, original=1.0, search=Search(0.03, 3, log=True)
+    )
+    loss_weight_quality: float = knob(
+        1.0, "weight of the quality term", group=_GROUP, minimum=0, search=Search(0.1, 3, log=True)
+    )
+    loss_weight_hm: float = knob(
+        1.0, "weight of CenterNet's heat map", group=_GROUP, minimum=0, search=Search(0.3, 3, log=True)
+    )
+    loss_weight_off: float = knob(
+        1.0, "weight of CenterNet's offset", group=_GROUP, minimum=0, search=Search(0.1, 3, log=True)
+    )
+    loss_weight_wh: float = knob(
+        1.0, "weight of CenterNet's size", group=_GROUP, minimum=0, search=Search(0.03, 3, log=True)
+    )
     multi_label_attr_weight: float = knob(
         1.0, "weight of the attributes of --multi-label-mode separate", group=_GROUP, minimum=0
     )
@@ -50,10 +64,14 @@ class LossConfig(AssignerConfig):
         choices=("auto", "binary", "iou"),
     )
     quality_negative_floor: float = knob(
-        0.05, "weight of a negative's quality term at quality 0", group=_GROUP, minimum=0
+        0.05, "weight of a negative's quality term at quality 0", group=_GROUP, minimum=0, search=Search(0, 0.3)
     )
     quality_negative_scale: float = knob(
-        0.75, "weight of a negative's quality term: floor + scale * quality^1.5", group=_GROUP, minimum=0
+        0.75,
+        "weight of a negative's quality term: floor + scale * quality^1.5",
+        group=_GROUP,
+        minimum=0,
+        search=Search(0.2, 1.5),
     )
     detr_matching: str = knob(
         "hungarian",
@@ -64,7 +82,11 @@ class LossConfig(AssignerConfig):
         original="original",
     )
     detr_background: float = knob(
-        0.1, "weight of a query without a person, in hungarian matching", group=_GROUP, minimum=0
+        0.1,
+        "weight of a query without a person, in hungarian matching",
+        group=_GROUP,
+        minimum=0,
+        search=Search(0.02, 0.5, log=True),
     )
     detr_auxiliary: bool = knob(
         True, "teach the answers of every decoder layer of the transformer, not of the last alone", group=_GROUP,

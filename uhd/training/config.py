@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from uhd.anchors import ALGORITHMS
-from uhd.config import knob
+from uhd.config import Search, knob
 from uhd.models import ARCHITECTURES
 
 _RUN, _OPT, _EVAL = "run", "optimisation", "evaluation"
@@ -32,32 +32,59 @@ class TrainConfig:
     tensorboard: bool = knob(True, "write TensorBoard files when it is installed", group=_RUN)
 
     epochs: int = knob(100, "passes over the training images", group=_OPT, minimum=1)
-    batch_size: int = knob(16, "images per step and process", group=_OPT, minimum=1, original=64)
-    optimizer: str = knob("muon", "optimiser", group=_OPT, choices=("adamw", "sgd", "muon"), original="adamw")
-    lr: float = knob(0.006, "highest learning rate", group=_OPT, minimum=0, exclusive_minimum=True, original=0.001)
-    muon_lr: float = knob(
-        0.03, "highest learning rate of the matrices under muon", group=_OPT, minimum=0, exclusive_minimum=True
+    batch_size: int = knob(
+        16, "images per step and process", group=_OPT, minimum=1, original=64, search=Search(8, 256, log=True)
     )
-    momentum: float = knob(0.9, "momentum of sgd", group=_OPT, minimum=0, maximum=1)
-    weight_decay: float = knob(0.02, "weight decay", group=_OPT, minimum=0, original=0.0001)
+    optimizer: str = knob("muon", "optimiser", group=_OPT, choices=("adamw", "sgd", "muon"), original="adamw")
+    lr: float = knob(
+        0.006,
+        "highest learning rate",
+        group=_OPT,
+        minimum=0,
+        exclusive_minimum=True,
+        original=0.001,
+        search=Search(1e-4, 0.03, log=True),
+    )
+    muon_lr: float = knob(
+        0.03,
+        "highest learning rate of the matrices under muon",
+        group=_OPT,
+        minimum=0,
+        exclusive_minimum=True,
+        search=Search(3e-3, 0.1, log=True),
+    )
+    momentum: float = knob(0.9, "momentum of sgd", group=_OPT, minimum=0, maximum=1, search=Search(0.8, 0.99))
+    weight_decay: float = knob(
+        0.02, "weight decay", group=_OPT, minimum=0, original=0.0001, search=Search(1e-5, 0.2, log=True)
+    )
     decay_all: bool = knob(False, "decay norms, biases and scales too", group=_OPT, original=True)
-    warmup_steps: int = knob(300, "steps of linear warm-up", group=_OPT, minimum=0, original=0)
+    warmup_steps: int = knob(300, "steps of linear warm-up", group=_OPT, minimum=0, original=0, search=Search(0, 1000))
     schedule: str = knob(
         "step", "cosine per step or per epoch", group=_OPT, choices=("step", "epoch"), original="epoch"
     )
     final_lr: float = knob(
-        0.02, "last learning rate, as a share of the highest", group=_OPT, minimum=0, maximum=1, original=0.0
+        0.02,
+        "last learning rate, as a share of the highest",
+        group=_OPT,
+        minimum=0,
+        maximum=1,
+        original=0.0,
+        search=Search(0.001, 0.3, log=True),
     )
-    grad_clip_norm: float = knob(10.0, "largest gradient norm; 0 is off", group=_OPT, minimum=0, original=5.0)
+    grad_clip_norm: float = knob(
+        10.0, "largest gradient norm; 0 is off", group=_OPT, minimum=0, original=5.0, search=Search(1, 30, log=True)
+    )
     use_ema: bool = knob(True, "evaluate and ship averaged weights", group=_OPT, original=False)
-    ema_decay: float = knob(0.9995, "decay of the average", group=_OPT, minimum=0, maximum=1, original=0.9998)
+    ema_decay: float = knob(
+        0.9995, "decay of the average", group=_OPT, minimum=0, maximum=1, original=0.9998, search=Search(0.99, 0.9999)
+    )
     use_amp: bool = knob(False, "mixed precision on a GPU", group=_OPT)
     amp_dtype: str = knob("fp16", "type of mixed precision", group=_OPT, choices=("fp16", "bf16"))
     aug_config: Path | None = knob(
         None, "augmentation YAML (default: our recipe)", group=_OPT, original=Path("uhd/aug.yaml")
     )
     close_mosaic: float = knob(
-        0.0, "share of the last epochs trained without mosaics", group=_OPT, minimum=0, maximum=1
+        0.0, "share of the last epochs trained without mosaics", group=_OPT, minimum=0, maximum=1, search=Search(0, 0.5)
     )
     object_share: float | None = knob(
         0.7,
@@ -66,6 +93,7 @@ class TrainConfig:
         minimum=0,
         maximum=1,
         original=None,
+        search=Search(0.3, 1),
     )
     auto_anchors: bool = knob(True, "choose anchors from the training boxes", group=_OPT, original=False)
     auto_anchors_alg: str = knob("kmeans", "how anchors are chosen", group=_OPT, choices=ALGORITHMS)

@@ -24,7 +24,7 @@ from ..conftest import make_model
 def esp_ppq() -> None:
     """Skip where esp-ppq is not installed."""
     with chatter_to(None):
-        pytest.importorskip("esp_ppq", reason="esp-ppq is not installed: pip install 'uhd-vision[espdl]'")
+        pytest.importorskip("esp_ppq", reason="esp-ppq is not installed: pip install '.[espdl]'")
 
 
 @pytest.fixture(scope="session")

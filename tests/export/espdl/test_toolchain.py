@@ -25,7 +25,7 @@ def without_esp_ppq(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("without_esp_ppq")
 def test_the_line_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UserError, match=r"ESP-DL needs esp-ppq: pip install 'uhd-vision\[espdl\]'"):
+    with pytest.raises(UserError, match=r"ESP-DL needs esp-ppq: pip install '\.\[espdl\]'"):
         require_esp_ppq()
     monkeypatch.setattr(sys, "version_info", (3, 13, 0))
     with pytest.raises(UserError, match=r"esp-ppq needs Python 3\.12 or older"):
@@ -38,7 +38,7 @@ def test_every_way_in_says_it(
 ) -> None:
     out = tmp_path / "m.espdl"
     assert uhd(["export", "--format", "espdl", str(parts), "--image-dir", str(photographs), "--output", str(out)]) == 2
-    assert capsys.readouterr().err == "error: ESP-DL needs esp-ppq: pip install 'uhd-vision[espdl]'\n"
+    assert capsys.readouterr().err == "error: ESP-DL needs esp-ppq: pip install '.[espdl]'\n"
     out.write_bytes(b"x")
     with pytest.raises(UserError, match="the ESP-DL simulator needs esp-ppq"):
         load(out)

@@ -17,7 +17,7 @@ from uhd.load import load
 from uhd.models.network import DetectorNetwork
 from uhd.models.predictor import TorchPredictor
 
-pytest.importorskip("litert_torch", reason="litert-torch is not installed: pip install 'uhd-vision[litert]'")
+pytest.importorskip("litert_torch", reason="litert-torch is not installed: pip install '.[litert]'")
 
 from uhd.export.litert.convert import to_float32
 from uhd.export.litert.export import Exported, export_litert, largest_difference

@@ -18,5 +18,5 @@ def test_the_command_names_the_extra(
         importlib.util, "find_spec", lambda name, *rest: None if "litert" in name else found(name, *rest)
     )
     assert main(["export", "--format", "litert", "m.safetensors", "--output", str(tmp_path / "m.tflite")]) == 2
-    assert "pip install 'uhd-vision[litert]'" in capsys.readouterr().err
+    assert "pip install '.[litert]'" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []

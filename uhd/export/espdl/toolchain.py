@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-from uhd.errors import UserError
+from uhd.errors import UserError, install_hint
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -20,7 +20,7 @@ def require_esp_ppq(what: str = "ESP-DL") -> None:
     """Raise UserError, with the command that mends it, unless esp-ppq is installed."""
     if importlib.util.find_spec("esp_ppq") is None:
         limit = " (esp-ppq needs Python 3.12 or older)" if sys.version_info >= (3, 13) else ""
-        raise UserError(f"{what} needs esp-ppq: pip install 'uhd-vision[espdl]'{limit}")
+        raise UserError(f"{what} needs esp-ppq: {install_hint('espdl')}{limit}")
 
 
 class _Sink(io.TextIOBase):

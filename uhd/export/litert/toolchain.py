@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 
-from uhd.errors import UserError
+from uhd.errors import UserError, install_hint
 
 _MODULES = ("litert_torch", "ai_edge_quantizer", "ai_edge_litert")
 
@@ -14,4 +14,4 @@ def require_litert() -> None:
     for module in _MODULES:
         if importlib.util.find_spec(module) is None:
             needed = module.replace("_", "-")
-            raise UserError(f"writing LiteRT files needs {needed}: pip install 'uhd-vision[litert]'")
+            raise UserError(f"writing LiteRT files needs {needed}: {install_hint('litert')}")

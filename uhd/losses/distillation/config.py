@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from uhd.config import knob
+from uhd.config import Search, knob
 from uhd.resize import parse_size
 
 _TEACHER, _WEIGHTS = "teacher", "distillation"
@@ -66,7 +66,12 @@ class DistillConfig:
     )
     distill_feat: float | None = knob(None, f"weight of the features {_AUTO}", group=_WEIGHTS, minimum=0, original=0.0)
     distill_temperature: float = knob(
-        1.0, "softens probabilities before they are compared", group=_WEIGHTS, minimum=0, exclusive_minimum=True
+        1.0,
+        "softens probabilities before they are compared",
+        group=_WEIGHTS,
+        minimum=0,
+        exclusive_minimum=True,
+        search=Search(0.5, 4, log=True),
     )
     distill_cosine: bool = knob(False, "let distillation grow from 0 to its weight over the run", group=_WEIGHTS)
 

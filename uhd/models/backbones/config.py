@@ -11,11 +11,6 @@ _GROUP = "cnn backbone"
 BACKBONES = ("microcspnet", "ultratinyresnet", "enhanced-shufflenet")
 ATTENTION = ("none", "se", "ese")
 DEFAULT_CHANNELS, DEFAULT_BLOCKS = (16, 24, 32, 48), (1, 1, 2, 1)
-_CONCATENATING = {
-    "backbone_skip_cat": "cat",
-    "backbone_skip_shuffle_cat": "shuffle_cat",
-    "backbone_skip_s2d_cat": "s2d_cat",
-}
 
 
 @dataclass(frozen=True)
@@ -58,7 +53,7 @@ class BackboneConfig:
     @property
     def skip(self) -> str | None:
         """Kind of the long skips: ``add``, ``cat``, ``shuffle_cat``, ``s2d_cat`` or None."""
-        kinds = [kind for name, kind in _CONCATENATING.items() if getattr(self, name)]
+        kinds = self._concatenating()
         return kinds[0] if kinds else "add" if self.backbone_skip else None
 
     @property
@@ -80,11 +75,19 @@ class BackboneConfig:
         if foreign:
             wanted = "a backbone" if "backbone_se" in foreign else "--backbone ultratinyresnet"
             raise UserError(f"{flags[min(foreign)]} needs {wanted}, not --backbone {name}")
-        several = sorted(flags[each] for each in _CONCATENATING if getattr(self, each))
+        several = sorted(flags[f"backbone_skip_{kind}"] for kind in self._concatenating())
         if len(several) > 1:
             raise UserError(f"{several[0]} and {several[1]} exclude each other")
         if name == "ultratinyresnet":
             self._check_stages()
+
+    def _concatenating(self) -> list[str]:
+        asked = {
+            "cat": self.backbone_skip_cat,
+            "shuffle_cat": self.backbone_skip_shuffle_cat,
+            "s2d_cat": self.backbone_skip_s2d_cat,
+        }
+        return [kind for kind, on in asked.items() if on]
 
     def _check_stages(self) -> None:
         if len(self.channels) != len(self.blocks):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from uhd.anchors import parse_anchors
-from uhd.config import knob
+from uhd.config import Search, knob
 
 _GROUP = "UltraTinyOD"
 SCORE_MODES = ("obj_quality_cls", "quality_cls", "obj_cls", "obj_quality", "quality", "obj", "cls")
@@ -18,7 +18,13 @@ class UltraTinyODConfig:
     Source: PINTO0309/UHD. ``C = 4 * cnn_width`` is the width of the head.
     """
 
-    cnn_width: int = knob(32, "channels of the stem; the head has four times as many", group=_GROUP, minimum=4)
+    cnn_width: int = knob(
+        32,
+        "channels of the stem; the head has four times as many",
+        group=_GROUP,
+        minimum=4,
+        search=Search(8, 128, log=True),
+    )
     in_channels: int = knob(3, "input channels; follows the resize mode", group=_GROUP, choices=(1, 2, 3), hidden=True)
     num_classes: int = knob(1, "classes; follows --classes", group=_GROUP, minimum=0, hidden=True)
     num_attributes: int = knob(0, "attributes of the separate multi-label head", group=_GROUP, minimum=0, hidden=True)
@@ -48,8 +54,10 @@ class UltraTinyODConfig:
     utod_context_rfb: bool = knob(False, "receptive-field block in the head", group=_GROUP)
     utod_context_dilation: int = knob(2, "dilation of that block", group=_GROUP, minimum=1)
     utod_large_obj_branch: bool = knob(True, "half-resolution branch for large people", group=_GROUP, original=False)
-    utod_large_obj_depth: int = knob(2, "blocks in that branch", group=_GROUP, minimum=1)
-    utod_large_obj_ch_scale: float = knob(1.25, "width of that branch", group=_GROUP, minimum=0.25, original=1.0)
+    utod_large_obj_depth: int = knob(2, "blocks in that branch", group=_GROUP, minimum=1, search=Search(1, 4))
+    utod_large_obj_ch_scale: float = knob(
+        1.25, "width of that branch", group=_GROUP, minimum=0.25, original=1.0, search=Search(0.5, 2)
+    )
     utod_conv: str = knob("dw", "depthwise-separable or standard convolutions", group=_GROUP, choices=("dw", "std"))
     utod_sppf_scale: str = knob("none", "scaling in the pooling block", group=_GROUP, choices=("none", "bn", "conv"))
     utod_quant_arch: int = knob(
