@@ -80,7 +80,7 @@ def _rows(found: Candidates, form: ExportForm, network: DetectorNetwork) -> Tens
             score = _kept_best(boxes, score, which, form, network)
         best, index = _best(score, form, most_rows(network, form))
         kind = torch.zeros_like(best) if which is None else torch.gather(which, 1, index).to(best.dtype)
-    boxes = torch.gather(boxes, 1, index.unsqueeze(-1).repeat(1, 1, 4))
+    boxes = torch.gather(boxes, 1, index.unsqueeze(-1).expand(-1, -1, 4))
     return torch.cat([best.unsqueeze(-1), kind.unsqueeze(-1), boxes], -1)
 
 
