@@ -85,7 +85,7 @@ def run_program(python: Path | str, name: str, folder: Path) -> dict[str, Any]:
 
 
 def largest_difference(folder: Path, form: str) -> float:
-    """Return how far what a program found is from onnxruntime; rows are compared by content, since ties have no order."""
+    """Return how far a program is from onnxruntime; rows are compared by content, since ties have no order."""
     session = open_session(folder / f"{form}.onnx")
     names = [output.name for output in session.get_outputs() if output.name not in ("anchors", "wh_scale")]
     worst = 0.0
