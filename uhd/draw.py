@@ -41,6 +41,7 @@ def draw(
     image: Image,
     detections: Detections,
     labels: bool = True,
+    scores: bool = True,
     notes: Sequence[str] = (),
     outlines: Sequence[Outline] = (),
 ) -> Image:
@@ -53,6 +54,7 @@ def draw(
         image: (H, W, 3) uint8 RGB.
         detections: boxes in pixels of the image.
         labels: name the boxes.
+        scores: with their scores.
         notes: lines of text for the upper left corner.
         outlines: lines and polygons, drawn under the text.
     """
@@ -79,7 +81,8 @@ def draw(
             plates.note(outline.text, (x, y), DARK)
     for box, score, class_id, track in found if labels else ():
         number = "" if track is None else f"#{track} "
-        texts = (f"{number}{detections.name_of(class_id)} {score:.2f}", number.strip() or f"{score:.2f}")
+        name = f"{number}{detections.name_of(class_id)}"
+        texts = [f"{name} {score:.2f}", number.strip() or f"{score:.2f}"] if scores else [name]
         plates.label(texts, box, _colour(class_id, track))
     plates.paint(canvas)
     return canvas

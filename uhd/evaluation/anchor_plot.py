@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uhd.anchors import wh_iou
-from uhd.errors import UserError, install_hint
+from uhd.evaluation.figure import BLUE, RED, new_figure, save_figure
 
 _MOST = 20_000  # dots; more only take time
 
@@ -24,32 +24,26 @@ def plot_anchors(sizes: NDArray[np.float32], anchors: NDArray[np.float32], path:
     Raises:
         UserError: matplotlib is not installed, or has no such format.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise UserError(f"plots need matplotlib: {install_hint('train')}") from None
     sizes = sizes[(sizes > 0).all(1)]
     if len(sizes) > _MOST:
         sizes = sizes[np.random.default_rng(0).permutation(len(sizes))[:_MOST]]
     overlap = wh_iou(sizes, anchors)
     owner, best = overlap.argmax(1), overlap.max(1) if len(sizes) else np.zeros(0, np.float32)
-    figure = Figure(figsize=(11, 5), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    left.scatter(sizes[:, 0], sizes[:, 1], c=owner, cmap="tab20", vmin=0, vmax=20, s=3, linewidths=0, alpha=0.5)
+    figure, (left, right) = new_figure(11, 5)
+    # Few dots are large and opaque, many are small and let each other show.
+    area = float(np.clip(8000 / max(1, len(sizes)), 3, 40))
+    alpha = float(np.clip(2000 / max(1, len(sizes)), 0.4, 0.9))
+    left.scatter(sizes[:, 0], sizes[:, 1], c=owner, cmap="tab20", vmin=0, vmax=20, s=area, linewidths=0, alpha=alpha)
     for i, (width, height) in enumerate(anchors.tolist()):
         left.plot([width], [height], "k+", markersize=11, markeredgewidth=2)
         share = float((owner == i).mean()) if len(sizes) else 0.0
         left.annotate(f"{share:.0%}", (width, height), textcoords="offset points", xytext=(5, 5), fontsize=8)
     left.set(xlabel="width, in image widths", ylabel="height, in image heights", xlim=(0, 1), ylim=(0, 1),
              title=f"{len(anchors)} anchors, and the share of the boxes that each fits best")  # fmt: skip
-    right.hist(best, bins=50, range=(0, 1), color="#2060c0")
+    right.hist(best, bins=50, range=(0, 1), color=BLUE)
     mean = float(best.mean()) if len(best) else 0.0
-    right.axvline(mean, color="#c04020", linewidth=1, linestyle="--", label=f"mean {mean:.4f}")
-    right.set(xlabel="IoU of a box with its best anchor, on a common centre", ylabel="boxes", xlim=(0, 1))
+    right.axvline(mean, color=RED, linewidth=1, linestyle="--", label=f"mean {mean:.4f}")
+    right.set(xlabel="IoU of a box with its best anchor, on a common centre", ylabel="boxes", xlim=(0, 1),
+              title="How well the best anchor fits")  # fmt: skip
     right.legend()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        figure.savefig(path, dpi=120)
-    except ValueError as error:
-        raise UserError(f"{path}: not a format of pictures ({str(error).splitlines()[0]}); name a .png") from None
-    return path
+    return save_figure(figure, path)

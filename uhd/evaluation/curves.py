@@ -4,37 +4,37 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from uhd.errors import UserError, install_hint
+from uhd.evaluation.figure import BLUE, RED, new_figure, save_figure
 from uhd.evaluation.report import Report
 
 
 def plot_curves(report: Report, folder: Path) -> Path:
-    """Write ``curves.png``: precision over recall, and precision, recall and F1 over the threshold.
+    """Write ``curves.png``: precision over recall, and precision, recall and F1 over the minimum score.
 
     Raises:
         UserError: matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise UserError(f"plots need matplotlib: {install_hint('train')}") from None
-    folder.mkdir(parents=True, exist_ok=True)
     curve = report.curve
     threshold, f1, precision, recall = curve.best()
-    figure = Figure(figsize=(10, 4.2), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    left.plot(curve.recall, curve.precision, color="#2060c0")
-    left.plot([recall], [precision], "o", color="#c04020", label=f"best F1 {f1:.3f}")
+    figure, (left, right) = new_figure(10, 4.2)
+    left.plot(curve.recall, curve.precision, color=BLUE)
+    left.plot([recall], [precision], "o", color=RED, label=f"best F1 {f1:.3f}")
     left.set(
-        xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02), title=f"AP50 {report.metrics['AP50']:.4f}"
-    )
+        xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02),
+        title=f"Precision over recall at IoU 0.5: AP50 {report.metrics['AP50']:.4f}",
+    )  # fmt: skip
     left.legend()
     right.plot(curve.scores, curve.precision, label="precision")
     right.plot(curve.scores, curve.recall, label="recall")
     right.plot(curve.scores, curve.f1, label="F1")
-    right.axvline(threshold, color="#c04020", linewidth=1, linestyle="--", label=f"threshold {threshold:.3f}")
-    right.set(xlabel="score threshold", xlim=(0, 1), ylim=(0, 1.02))
+    right.axvline(threshold, color=RED, linewidth=1, linestyle="--", label=f"threshold {threshold:.3g}")
+    # The scores of a young model end long before 1.
+    highest = float(curve.scores.max()) if len(curve.scores) else 1.0
+    right.set(
+        xlabel="minimum score", xlim=(0, min(1.0, 1.05 * max(highest, 1e-3))), ylim=(0, 1.02),
+        title=f"Best at a minimum score of {threshold:.3g}",
+    )  # fmt: skip
     right.legend()
-    path = folder / "curves.png"
-    figure.savefig(path, dpi=120)
-    return path
+    for axes in (left, right):
+        axes.grid(alpha=0.3)
+    return save_figure(figure, folder / "curves.png")
