@@ -20,7 +20,7 @@ from uhd.data.config import DataConfig
 from uhd.data.open import open_data
 from uhd.evaluation.average_precision import all_point_ap
 from uhd.evaluation.evaluate import THRESHOLDS, height_curve
-from uhd.evaluation.matching import GroundTruth, match
+from uhd.evaluation.matching import match
 from uhd.load import load
 from uhd.read import read_image
 
@@ -36,7 +36,7 @@ def main() -> None:
     arguments = parser.parse_args()
     print(environment(1))
     records = open_data(DataConfig(image_dir=arguments.data)).val
-    truths = [GroundTruth(record.boxes, record.labels, record.ignore) for record in records]
+    truths = [record.objects for record in records]
     photographs = [read_image(record.image) for record in records]
     print(f"{len(records)} photographs at {_LONG_SIDE} pixels\n")
     print("| model | " + " | ".join(f"noise {level:g}" for level in arguments.noise) + " |")

@@ -19,7 +19,7 @@ from uhd.data.config import DataConfig
 from uhd.data.open import open_data
 from uhd.evaluation.average_precision import all_point_ap
 from uhd.evaluation.evaluate import THRESHOLDS, height_curve
-from uhd.evaluation.matching import GroundTruth, match
+from uhd.evaluation.matching import match
 from uhd.load import load
 from uhd.read import read_image
 from uhd.runtime.tiles import TiledPredictor, Tiling
@@ -37,7 +37,7 @@ def main() -> None:
     print(environment(1))
     records = open_data(DataConfig(image_dir=arguments.data)).val
     images = [read_image(record.image) for record in records]
-    truths = [GroundTruth(record.boxes, record.labels, record.ignore) for record in records]
+    truths = [record.objects for record in records]
     small = sum(int((t.boxes[:, 3] - t.boxes[:, 1] < arguments.height).sum()) for t in truths)
     print(f"{len(images)} images, {small} people below {arguments.height:.0%} of the height\n")
     print("| calls | AP50 small | AP50 | ms per image |")

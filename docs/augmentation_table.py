@@ -63,8 +63,8 @@ def keys_of(kind: type[Any]) -> str:
     for field in dataclasses.fields(kind):
         name = flag_of(field).replace("-", "_")
         rule, default = knob_of(field), field.default
-        if isinstance(default, dataclasses._MISSING_TYPE):
-            lines.append(f"`{name}` {{}}: class numbers that change places")
+        if name.endswith("_swap_map"):
+            lines.append(f"`{name}`: {name.split('_')[0]} numbers that change places")
             continue
         lines.append(f"`{name}` {_text(default)}{_limits(rule)}: {rule.help}")
     return "<br>".join(lines)

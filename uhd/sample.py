@@ -2,45 +2,86 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from uhd.objects import Objects
 
-def _no_boxes() -> NDArray[np.float32]:
-    return np.zeros((0, 4), dtype=np.float32)
-
-
-def _no_labels() -> NDArray[np.int64]:
-    return np.zeros((0,), dtype=np.int64)
+_NO_BOXES = np.zeros((0, 4), np.float32)
+_NO_BOXES.flags.writeable = False
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(frozen=True, eq=False, slots=True, init=False)
 class Sample:
-    """An image with its boxes.
+    """An image with what is in it.
+
+    Made of an image and :class:`~uhd.objects.Objects`, or of an image and boxes, labels and ignore regions apart.
 
     Attributes:
         image: (H, W, 3) uint8, RGB.
-        boxes: (N, 4) float32 ``xyxy``, normalised to the image, 0 to 1.
-        labels: (N,) int64, position in the list of wanted classes.
-        ignore: (M, 4) float32 ``xyxy``, normalised; regions that are neither positive nor negative.
+        objects: what is in it, normalised to the image.
         name: identifies the image in reports, usually its path.
     """
 
     image: NDArray[np.uint8]
-    boxes: NDArray[np.float32] = field(default_factory=_no_boxes)
-    labels: NDArray[np.int64] = field(default_factory=_no_labels)
-    ignore: NDArray[np.float32] = field(default_factory=_no_boxes)
-    name: str = ""
+    objects: Objects
+    name: str
 
-    def __post_init__(self) -> None:
-        if self.image.ndim != 3 or self.image.shape[2] != 3 or self.image.dtype != np.uint8:
-            raise ValueError(f"image must be (H, W, 3) uint8, not {self.image.shape} {self.image.dtype}")
-        if self.boxes.ndim != 2 or self.boxes.shape[1] != 4 or self.ignore.ndim != 2 or self.ignore.shape[1] != 4:
-            raise ValueError(f"boxes must be (N, 4), not {self.boxes.shape} and {self.ignore.shape}")
-        if self.labels.shape != (len(self.boxes),):
-            raise ValueError(f"{len(self.boxes)} boxes but labels of shape {self.labels.shape}")
+    def __init__(
+        self,
+        image: NDArray[np.uint8],
+        boxes: NDArray[np.float32] | None = None,
+        labels: NDArray[np.int64] | None = None,
+        ignore: NDArray[np.float32] | None = None,
+        name: str = "",
+        *,
+        objects: Objects | None = None,
+    ) -> None:
+        """Check the shapes.
+
+        Args:
+            image: (H, W, 3) uint8, RGB.
+            boxes, labels, ignore: (N, 4), (N,) and (M, 4), where ``objects`` is not given.
+            name: of the image.
+            objects: what is in it.
+
+        Raises:
+            ValueError: arrays of another form, or objects given twice.
+        """
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+            raise ValueError(f"image must be (H, W, 3) uint8, not {image.shape} {image.dtype}")
+        if objects is None:
+            objects = Objects.of(_NO_BOXES if boxes is None else boxes, labels, ignore)
+        elif boxes is not None or labels is not None or ignore is not None:
+            raise ValueError("give either objects, or boxes, labels and ignore")
+        object.__setattr__(self, "image", image)
+        object.__setattr__(self, "objects", objects)
+        object.__setattr__(self, "name", name)
+
+    @property
+    def boxes(self) -> NDArray[np.float32]:
+        """(N, 4) float32 ``xyxy`` of what is to be found, normalised, 0 to 1."""
+        return self.objects.boxes[: self.objects.count]
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """(N,) int64 of what is to be found, position in the list of wanted classes."""
+        return self.objects.labels[: self.objects.count]
+
+    @property
+    def ignore(self) -> NDArray[np.float32]:
+        """(M, 4) float32 ``xyxy``, normalised; regions that are neither positive nor negative."""
+        return self.objects.regions
+
+    def with_image(self, image: NDArray[np.uint8]) -> Sample:
+        """Return the same objects on another image that shows them in the same places."""
+        return Sample(image, objects=self.objects, name=self.name)
+
+    def with_objects(self, objects: Objects) -> Sample:
+        """Return the same image with other objects."""
+        return Sample(self.image, objects=objects, name=self.name)
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -13,7 +13,7 @@ from uhd.augment.affine import Affine
 from uhd.augment.geometry import RandomCrop, RandomWindow
 from uhd.augment.pipeline import Pipeline
 from uhd.augment.view import GRAY, View
-from uhd.augment.visible import WHOLE, visible
+from uhd.augment.visible import WHOLE, objects_in
 from uhd.augment.warp import compose, inverse, warp_boxes
 from uhd.resize import RESIZE_MODES, is_point_sampling
 from uhd.sample import Sample
@@ -31,7 +31,7 @@ def test_an_affine_that_does_nothing_shows_the_whole_image(mode: str) -> None:
     sample = photograph(64, 64)
     same = turned(View.of(sample), 0.0)
     assert np.array_equal(same.read((64, 64), mode), sample.image)
-    assert np.allclose(visible([(same, WHOLE)])[0], sample.boxes, atol=1e-6)
+    assert np.allclose(objects_in([(same, WHOLE)]).targets.boxes, sample.boxes, atol=1e-6)
 
 
 @pytest.mark.parametrize(("degrees", "turns"), [(90, 1), (180, 2), (-90, 3)])
@@ -44,7 +44,7 @@ def test_quarter_turns_are_counter_clockwise(degrees: float, turns: int) -> None
 def test_a_photograph_turns_as_a_photograph_whatever_the_network_is() -> None:
     # A wide photograph of a square: turned by 45 degrees it is as wide as high in the photograph's own pixels.
     view = turned(View.of(painted(100, 200, (80, 30, 120, 70))), 45, "corners")
-    box = visible([(view, WHOLE)])[0][0]
+    box = objects_in([(view, WHOLE)]).targets.boxes[0]
     side = 40 * math.sqrt(2)
     assert np.allclose((box[2:] - box[:2]) * (200, 100), side, atol=1e-3)
     assert np.allclose((box[2:] + box[:2]) / 2, 0.5, atol=1e-6)
@@ -54,16 +54,16 @@ def test_factor_shear_and_shift() -> None:
     view = View.of(painted(100, 100, (40, 40, 60, 60)))
     rng = np.random.default_rng(0)
     large = Affine(1.0, (0.0, 0.0), (2.0, 2.0), (0.0, 0.0), 0.0)(view, rng)
-    assert np.allclose(visible([(large, WHOLE)])[0], [[0.3, 0.3, 0.7, 0.7]], atol=1e-6)
+    assert np.allclose(objects_in([(large, WHOLE)]).targets.boxes, [[0.3, 0.3, 0.7, 0.7]], atol=1e-6)
     lean = Affine(1.0, (0.0, 0.0), (1.0, 1.0), (45.0, 45.0), 0.0, boxes="corners")(view, rng)
-    assert np.allclose(visible([(lean, WHOLE)])[0], [[0.3, 0.4, 0.7, 0.6]], atol=1e-6)
+    assert np.allclose(objects_in([(lean, WHOLE)]).targets.boxes, [[0.3, 0.4, 0.7, 0.6]], atol=1e-6)
     is_paint = lean.read((100, 100), "torch_nearest")[..., 0] == PAINT[0]
     assert is_paint[41, 35]  # the top leans to the left ...
     assert not is_paint[41, 60]
     assert not is_paint[59, 40]
     assert is_paint[59, 65]  # ... and the bottom to the right
     moved = Affine(1.0, (0.0, 0.0), (1.0, 1.0), (0.0, 0.0), 0.3)(view, rng)
-    x0, y0, x1, y1 = visible([(moved, WHOLE)])[0][0].tolist()
+    x0, y0, x1, y1 = objects_in([(moved, WHOLE)]).targets.boxes[0].tolist()
     assert x1 - x0 == pytest.approx(0.2, abs=1e-5)
     assert y1 - y0 == pytest.approx(0.2, abs=1e-5)
     assert 0.01 < abs(x0 - 0.4) <= 0.3
@@ -88,7 +88,7 @@ def test_the_ellipse_of_a_box_is_bounded_exactly(
     sample = Sample(image, box[None].astype(np.float32), np.zeros(1, np.int64))
     far = View.of(sample).crop((-1.5, -1.5, 2.5, 2.5))
     view = Affine(1.0, (rotate, rotate), (1.0, 1.0), (shear, shear), 0.0)(far, np.random.default_rng(0))
-    found = visible([(view, WHOLE)])[0]
+    found = objects_in([(view, WHOLE)]).targets.boxes
     if not len(found):  # at the most slanted, it reaches beyond even that
         return
     seen = extent(view.read((8 * h, 8 * w), "opencv_inter_nearest"))
@@ -113,7 +113,7 @@ def test_the_ellipse_lies_in_the_corners_bounds_and_both_agree_unturned(turn: fl
 
 def test_a_standing_person_grows_less_by_the_ellipse() -> None:
     view = View.of(painted(400, 400, (175, 120, 225, 280)))  # 1 : 3.2
-    boxes = {rule: visible([(turned(view, 10, rule), WHOLE)])[0][0] for rule in ("ellipse", "corners")}
+    boxes = {rule: objects_in([(turned(view, 10, rule), WHOLE)]).targets.boxes[0] for rule in ("ellipse", "corners")}
     widths = {rule: float(box[2] - box[0]) * 400 / 50 for rule, box in boxes.items()}
     assert widths["ellipse"] == pytest.approx(1.13, abs=0.01)
     assert widths["corners"] == pytest.approx(1.54, abs=0.01)
@@ -121,15 +121,17 @@ def test_a_standing_person_grows_less_by_the_ellipse() -> None:
 
 def test_regions_to_ignore_keep_all_they_cover() -> None:
     sample = painted(400, 400, (175, 120, 225, 280), ignored=True)
-    _, _, ignore = visible([(turned(View.of(sample), 10), WHOLE)])
-    corners = visible([(turned(View.of(painted(400, 400, (175, 120, 225, 280))), 10, "corners"), WHOLE)])[0]
+    ignore = objects_in([(turned(View.of(sample), 10), WHOLE)]).regions
+    corners = objects_in(
+        [(turned(View.of(painted(400, 400, (175, 120, 225, 280))), 10, "corners"), WHOLE)]
+    ).targets.boxes
     assert np.array_equal(ignore, corners)
 
 
 def test_a_cut_rectangle_is_bounded_by_what_is_left_of_it() -> None:
     # A diamond whose left half is cut off: its top and bottom lie on the border, which they share with nothing else.
     view = turned(View.of(painted(100, 100, (30, 30, 70, 70))), 45, "corners").crop((0.6, 0.0, 1.0, 1.0))
-    (box,) = visible([(view, WHOLE)])[0]
+    (box,) = objects_in([(view, WHOLE)]).targets.boxes
     reach = 0.2 * math.sqrt(2)  # of the diamond from its centre
     assert np.allclose(box, [0, 0.5 - reach + 0.1, (reach - 0.1) / 0.4, 0.5 + reach - 0.1], atol=1e-5)
 
@@ -138,7 +140,7 @@ def test_what_a_slanted_window_does_not_reach_is_not_seen() -> None:
     # The bounds of the turned rectangle touch the output, the rectangle itself does not.
     view = turned(View.of(painted(100, 100, (0, 0, 20, 20))), 45, "corners").crop((0.0, 0.2, 0.12, 0.34))
     assert extent(view.read((50, 50), "torch_nearest")) is None
-    assert len(visible([(view, WHOLE)])[0]) == 0
+    assert len(objects_in([(view, WHOLE)]).targets.boxes) == 0
 
 
 @pytest.mark.parametrize("mode", RESIZE_MODES)

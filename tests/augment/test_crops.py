@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.augment.conftest import painted, photograph
 from uhd.augment.geometry import RandomCrop, RandomResizedCrop, RandomWindow
 from uhd.augment.view import View
-from uhd.augment.visible import WHOLE, visible
+from uhd.augment.visible import WHOLE, objects_in
 from uhd.resize import resize_image
 
 
@@ -36,7 +36,8 @@ def test_a_window_keeps_people_of_whom_enough_is_seen() -> None:
         shown = RandomWindow()(view, np.random.default_rng(seed))
         x0, y0, x1, y1 = shown.window
         share = max(0, min(x1, 30) - max(x0, 0)) * max(0, min(y1, 30) - max(y0, 0)) / 900
-        boxes, _, ignore = visible([(shown, WHOLE)])
+        seen = objects_in([(shown, WHOLE)])
+        boxes, ignore = seen.targets.boxes, seen.regions
         assert len(boxes) == (share >= 0.3)
         assert len(ignore) == (0 < share < 0.3)
         kept, ignored = kept + len(boxes), ignored + len(ignore)
@@ -83,7 +84,8 @@ def test_a_crop_is_tried_again_until_it_holds_a_box() -> None:
     counts = []
     for operation in (tries, once, free):
         shown = [operation(view, np.random.default_rng(seed)) for seed in range(200)]
-        counts.append([sum(len(visible([(v, WHOLE)])[0]) for v in shown), sum(v.window == view.window for v in shown)])
+        boxes = sum(objects_in([(v, WHOLE)]).count for v in shown)
+        counts.append([boxes, sum(v.window == view.window for v in shown)])
     assert counts[0] == [200, 0]  # found within 50 tries
     assert counts[1][0] == 200  # the whole image where the only try missed
     assert counts[1][1] > 20

@@ -21,7 +21,7 @@ from uhd.augment.geometry import (
 )
 from uhd.augment.pipeline import Pipeline
 from uhd.augment.view import View
-from uhd.augment.visible import WHOLE, visible
+from uhd.augment.visible import WHOLE, objects_in
 from uhd.boxes import cxcywh_to_xyxy
 from uhd.resize import RESIZE_MODES
 from uhd.sample import Sample
@@ -54,7 +54,8 @@ def test_pixels_and_boxes_agree(
     view, rng = View.of(painted(height, width, (x0, y0, x1, y1))), np.random.default_rng(seed)
     for operation in operations:
         view = operation(view, rng)
-    boxes, _, ignore = visible([(view, WHOLE)])
+    seen = objects_in([(view, WHOLE)])
+    boxes, ignore = seen.targets.boxes, seen.regions
     assert_same_place(view.read((h, w), mode), np.concatenate([boxes, ignore]), blur_of(view, (h, w), mode))
 
 
@@ -87,7 +88,7 @@ def test_flips_are_their_own_inverse() -> None:
     view, rng = View.of(photograph()), np.random.default_rng(0)
     twice = VerticalFlip(1.0)(HorizontalFlip(1.0)(VerticalFlip(1.0)(HorizontalFlip(1.0)(view, rng), rng), rng), rng)
     assert np.array_equal(twice.read((16, 16), "torch_nearest"), view.read((16, 16), "torch_nearest"))
-    assert np.array_equal(visible([(twice, WHOLE)])[0], visible([(view, WHOLE)])[0])
+    assert np.array_equal(objects_in([(twice, WHOLE)]).boxes, objects_in([(view, WHOLE)]).boxes)
 
 
 def test_a_mirror_exchanges_left_and_right_classes() -> None:
@@ -100,7 +101,7 @@ def test_a_mirror_exchanges_left_and_right_classes() -> None:
 
 def test_enlarging_shows_the_centre() -> None:
     view = RandomScale(1.0, (2.0, 2.0))(View.of(painted(100, 100, (45, 45, 55, 55))), np.random.default_rng(0))
-    assert np.allclose(visible([(view, WHOLE)])[0], [[0.4, 0.4, 0.6, 0.6]], atol=1e-6)
+    assert np.allclose(objects_in([(view, WHOLE)]).targets.boxes, [[0.4, 0.4, 0.6, 0.6]], atol=1e-6)
     image = view.read((100, 100), "opencv_inter_nearest")
     assert image[50, 50, 0] == 250
     assert image[30, 30, 0] == 10

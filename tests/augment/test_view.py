@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.augment.conftest import BACKGROUND, assert_same_place, blur_of, painted, photograph
 from uhd.augment.view import GRAY, View
-from uhd.augment.visible import WHOLE, visible
+from uhd.augment.visible import WHOLE, objects_in
 from uhd.resize import RESIZE_MODES, is_point_sampling, resize_image
 
 sizes = st.integers(1, 90)
@@ -54,7 +54,8 @@ def test_pixels_and_boxes_agree_through_any_windows(
             view = view.flip_x()
         if mirror_y and i != 1:
             view = view.flip_y()
-    boxes, labels, ignore = visible([(view, WHOLE)])
+    seen = objects_in([(view, WHOLE)])
+    boxes, labels, ignore = seen.boxes[: seen.count], seen.labels[: seen.count], seen.regions
     assert len(boxes) == len(labels)
     assert not (ignored and len(boxes))
     assert_same_place(view.read((h, w), mode), np.concatenate([boxes, ignore]), blur_of(view, (h, w), mode))
@@ -78,7 +79,8 @@ def test_a_window_that_grows_again_shows_the_image_again() -> None:
     sample = photograph()
     back = View.of(sample).crop((0.25, 0.25, 0.75, 0.75)).crop((-0.5, -0.5, 1.5, 1.5))
     assert back.window == View.of(sample).window
-    boxes, labels, _ = visible([(back, WHOLE)])
+    seen = objects_in([(back, WHOLE)])
+    boxes, labels = seen.targets.boxes, seen.targets.labels
     assert np.allclose(boxes, sample.boxes, atol=1e-6)
     assert np.array_equal(labels, sample.labels)
 

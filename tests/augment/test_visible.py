@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from tests.augment.conftest import photograph
 from uhd.augment.view import View
-from uhd.augment.visible import WHOLE, visible
+from uhd.augment.visible import WHOLE, objects_in, visible
 from uhd.boxes import area_xyxy
+from uhd.objects import Objects
 from uhd.sample import Sample
 
 
@@ -24,7 +25,8 @@ def with_boxes(boxes: list[list[float]], ignore: list[list[float]] | None = None
 
 def test_the_whole_image_leaves_boxes_as_they_are() -> None:
     sample = photograph(count=20)
-    boxes, labels, ignore = visible([(View.of(sample), WHOLE)])
+    seen = objects_in([(View.of(sample), WHOLE)])
+    boxes, labels, ignore = seen.boxes[: seen.count], seen.labels[: seen.count], seen.regions
     assert np.allclose(boxes, sample.boxes, atol=1e-7)
     assert np.array_equal(labels, sample.labels)
     assert np.allclose(ignore, sample.ignore, atol=1e-7)
@@ -35,7 +37,8 @@ def test_the_whole_image_leaves_boxes_as_they_are() -> None:
 def test_a_box_that_shows_too_little_becomes_an_ignore_region() -> None:
     sample = with_boxes([[0.0, 0.0, 0.6, 1.0], [0.4, 0.0, 0.8, 1.0], [0.0, 0.0, 0.5, 0.5]])
     view = View.of(sample).crop((0.5, 0.0, 1.0, 1.0), min_visibility=0.3)
-    boxes, labels, ignore = visible([(view, WHOLE)])
+    seen = objects_in([(view, WHOLE)])
+    boxes, labels, ignore = seen.boxes[: seen.count], seen.labels[: seen.count], seen.regions
     assert labels.tolist() == [1]  # 1/6 of the first is shown, 3/4 of the second, nothing of the third
     assert np.allclose(boxes, [[0.0, 0.0, 0.6, 1.0]])
     assert np.allclose(ignore, [[0.0, 0.0, 0.2, 1.0]], atol=1e-6)
@@ -44,20 +47,24 @@ def test_a_box_that_shows_too_little_becomes_an_ignore_region() -> None:
 def test_the_share_counts_from_the_whole_box_through_several_windows() -> None:
     view = View.of(with_boxes([[0.0, 0.0, 1.0, 1.0]]))
     half = view.crop((0.0, 0.0, 0.5, 1.0), 0.3)
-    assert len(visible([(half, WHOLE)])[0]) == 1
-    assert len(visible([(half.crop((0.0, 0.0, 1.0, 0.5), 0.1), WHOLE)])[0]) == 0  # 1/4, under the stricter 0.3
+    assert len(objects_in([(half, WHOLE)]).targets.boxes) == 1
+    assert (
+        len(objects_in([(half.crop((0.0, 0.0, 1.0, 0.5), 0.1), WHOLE)]).targets.boxes) == 0
+    )  # 1/4, under the stricter 0.3
 
 
 def test_ignore_regions_are_moved_and_clipped_and_never_become_boxes() -> None:
     view = View.of(with_boxes([], [[0.2, 0.2, 0.8, 0.6], [0.0, 0.0, 0.1, 0.1]])).crop((0.5, 0.0, 1.0, 1.0)).flip_x()
-    boxes, labels, ignore = visible([(view, WHOLE)])
+    seen = objects_in([(view, WHOLE)])
+    boxes, labels, ignore = seen.boxes[: seen.count], seen.labels[: seen.count], seen.regions
     assert boxes.shape == (0, 4)
     assert labels.shape == (0,)
     assert np.allclose(ignore, [[0.4, 0.2, 1.0, 0.6]], atol=1e-6)
 
 
 def test_nothing_to_see() -> None:
-    boxes, labels, ignore = visible([(View.of(with_boxes([])), WHOLE)])
+    seen = objects_in([(View.of(with_boxes([])), WHOLE)])
+    boxes, labels, ignore = seen.boxes[: seen.count], seen.labels[: seen.count], seen.regions
     assert boxes.shape == ignore.shape == (0, 4)
     assert labels.shape == (0,)
     assert boxes.dtype == np.float32
@@ -76,12 +83,23 @@ def test_several_views_are_each_one_by_itself(
     other = View.of(photograph(70, 30, second, seed=2))
     views.append(replace(other, mirror_x=mirror_x, mirror_y=mirror_y))
     places = [(0.0, 0.0, 0.5, 0.25), (0.5, 0.25, 1.0, 1.0)]
-    together = visible(list(zip(views, places, strict=True)))
-    apart = [visible([(view, place)]) for view, place in zip(views, places, strict=True)]
-    for joined, *single in zip(together, *apart, strict=True):
-        assert np.allclose(joined, np.concatenate(single), atol=1e-6)
-    for (boxes, _, ignore), place in zip(apart, places, strict=True):
-        regions = np.concatenate([boxes, ignore])
-        assert (area_xyxy(regions) > 0).all()
-        assert (regions >= np.array([place[0], place[1]] * 2) - 1e-6).all()
-        assert (regions <= np.array([place[2], place[3]] * 2) + 1e-6).all()
+    together = objects_in(list(zip(views, places, strict=True)))
+    apart = [objects_in([(view, place)]) for view, place in zip(views, places, strict=True)]
+    joined = Objects.concat(apart)
+    assert np.allclose(together.boxes, joined.boxes, atol=1e-6)
+    assert np.array_equal(together.labels, joined.labels)
+    assert together.count == joined.count
+    for part, place in zip(apart, places, strict=True):
+        assert (area_xyxy(part.boxes) > 0).all()
+        assert (part.boxes >= np.array([place[0], place[1]] * 2) - 1e-6).all()
+        assert (part.boxes <= np.array([place[2], place[3]] * 2) + 1e-6).all()
+
+
+def test_every_row_says_where_it_comes_from() -> None:
+    first = with_boxes([[0.0, 0.0, 0.2, 0.2], [0.6, 0.6, 0.9, 0.9]], [[0.7, 0.7, 0.8, 0.8]])
+    second = with_boxes([[0.1, 0.1, 0.9, 0.9], [0.9, 0.9, 1.0, 1.0]])
+    views = [View.of(first).crop((0.5, 0.5, 1.0, 1.0)), View.of(second).crop((0.0, 0.0, 0.5, 0.5), 0.3)]
+    shown = visible([(views[0], (0.0, 0.0, 0.5, 1.0)), (views[1], (0.5, 0.0, 1.0, 1.0))])
+    assert shown.part.tolist() == [0, 0, 1]
+    assert shown.row.tolist() == [1, 2, 0]
+    assert shown.ignored.tolist() == [False, True, True]  # a quarter of the last is shown

@@ -32,7 +32,7 @@ def blend(
     partner = draw_partner(rng)
     image = resize_image(sample.image, size, mode) // 2 + resize_image(partner.image, size, mode) // 2
     noise = rng.integers(0, 2, image.shape, dtype=np.uint8)
-    return Sample(image ^ noise, sample.boxes, sample.labels, sample.ignore, sample.name)
+    return sample.with_image(image ^ noise)
 
 
 def fail(sample: Sample, *_: object) -> Sample:

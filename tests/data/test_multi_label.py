@@ -15,6 +15,7 @@ from uhd.data.multi_label import LabelRoles, arranged, lonely, objects_only, rol
 from uhd.data.open import LONELY, open_data
 from uhd.data.records import Record
 from uhd.errors import UserError
+from uhd.objects import Objects
 
 SEPARATE = {"multi_label_mode": "separate"}
 
@@ -78,8 +79,8 @@ def test_ranks() -> None:
 def test_lonely_attributes_and_objects_only() -> None:
     boxes = np.array([[0.1, 0.1, 0.5, 0.5], [0.1, 0.1, 0.5, 0.52], [0.6, 0.6, 0.9, 0.9]], np.float32)
     none = np.zeros((0, 4), np.float32)
-    record = Record(Path("a.jpg"), boxes, np.array([0, 1, 1]), none)
-    alone = Record(Path("b.jpg"), boxes[:1], np.array([1]), none)
+    record = Record(Path("a.jpg"), Objects.of(boxes, np.array([0, 1, 1]), none))
+    alone = Record(Path("b.jpg"), Objects.of(boxes[:1], np.array([1]), none))
     roles = LabelRoles("separate", (0,), (1,))
     assert lonely([record, alone], roles) == 2
     assert lonely([record, alone], LabelRoles("none", (0, 1), ())) == 0

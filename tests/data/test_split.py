@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +9,7 @@ from hypothesis import strategies as st
 from uhd.data.records import Record
 from uhd.data.split import split, write_list
 from uhd.errors import UserError
+from uhd.objects import Objects
 
 
 def test_known_order() -> None:
@@ -36,6 +36,5 @@ def test_shares_above_one() -> None:
 
 
 def test_list_is_written_absolute(tmp_path: Path) -> None:
-    none = np.zeros((0, 4), np.float32)
-    write_list([Record(tmp_path / "b.jpg", none, np.zeros(0, np.int64), none)], tmp_path / "train.txt")
+    write_list([Record(tmp_path / "b.jpg", Objects.empty())], tmp_path / "train.txt")
     assert (tmp_path / "train.txt").read_text() == f"{tmp_path.resolve() / 'b.jpg'}\n"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from uhd.evaluation.matching import GroundTruth
+from uhd.objects import Objects
 from uhd.runtime.predictor import Prediction
 
-Scene = tuple[list[Prediction], list[GroundTruth]]
+Scene = tuple[list[Prediction], list[Objects]]
 
 
 def boxes(rng: np.random.Generator, count: int, largest: float = 0.5) -> np.ndarray:
@@ -34,7 +34,7 @@ def make_scene(
             scores = np.round(scores, 1)
         region = boxes(rng, int(rng.integers(0, 3)), 0.7) if ignore else np.zeros((0, 4), np.float32)
         predictions.append((found, scores))
-        truths.append(GroundTruth(truth, rng.integers(0, classes, count), region))
+        truths.append(Objects.of(truth, rng.integers(0, classes, count), region))
     return predictions, truths
 
 

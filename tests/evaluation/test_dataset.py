@@ -8,6 +8,7 @@ import pytest
 from uhd.card import ModelSpec
 from uhd.data.records import Record
 from uhd.evaluation.dataset import evaluate_dataset, infer_images, truths_of
+from uhd.objects import Objects
 from uhd.resize import resize_image
 from uhd.runtime.predictor import Prediction, Predictor
 
@@ -47,7 +48,7 @@ class Scenes:
             image[low[1] : high[1], low[0] : high[0]] = 255 if i % 5 else 0
             box = np.array([[low[0] / 96, low[1] / 64, high[0] / 96, high[1] / 64]], np.float32) if i % 5 else NONE
             self.images.append(image)
-            self.records.append(Record(Path(f"{i}.png"), box, np.zeros(len(box), np.int64), NONE))
+            self.records.append(Record(Path(f"{i}.png"), Objects.of(box)))
 
     def __len__(self) -> int:
         return len(self.records)

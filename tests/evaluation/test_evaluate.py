@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from uhd.evaluation.average_precision import all_point_ap, precision_recall
 from uhd.evaluation.evaluate import evaluate, select_all
-from uhd.evaluation.matching import GroundTruth, in_ignore
+from uhd.evaluation.matching import in_ignore
 from uhd.evaluation.report import Report
+from uhd.objects import Objects
 
 from .conftest import Scene, boxes, make_scene
 from .test_matching import boxes_none, slow_match
@@ -23,10 +24,10 @@ def slow_ap(scene: Scene, threshold: float) -> float:
     for found, truth in zip(select_all(predictions), truths, strict=True):
         taken = slow_match(found, truth, threshold)
         for k, hit in enumerate(taken):
-            if hit >= 0 or not in_ignore(found[0][k : k + 1], truth.ignore)[0]:
+            if hit >= 0 or not in_ignore(found[0][k : k + 1], truth.regions)[0]:
                 scores.append(float(found[1][k]))
                 correct.append(hit >= 0)
-    total = sum(len(truth.boxes) for truth in truths)
+    total = sum(truth.count for truth in truths)
     precision, recall, _ = precision_recall(np.array(scores, np.float32), np.array(correct), total)
     return all_point_ap(precision, recall)
 
@@ -41,18 +42,18 @@ def test_ap_equals_the_slow_way(seed: int) -> None:
     assert report.metrics["AP"] == pytest.approx(float(mean), abs=1e-9)
 
 
-def oracle(truths: list[GroundTruth], score: float = 0.9) -> list[tuple[np.ndarray, np.ndarray]]:
-    return [(truth.boxes, np.full((len(truth.boxes), 1), score, np.float32)) for truth in truths]
+def oracle(truths: list[Objects], score: float = 0.9) -> list[tuple[np.ndarray, np.ndarray]]:
+    return [(truth.targets.boxes, np.full((truth.count, 1), score, np.float32)) for truth in truths]
 
 
-def far_apart() -> list[GroundTruth]:
+def far_apart() -> list[Objects]:
     """People of all size classes that do not overlap, and empty images."""
     heights = [5 / 64, 10 / 64, 20 / 64, 50 / 64]
     truths = []
     for i in range(12):
         box = np.array([[0.2, 0.1, 0.4, 0.1 + heights[i % 4]]], np.float32)
         boxed = box if i < 8 else boxes_none()
-        truths.append(GroundTruth(boxed, np.zeros(len(boxed), np.int64), boxes_none()))
+        truths.append(Objects.of(boxed, np.zeros(len(boxed), np.int64), boxes_none()))
     return truths
 
 
@@ -79,8 +80,8 @@ def test_size_classes_are_separate_and_scale_with_the_network() -> None:
 
 
 def test_a_detection_of_a_truth_of_another_height_is_no_false_alarm_of_that_height() -> None:
-    truth = GroundTruth(np.array([[0, 0, 0.5, 17 / 64]], np.float32), np.zeros(1, np.int64), boxes_none())
-    other = GroundTruth(np.array([[0, 0, 0.5, 12 / 64]], np.float32), np.zeros(1, np.int64), boxes_none())
+    truth = Objects.of(np.array([[0, 0, 0.5, 17 / 64]], np.float32), np.zeros(1, np.int64), boxes_none())
+    other = Objects.of(np.array([[0, 0, 0.5, 12 / 64]], np.float32), np.zeros(1, np.int64), boxes_none())
     found = [
         (np.array([[0, 0, 0.5, 15 / 64]], np.float32), np.array([[0.9]], np.float32)),
         (other.boxes, np.array([[0.8]], np.float32)),
@@ -98,14 +99,14 @@ def test_false_alarms_are_counted_on_images_without_anything() -> None:
     report = evaluate(predictions, truths)
     assert report.metrics["false_alarms_per_empty_image"] == pytest.approx(1 / 4)
     assert report.counts["empty images"] == 4
-    region = GroundTruth(boxes_none(), np.zeros(0, np.int64), np.array([[0, 0, 1, 1]], np.float32))
+    region = Objects.of(boxes_none(), np.zeros(0, np.int64), np.array([[0, 0, 1, 1]], np.float32))
     in_region = evaluate(predictions, [*truths[:-1], region])
     assert in_region.metrics["false_alarms_per_empty_image"] == 0
     assert in_region.metrics["precision_at_best"] == pytest.approx(1)
 
 
 def test_classes_are_averaged_over_those_that_occur() -> None:
-    truth = GroundTruth(np.array([[0, 0, 0.5, 0.5], [0.5, 0.5, 1, 1]], np.float32), np.array([0, 1]), boxes_none())
+    truth = Objects.of(np.array([[0, 0, 0.5, 0.5], [0.5, 0.5, 1, 1]], np.float32), np.array([0, 1]), boxes_none())
     scores = np.array([[0.9, 0.1, 0], [0.8, 0.1, 0]], np.float32)
     report = evaluate([(truth.boxes, scores)], [truth], ("person", "car", "dog"))
     assert report.classes == {"person": pytest.approx(1), "car": 0}
@@ -132,7 +133,7 @@ def test_order_of_images_does_not_matter() -> None:
 def test_a_validation_set_of_400_images_takes_seconds_at_most() -> None:
     rng = np.random.default_rng(0)
     predictions = [(boxes(rng, 512), rng.uniform(0, 1, (512, 1)).astype(np.float32)) for _ in range(40)]
-    truths = [GroundTruth(boxes(rng, 2), np.zeros(2, np.int64), boxes(rng, 1)) for _ in range(40)]
+    truths = [Objects.of(boxes(rng, 2), np.zeros(2, np.int64), boxes(rng, 1)) for _ in range(40)]
     evaluate(predictions[:4], truths[:4])
     began = time.process_time()
     evaluate(predictions, truths)
@@ -147,7 +148,7 @@ def test_detections_down_to_a_score_of_a_thousandth_count() -> None:
 
 
 def test_duplicates_are_suppressed_at_half_overlap() -> None:
-    truth = GroundTruth(np.array([[0, 0, 0.5, 0.5]], np.float32), np.zeros(1, np.int64), boxes_none())
+    truth = Objects.of(np.array([[0, 0, 0.5, 0.5]], np.float32), np.zeros(1, np.int64), boxes_none())
     found = np.array([[0, 0, 0.5, 0.5], [0, 0, 0.5, 0.45]], np.float32)
     report = evaluate([(found, np.array([[0.9], [0.8]], np.float32))], [truth])
     assert report.counts["detections"] == 1

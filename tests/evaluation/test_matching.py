@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from uhd.evaluation.evaluate import select_all
-from uhd.evaluation.matching import Found, GroundTruth, in_ignore, match
+from uhd.evaluation.matching import Found, in_ignore, match
+from uhd.objects import Objects
 
 from .conftest import boxes, make_scene
 
@@ -19,9 +20,10 @@ def iou(a: np.ndarray, b: np.ndarray) -> float:
     return overlap / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - overlap)
 
 
-def slow_match(found: Found, truth: GroundTruth, threshold: float) -> list[int]:
+def slow_match(found: Found, truth: Objects, threshold: float) -> list[int]:
     """Each detection, best first, takes the free truth of its class that it overlaps most."""
-    free = [True] * len(truth.boxes)
+    truth = truth.targets
+    free = [True] * len(truth)
     taken = []
     for box, class_id in zip(found[0], found[2], strict=True):
         overlaps = [
@@ -48,7 +50,7 @@ def test_equals_the_greedy_loop(seed: int, classes: int, with_ties: bool) -> Non
         for t, threshold in enumerate(THRESHOLDS):
             expected = [j + start_g if j >= 0 else -1 for j in slow_match((detected, scores, _), truth, threshold)]
             assert part[t].tolist() == expected
-        start_d, start_g = start_d + len(scores), start_g + len(truth.boxes)
+        start_d, start_g = start_d + len(scores), start_g + truth.count
     assert start_d == len(matches.scores)
     assert start_g == len(matches.truth_heights)
 
@@ -62,7 +64,7 @@ def test_one_detection_per_truth_and_one_truth_per_detection() -> None:
 
 
 def test_the_second_choice_is_taken_when_the_first_is_gone() -> None:
-    truth = GroundTruth(np.array([[0, 0, 1, 1], [0, 0, 1, 0.8]], np.float32), np.zeros(2, np.int64), boxes_none())
+    truth = Objects.of(np.array([[0, 0, 1, 1], [0, 0, 1, 0.8]], np.float32), np.zeros(2, np.int64), boxes_none())
     both = np.array([[0, 0, 1, 1], [0, 0, 1, 0.95]], np.float32)
     matches = match([(both, np.array([0.9, 0.8], np.float32), np.zeros(2, np.int64))], [truth], np.array([0.5]))
     assert matches.matched.tolist() == [[0, 1]]
@@ -82,9 +84,9 @@ def test_half_of_the_own_area_in_one_region_is_ignored() -> None:
 
 def test_nothing_to_match() -> None:
     empty = (boxes_none(), np.zeros(0, np.float32), np.zeros(0, np.int64))
-    truth = GroundTruth(boxes_none(), np.zeros(0, np.int64), boxes_none())
+    truth = Objects.of(boxes_none(), np.zeros(0, np.int64), boxes_none())
     assert truth.empty
     assert match([], [], THRESHOLDS).matched.shape == (3, 0)
     assert match([empty], [truth], THRESHOLDS).matched.shape == (3, 0)
-    full = GroundTruth(boxes(np.random.default_rng(0), 2), np.zeros(2, np.int64), boxes_none())
+    full = Objects.of(boxes(np.random.default_rng(0), 2), np.zeros(2, np.int64), boxes_none())
     assert len(match([empty], [full], THRESHOLDS).truth_heights) == 2

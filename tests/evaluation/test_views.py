@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from uhd.augment.pipeline import Pipeline
 from uhd.data.records import Record
 from uhd.evaluation.views import PICTURE_SIDE, Views
+from uhd.objects import Objects
 from uhd.resize import resize_image
 from uhd.sample import Sample
 
@@ -32,7 +33,7 @@ class Photographs:
             image[y0:y1, x0:x1] = 240
             box = np.array([[x0 / width, y0 / height, x1 / width, y1 / height]], np.float32)
             name = Path(names[i] if names else f"{i}.png")
-            self.records.append(Record(name, box, np.zeros(1, np.int64), np.zeros((0, 4), np.float32)))
+            self.records.append(Record(name, Objects.of(box)))
             self.images.append(image)
 
     def __len__(self) -> int:
@@ -40,11 +41,11 @@ class Photographs:
 
     def __getitem__(self, i: int) -> Sample:
         record = self.records[i]
-        return Sample(self.images[i], record.boxes, record.labels, record.ignore, str(record.image))
+        return Sample(self.images[i], objects=record.objects, name=str(record.image))
 
     def network_sample(self, i: int, size: tuple[int, int], mode: str) -> Sample:
         record = self.records[i]
-        return Sample(resize_image(self.images[i], size, mode), record.boxes, record.labels, record.ignore)
+        return Sample(resize_image(self.images[i], size, mode), objects=record.objects)
 
     def network_images(self, size: tuple[int, int], mode: str) -> np.ndarray:
         return np.stack([resize_image(image, size, mode) for image in self.images])
@@ -75,7 +76,7 @@ def test_the_centred_square_is_read_exactly_as_deployment_reads_that_square() ->
         assert np.array_equal(images[i], resize_image(source[top : top + side, left : left + side], SIZE, MODE))
         pixels = dataset.records[i].boxes[0] * np.array([width, height] * 2)
         expected = np.clip((pixels - np.array([left, top] * 2)) / side, 0, 1)
-        kept = np.concatenate([truths[i].boxes, truths[i].ignore])
+        kept = truths[i].boxes
         assert len(kept) == (expected[2] > expected[0] and expected[3] > expected[1])
         if len(kept):
             np.testing.assert_allclose(kept[0], expected, atol=1e-6)
@@ -88,10 +89,9 @@ def test_the_same_every_time_and_sound(source: str | dict, shapes: list[tuple[in
     first, again = (views(Photographs(shapes), source).read() for _ in range(2))
     assert np.array_equal(first[0], again[0])
     for a, b in zip(first[1], again[1], strict=True):
-        for name in ("boxes", "labels", "ignore"):
+        for name in ("boxes", "labels", "ignored"):
             assert np.array_equal(getattr(a, name), getattr(b, name))
-        for boxes in (a.boxes, a.ignore):
-            assert ((boxes >= 0) & (boxes <= 1)).all()
+        assert ((a.boxes >= 0) & (a.boxes <= 1)).all()
 
 
 def test_an_image_looks_the_same_whichever_others_are_measured_with_it() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from uhd.augment.view import GRAY, Colour
 from uhd.config import knob
+from uhd.objects import Objects
 from uhd.sample import Sample
 
 Range = tuple[float, float]
@@ -19,7 +20,8 @@ Range = tuple[float, float]
 class CoarseDropout:
     """Paint over some rectangles (Cutout, DeVries and Taylor 2017; several: coarse dropout).
 
-    A box of which the rectangles together leave less than ``min_visibility`` becomes an ignore region.
+    A box of which the rectangles together leave less than ``min_visibility`` is ignored; a keypoint
+    under one is hidden.
     """
 
     prob: float = knob(0.5, "of painting", minimum=0, maximum=1)
@@ -43,10 +45,7 @@ class CoarseDropout:
             image[top : top + height, left : left + width] = self.fill
             hole[top : top + height, left : left + width] = 1
         hidden = covered_share(hole, sample.boxes) > 1 - self.min_visibility
-        if not hidden.any():
-            return Sample(image, sample.boxes, sample.labels, sample.ignore, sample.name)
-        ignore = np.concatenate([sample.ignore, sample.boxes[hidden]])
-        return Sample(image, sample.boxes[~hidden], sample.labels[~hidden], ignore, sample.name)
+        return Sample(image, objects=_hide_keypoints(sample.objects, hole).ignoring(hidden), name=sample.name)
 
 
 @dataclass(frozen=True)
@@ -58,6 +57,18 @@ class Cutout(CoarseDropout):
                          minimum=0)  # fmt: skip
     width: Range = knob((0.2, 0.4), "of a rectangle, in image widths; above 1 in pixels", flag="hole-width-range",
                         minimum=0)  # fmt: skip
+
+
+def _hide_keypoints(objects: Objects, hole: NDArray[np.uint8]) -> Objects:
+    """Return the objects with the keypoints under the ones of a mask (h, w) hidden (visibility 1)."""
+    if objects.keypoints is None:
+        return objects
+    h, w = hole.shape
+    points = objects.keypoints.copy()
+    column = np.clip((points[..., 0] * w).astype(int), 0, w - 1)
+    row = np.clip((points[..., 1] * h).astype(int), 0, h - 1)
+    points[..., 2] = np.where(hole[row, column] > 0, np.minimum(points[..., 2], 1), points[..., 2])
+    return replace(objects, keypoints=points)
 
 
 def pixels(length: float, side: int) -> int:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from uhd.augment.mirror import swap_classes, swap_keypoints, swap_words
 from uhd.augment.view import GRAY, Colour, View
 from uhd.augment.visible import WHOLE, visible
 from uhd.config import knob
@@ -17,32 +18,40 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True)
 class HorizontalFlip:
-    """Mirror left and right, exchanging the classes that ``class_swap_map`` names (``left hand: right hand``)."""
+    """Mirror left and right, in names too: classes that ``class_swap_map`` names, keypoints, words.
+
+    Keypoints are exchanged as ``keypoint_swap_map`` says (COCO's 17 by default), the words left and right always.
+    """
 
     prob: float = knob(0.5, "of mirroring", minimum=0, maximum=1)
     class_swap_map: Mapping[int, int] = field(default_factory=dict)
+    keypoint_swap_map: Mapping[int, int] | None = None
 
     def __call__(self, view: View, rng: np.random.Generator) -> View:
         """Return the mirrored view with probability ``prob``."""
         if rng.random() >= self.prob:
             return view
+        objects = swap_words(swap_keypoints(swap_classes(view.objects, self.class_swap_map), self.keypoint_swap_map))
         flipped = view.flip_x()
-        if not self.class_swap_map or not len(view.labels):
-            return flipped
-        table = np.arange(max(int(view.labels.max()), *self.class_swap_map.keys()) + 1)
-        table[list(self.class_swap_map.keys())] = list(self.class_swap_map.values())
-        return replace(flipped, labels=table[view.labels])
+        return flipped if objects is view.objects else replace(flipped, objects=objects)
 
 
 @dataclass(frozen=True)
 class VerticalFlip:
-    """Mirror top and bottom."""
+    """Mirror top and bottom: a left hand becomes a right one, but what is on the left stays there.
+
+    So keypoints are exchanged (``keypoint_swap_map``, COCO's 17 by default), words and classes are not.
+    """
 
     prob: float = knob(0.5, "of mirroring", minimum=0, maximum=1)
+    keypoint_swap_map: Mapping[int, int] | None = None
 
     def __call__(self, view: View, rng: np.random.Generator) -> View:
         """Return the mirrored view with probability ``prob``."""
-        return view.flip_y() if rng.random() < self.prob else view
+        if rng.random() >= self.prob:
+            return view
+        objects, flipped = swap_keypoints(view.objects, self.keypoint_swap_map), view.flip_y()
+        return flipped if objects is view.objects else replace(flipped, objects=objects)
 
 
 @dataclass(frozen=True)
@@ -140,7 +149,7 @@ class RandomCrop:
             cut = _cut(view, width, height, None if self.deterministic else rng, self.min_visibility)
             if self.deterministic or self.allow_empty or not len(view.sample.boxes):
                 return cut
-            if len(visible([(cut, WHOLE)])[0]) >= self.min_boxes:
+            if np.count_nonzero(~visible([(cut, WHOLE)]).ignored) >= self.min_boxes:
                 return cut
         return view
 

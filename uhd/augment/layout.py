@@ -211,6 +211,9 @@ def _operation(name: str, value: Any, where: str, swap: Any, classes: Sequence[i
         is_range = _length(hints[field.name]) == 2 and field.name != "tile_grid_size"
         if is_range and limits is not None and limits[0] > limits[1]:
             raise UserError(f"{where}: {field.name}: the range {list(limits)} is upside down")
+    if kind in _FLIPS and operation.keypoint_swap_map is not None:
+        pairs = _pairs(operation.keypoint_swap_map, "keypoint", where)
+        operation = dataclasses.replace(operation, keypoint_swap_map=pairs)
     if kind is geometry.HorizontalFlip:
         return dataclasses.replace(operation, class_swap_map=_swap_map(flip or swap, classes, where))
     return operation
@@ -242,12 +245,15 @@ def _plain_number(value: Any, length: int, low: int = 1) -> Any:
 
 def _swap_map(table: Any, classes: Sequence[int], where: str) -> dict[int, int]:
     """Translate raw class numbers to class positions; pairs with a class that is not wanted are left out."""
-    if not table:
-        return {}
-    try:
-        pairs = {int(a): int(b) for a, b in table.items()}
-    except (AttributeError, TypeError, ValueError):
-        raise UserError(f"{where}: {_SWAP} must map class numbers to class numbers, not {table!r}") from None
+    pairs = _pairs(table or {}, "class", where)
     pairs |= {b: a for a, b in pairs.items() if b not in pairs}
     place = {raw: position for position, raw in enumerate(classes)}
     return {place[a]: place[b] for a, b in pairs.items() if a in place and b in place}
+
+
+def _pairs(table: Any, what: str, where: str) -> dict[int, int]:
+    """Return a table of whole numbers."""
+    try:
+        return {int(a): int(b) for a, b in table.items()}
+    except (AttributeError, TypeError, ValueError):
+        raise UserError(f"{where}: {what}_swap_map must map {what} numbers to {what} numbers, not {table!r}") from None

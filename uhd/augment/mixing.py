@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from uhd.augment.second import place_in
 from uhd.augment.view import View
-from uhd.augment.visible import WHOLE, Window, visible
+from uhd.augment.visible import WHOLE, Window, carry, objects_in, visible
 from uhd.boxes import area_xyxy, intersection_matrix
 from uhd.config import knob
+from uhd.objects import Boxes, Objects, Outline
+from uhd.outlines import fill_outline
 from uhd.sample import Sample, SecondImage
 
 Look = Callable[[], View]
@@ -57,27 +59,21 @@ class MixUp:
         if rng.random() >= self.prob:
             return sample
         view = partner()
-        boxes, labels, ignore = visible([(view, WHOLE)])
+        objects = Objects.concat([sample.objects, objects_in([(view, WHOLE)])])
         h, w = sample.image.shape[:2]
         image = np.asarray(cv2.addWeighted(sample.image, 0.5, view.read((h, w), mode), 0.5, 0), np.uint8)
         if second is not None:
             height, width = second.image.shape[:2]
             second.image[:] = cv2.addWeighted(second.image, 0.5, view.read((height, width), second.mode), 0.5, 0)
-        return Sample(
-            image,
-            np.concatenate([sample.boxes, boxes]),
-            np.concatenate([sample.labels, labels]),
-            np.concatenate([sample.ignore, ignore]),
-            sample.name,
-        )
+        return Sample(image, objects=objects, name=sample.name)
 
 
 @dataclass(frozen=True)
 class CopyPaste:
-    """Cut labelled boxes out of other samples and paste them at random places (Ghiasi et al. 2021, with boxes).
+    """Cut labelled objects out of other samples and paste them at random places (Ghiasi et al. 2021).
 
-    Each patch is read once from its source at the size it will have. A box of which a pasted patch leaves less than
-    ``min_visibility`` becomes an ignore region.
+    Each patch is read once from its source at the size it will have: the whole box, or what lies inside the outline,
+    where one is known. A box of which a pasted patch leaves less than ``min_visibility`` becomes an ignore region.
     """
 
     prob: float = knob(0.3, "of pasting", minimum=0, maximum=1)
@@ -94,11 +90,11 @@ class CopyPaste:
         if rng.random() >= self.prob:
             return sample
         h, w = sample.image.shape[:2]
-        image = sample.image.copy()
-        boxes, labels, ignore = sample.boxes, sample.labels, sample.ignore
+        image, objects = sample.image.copy(), sample.objects
         for _ in range(self.sample_num):
             source = partner()
-            whole, classes, _ = visible([(source, WHOLE)])
+            shown = visible([(source, WHOLE)])
+            whole, rows = shown.boxes[~shown.ignored], shown.row
             for index in rng.permutation(len(whole))[: self.max_objects]:
                 x0, y0, x1, y1 = whole[index].tolist()
                 scale = rng.uniform(*self.scale)
@@ -107,18 +103,27 @@ class CopyPaste:
                     continue
                 left, top = rng.integers(0, (w - width + 1, h - height + 1)).tolist()
                 cut = source.crop((x0, y0, x1, y1))
-                cut.read_into(image[top : top + height, left : left + width], mode)
+                place = (left / w, top / h, (left + width) / w, (top + height) / h)
+                patch = np.array([place], np.float32)
+                pasted = carry(cut, place, rows[index : index + 1], patch, np.zeros(1, bool))
+                outline = pasted.masks[0] if pasted.masks else ()
+                _paste(cut, image[top : top + height, left : left + width], mode, outline, place)
                 if second is not None:
-                    place = (left / w, top / h, (left + width) / w, (top + height) / h)
-                    cut.read_into(place_in(second.image, place), second.mode)
-                patch = np.array([[left / w, top / h, (left + width) / w, (top + height) / h]], np.float32)
-                hidden = _hidden(boxes, patch) > 1 - self.min_visibility
-                ignore = np.concatenate([ignore, boxes[hidden]])
-                boxes = np.concatenate([boxes[~hidden], patch])
-                labels = np.concatenate([labels[~hidden], classes[index : index + 1]])
-        return Sample(image, boxes, labels, ignore, sample.name)
+                    _paste(cut, place_in(second.image, place), second.mode, outline, place)
+                hidden = _hidden(objects.boxes[: objects.count], patch) > 1 - self.min_visibility
+                objects = Objects.concat([objects.ignoring(hidden), pasted])
+        return Sample(image, objects=objects, name=sample.name)
 
 
-def _hidden(boxes: NDArray[np.float32], patch: NDArray[np.float32]) -> NDArray[np.float32]:
+def _paste(cut: View, out: NDArray[np.uint8], mode: str, outline: Outline, place: Window) -> None:
+    """Read a view into a patch (h, w, 3) at a place of the output; where an outline is known, only what is inside."""
+    if not outline:
+        cut.read_into(out, mode)
+        return
+    size = (out.shape[0], out.shape[1])
+    np.copyto(out, cut.read(size, mode), where=fill_outline(outline, size, place)[..., None])
+
+
+def _hidden(boxes: Boxes, patch: Boxes) -> NDArray[np.float32]:
     """Return the share (N,) of each box that a patch (1, 4) covers."""
     return np.asarray(intersection_matrix(boxes, patch)[:, 0] / np.maximum(area_xyxy(boxes), 1e-12))

@@ -20,7 +20,4 @@ class RemoveOutliers:
     def __call__(self, sample: Sample, rng: np.random.Generator | None = None) -> Sample:  # noqa: ARG002
         """Return the sample without them; nothing is random about it."""
         small = area_xyxy(sample.boxes) < self.min_area
-        if not small.any():
-            return sample
-        ignore = np.concatenate([sample.ignore, sample.boxes[small]])
-        return Sample(sample.image, sample.boxes[~small], sample.labels[~small], ignore, sample.name)
+        return sample.with_objects(sample.objects.ignoring(small)) if small.any() else sample

@@ -15,7 +15,7 @@ from uhd.augment.layout import OPERATIONS as OPERATIONS
 from uhd.augment.mixing import Mosaic
 from uhd.augment.second import look_again, place_in, repaint
 from uhd.augment.view import View
-from uhd.augment.visible import WHOLE, Window, visible
+from uhd.augment.visible import WHOLE, Window, objects_in
 from uhd.config import to_plain
 from uhd.sample import Sample, SecondImage
 
@@ -124,7 +124,7 @@ class Pipeline:
         if second is not None:
             for view, place in parts:
                 view.read_into(place_in(second.image, place), second.mode)
-        seen = Sample(image, *visible(parts), sample.name)
+        seen = Sample(image, objects=objects_in(parts), name=sample.name)
         seen = self._finish(seen, rng, mode, self._stages[0].later, draw_partner, second)
         for stage in self._stages[1:]:
             whole = View.of(seen)
@@ -158,7 +158,7 @@ class Pipeline:
                 if second is not None:
                     # A copy of the generator gives both the same draws, however many the operation takes per pixel.
                     second.image[:] = operation(second.image, copy.deepcopy(rng))
-                seen = Sample(operation(seen.image, rng), seen.boxes, seen.labels, seen.ignore, seen.name)
+                seen = seen.with_image(operation(seen.image, rng))
         return seen
 
     def _look(self, sample: Sample, rng: np.random.Generator) -> View:

@@ -10,8 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from uhd.augment.visible import WHOLE, Window, visible
+from uhd.augment.visible import WHOLE, Window, objects_in
 from uhd.augment.warp import Matrix, bounds_of, compose, read_linear, read_points
+from uhd.objects import Objects
 from uhd.resize import is_point_sampling, resize_image
 from uhd.sample import Sample
 
@@ -22,7 +23,8 @@ GRAY: Colour = (114, 114, 114)
 
 @dataclass(frozen=True, eq=False, slots=True)
 class View:
-    """Which part of a sample is shown, and how. The boxes that go with it: :func:`uhd.augment.visible.visible`.
+    """Which part of a sample is shown, and how. The objects that go with it:
+    :func:`uhd.augment.visible.objects_in`.
 
     The window alone says where everything is, so nothing is lost or rounded however many operations follow each other:
     a window that grows again shows again what an earlier one hid.
@@ -31,7 +33,7 @@ class View:
         sample: the source, an image of any size.
         window: left, top, right, bottom in pixels of the source, with right > left and bottom > top; what lies beyond
             the image is filled.
-        labels: (N,) int64 class positions of the source's boxes, as they are now.
+        objects: the source's, in its frame, under the names that they have now (a mirror exchanges left and right).
         mirror_x, mirror_y: the shown part is flipped after it is cut out.
         min_visibility: boxes of which a smaller share is shown become ignore regions.
         phase: where inside its output pixel a point sample is taken, per axis (x, y), 0 to 1. None reads as deployment
@@ -45,7 +47,7 @@ class View:
 
     sample: Sample
     window: Window
-    labels: NDArray[np.int64]
+    objects: Objects
     mirror_x: bool = False
     mirror_y: bool = False
     min_visibility: float = 0.0
@@ -59,7 +61,12 @@ class View:
     def of(cls, sample: Sample) -> View:
         """Show the whole sample."""
         height, width = sample.image.shape[:2]
-        return cls(sample, (0.0, 0.0, float(width), float(height)), sample.labels)
+        return cls(sample, (0.0, 0.0, float(width), float(height)), sample.objects)
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """(N,) int64 class positions of what is to be found in the source, as they are now."""
+        return self.objects.labels[: self.objects.count]
 
     def crop(self, part: Window, min_visibility: float = 0.0, phase: tuple[float, float] | None = None) -> View:
         """Show only a part of what is shown now; it may reach beyond.
@@ -128,7 +135,7 @@ class View:
 
     def render(self, size: tuple[int, int], mode: str) -> Sample:
         """Return what is shown as a sample at network size (h, w)."""
-        return Sample(self.read(size, mode), *visible([(self, WHOLE)]), self.sample.name)
+        return Sample(self.read(size, mode), objects=objects_in([(self, WHOLE)]), name=self.sample.name)
 
     def read(self, size: tuple[int, int], mode: str) -> Image:
         """Return the shown part at network size (h, w): (h, w, 3) uint8."""

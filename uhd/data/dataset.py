@@ -39,13 +39,13 @@ class Dataset:
     def __getitem__(self, index: int) -> Sample:
         """Return the image as cached (read-only pixels, nothing copied) with its labels."""
         record = self.records[index]
-        return Sample(self._images[self._place[index]], record.boxes, record.labels, record.ignore, str(record.image))
+        return Sample(self._images[self._place[index]], objects=record.objects, name=str(record.image))
 
     def network_sample(self, index: int, size: tuple[int, int], mode: str) -> Sample:
         """Return the whole image at network size, as deployment reads it, with its labels."""
         record = self.records[index]
         image = self._images.network_input(self._place[index], size, mode)
-        return Sample(image, record.boxes, record.labels, record.ignore, str(record.image))
+        return Sample(image, objects=record.objects, name=str(record.image))
 
     def network_images(self, size: tuple[int, int], mode: str) -> NDArray[np.uint8]:
         """Return every image resized once from its file to (n, h, w, 3) uint8 RGB, as deployment does."""

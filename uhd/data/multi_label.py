@@ -122,8 +122,5 @@ def objects_only(records: Sequence[Record], roles: LabelRoles) -> list[Record]:
     """Return the records without the boxes of attributes, which repeat those of objects."""
     if not roles.attributes:
         return list(records)
-    kept = [record.labels < len(roles.detection) for record in records]
-    return [
-        Record(record.image, record.boxes[keep], record.labels[keep], record.ignore)
-        for record, keep in zip(records, kept, strict=True)
-    ]
+    kept = [(record.objects.labels < len(roles.detection)) | record.objects.ignored for record in records]
+    return [Record(record.image, record.objects.take(keep)) for record, keep in zip(records, kept, strict=True)]

@@ -20,6 +20,7 @@ from uhd.data.problems import Report
 from uhd.data.records import Record
 from uhd.data.split import split
 from uhd.errors import UserError
+from uhd.objects import Objects
 
 NO_LABEL_FILE = "image without label file (counted as empty)"
 LONELY = "attribute box without an object's box at its place (describes nothing)"
@@ -117,7 +118,7 @@ def _read_yolo(config: DataConfig, report: Report) -> tuple[list[Record], list[R
         except FileNotFoundError:
             report.note(NO_LABEL_FILE)
             boxes, labels = np.zeros((0, 4), np.float32), np.zeros(0, np.int64)
-        return Record(image, boxes, labels, ignore.of(image))
+        return Record(image, Objects.of(boxes, labels, ignore.of(image)))
 
     train = [label(image) for image in found.train]
     val = None if found.val is None else [label(image) for image in found.val]

@@ -2,31 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from uhd.objects import Objects
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Record:
-    """An image file and its labels.
+    """An image file and what is in it.
 
     Attributes:
         image: path of the image file.
-        boxes: (N, 4) float32 ``xyxy``, normalised, inside 0 to 1.
-        labels: (N,) int64, position in the list of wanted classes.
-        ignore: (M, 4) float32 ``xyxy``, normalised; regions that count neither for nor against.
+        objects: what is in it, normalised to the image.
     """
 
     image: Path
-    boxes: NDArray[np.float32]
-    labels: NDArray[np.int64]
-    ignore: NDArray[np.float32]
+    objects: Objects
+
+    @property
+    def boxes(self) -> NDArray[np.float32]:
+        """(N, 4) float32 ``xyxy`` of what is to be found, normalised, inside 0 to 1."""
+        return self.objects.boxes[: self.objects.count]
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """(N,) int64 of what is to be found, position in the list of wanted classes."""
+        return self.objects.labels[: self.objects.count]
+
+    @property
+    def ignore(self) -> NDArray[np.float32]:
+        """(M, 4) float32 ``xyxy``, normalised; regions that count neither for nor against."""
+        return self.objects.regions
 
 
-def box_sizes(records: list[Record]) -> NDArray[np.float32]:
+def box_sizes(records: Sequence[Record]) -> NDArray[np.float32]:
     """Return the (n, 2) normalised widths and heights of all boxes, for choosing anchors."""
     boxes = [record.boxes for record in records if len(record.boxes)]
     if not boxes:

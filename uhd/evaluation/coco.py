@@ -14,7 +14,7 @@ from uhd.data.dataset import Dataset
 from uhd.errors import UserError, install_hint
 from uhd.evaluation.dataset import infer_images, truths_of
 from uhd.evaluation.evaluate import select_all
-from uhd.evaluation.matching import GroundTruth
+from uhd.objects import Objects
 from uhd.runtime.predictor import Prediction, Predictor
 
 _NAMES = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl")
@@ -29,9 +29,7 @@ def coco_metrics(predictor: Predictor, dataset: Dataset) -> dict[str, float]:
     return coco_numbers(found, truths_of(dataset), len(spec.class_names))
 
 
-def coco_numbers(
-    predictions: Sequence[Prediction], truths: Sequence[GroundTruth], num_classes: int
-) -> dict[str, float]:
+def coco_numbers(predictions: Sequence[Prediction], truths: Sequence[Objects], num_classes: int) -> dict[str, float]:
     """Return COCO's numbers of unfiltered predictions; -1 where a size class has no truth.
 
     Ignore regions are crowd annotations, for which COCO asks a share of the detection's own area that rises with the
@@ -57,7 +55,7 @@ def coco_numbers(
 
 
 def to_coco(
-    predictions: Sequence[Prediction], truths: Sequence[GroundTruth], num_classes: int
+    predictions: Sequence[Prediction], truths: Sequence[Objects], num_classes: int
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Return ground truth and results in COCO's form, on square images of 640 pixels; category ids start at 1."""
     annotations: list[dict[str, Any]] = []
@@ -65,8 +63,9 @@ def to_coco(
     for image_id, (truth, (boxes, scores, class_ids)) in enumerate(
         zip(truths, select_all(predictions), strict=True), 1
     ):
-        rows = [(bbox, label + 1, 0) for bbox, label in zip(_bboxes(truth.boxes), truth.labels.tolist(), strict=True)]
-        rows += [(bbox, category, 1) for bbox in _bboxes(truth.ignore) for category in range(1, num_classes + 1)]
+        people = truth.targets
+        rows = [(bbox, label + 1, 0) for bbox, label in zip(_bboxes(people.boxes), people.labels.tolist(), strict=True)]
+        rows += [(bbox, category, 1) for bbox in _bboxes(truth.regions) for category in range(1, num_classes + 1)]
         for bbox, category, crowd in rows:
             annotations.append(
                 {

@@ -7,15 +7,15 @@ from numpy.typing import NDArray
 
 from uhd.data.dataset import Dataset
 from uhd.evaluation.evaluate import evaluate
-from uhd.evaluation.matching import GroundTruth
 from uhd.evaluation.report import Report
+from uhd.objects import Objects
 from uhd.resize import to_network
 from uhd.runtime.predictor import Prediction, Predictor
 
 
-def truths_of(dataset: Dataset) -> list[GroundTruth]:
-    """Return the ground truth of every image."""
-    return [GroundTruth(record.boxes, record.labels, record.ignore) for record in dataset.records]
+def truths_of(dataset: Dataset) -> list[Objects]:
+    """Return what is in every image."""
+    return [record.objects for record in dataset.records]
 
 
 def infer_images(predictor: Predictor, images: NDArray[np.uint8], batch_size: int = 64) -> list[Prediction]:

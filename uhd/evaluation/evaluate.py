@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from uhd.evaluation.average_precision import all_point_ap, precision_recall
-from uhd.evaluation.matching import Found, GroundTruth, Matches, match
+from uhd.evaluation.matching import Found, Matches, match
 from uhd.evaluation.original_map import original_map
 from uhd.evaluation.report import Curve, Report
 from uhd.heads import select
+from uhd.objects import Objects
 from uhd.runtime.predictor import Prediction
 
 LOWEST_SCORE = 0.001
@@ -22,7 +23,7 @@ SIZES = {"<8px": (0.0, 8.0), "8-16px": (8.0, 16.0), "16-32px": (16.0, 32.0), ">3
 
 def evaluate(
     predictions: Sequence[Prediction],
-    truths: Sequence[GroundTruth],
+    truths: Sequence[Objects],
     class_names: Sequence[str] = ("person",),
     network_height: int = 64,
     conf_thresh: float = 0.15,
@@ -34,7 +35,7 @@ def evaluate(
 
     Args:
         predictions: per image boxes (N, 4) ``xyxy`` normalised and scores (N, classes), unfiltered.
-        truths: per image ground truth.
+        truths: per image what is in it.
         class_names: names by class id.
         network_height: pixels, for the size classes.
         conf_thresh: of the original's mAP only.
@@ -48,7 +49,7 @@ def evaluate(
     curve = _curve(matches)
     threshold, f1, precision, recall = curve.best()
     above = np.bincount(matches.images[matches.scores >= threshold], minlength=len(truths))
-    alarms = above[[truth.empty for truth in truths]]
+    alarms = above[[len(truth) == 0 for truth in truths]]
     above_original = [(boxes[s >= conf_thresh], s[s >= conf_thresh], ids[s >= conf_thresh]) for boxes, s, ids in found]
     metrics = {
         "AP50": float(np.mean([aps[0] for aps in per_class.values()])) if per_class else 0.0,
@@ -64,9 +65,9 @@ def evaluate(
     }
     counts = {
         "images": len(truths),
-        "empty images": sum(truth.empty for truth in truths),
+        "empty images": sum(len(truth) == 0 for truth in truths),
         "boxes": len(matches.truth_heights),
-        "ignore regions": sum(len(truth.ignore) for truth in truths),
+        "ignore regions": sum(len(truth.regions) for truth in truths),
         "detections": len(matches.scores),
     }
     return Report(metrics, counts, curve, {name: aps[0] for name, aps in per_class.items()})

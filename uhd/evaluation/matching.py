@@ -2,37 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
 
 from uhd.boxes import area_xyxy, intersection_matrix, iou_matrix
+from uhd.objects import Objects
 
 Boxes = NDArray[np.float32]
 # Boxes, scores and class ids of one image, sorted by descending score.
 Found = tuple[Boxes, NDArray[np.float32], NDArray[np.int64]]
-
-
-@dataclass(frozen=True, eq=False)
-class GroundTruth:
-    """The truth of one image.
-
-    Attributes:
-        boxes: (N, 4) float32 ``xyxy`` normalised.
-        labels: (N,) int64.
-        ignore: (M, 4) regions that count neither for nor against.
-    """
-
-    boxes: Boxes
-    labels: NDArray[np.int64]
-    ignore: Boxes
-
-    @property
-    def empty(self) -> bool:
-        """Whether nothing at all is to be found: neither a box nor a region that may hold one."""
-        return not len(self.boxes) and not len(self.ignore)
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,30 +50,38 @@ def in_ignore(boxes: Boxes, ignore: Boxes) -> NDArray[np.bool_]:
     return np.asarray(share.max(1) >= 0.5)
 
 
-def match(found: Sequence[Found], truths: Sequence[GroundTruth], thresholds: NDArray[np.float64]) -> Matches:
-    """Match greedily: each detection, best first, takes the free truth of its class that it overlaps most.
+def match(
+    found: Sequence[Found],
+    truths: Sequence[Objects],
+    thresholds: NDArray[np.float64],
+    similarity: Iterable[NDArray[np.float32]] | None = None,
+) -> Matches:
+    """Match greedily: each detection, best first, takes the free truth of its class that it is most like.
 
     Args:
         found: per image boxes (K, 4) ``xyxy``, scores (K,) and class ids (K,), by descending score.
-        truths: per image ground truth.
-        thresholds: (T,) least IoU of a match.
+        truths: per image what is in it; ignored objects excuse detections in them.
+        thresholds: (T,) least similarity of a match.
+        similarity: per image (K, N) of detections and the objects to be found, 0 to 1; None takes the IoU of boxes. See
+            :mod:`uhd.evaluation.similarity` for keypoints and masks.
     """
-    pair_d, pair_g, pair_iou, ignorable = [], [], [], []
+    pair_d, pair_g, pair_like, ignorable = [], [], [], []
     first_d = first_g = 0
-    for (boxes, _, class_ids), truth in zip(found, truths, strict=True):
-        ignorable.append(in_ignore(boxes, truth.ignore))
-        if len(boxes) and len(truth.boxes):
-            iou = iou_matrix(boxes, truth.boxes, eps=1e-12)
-            near = (iou >= thresholds.min()) & (class_ids[:, None] == truth.labels[None, :])
+    likes = repeat(None) if similarity is None else similarity
+    for (boxes, _, class_ids), truth, like in zip(found, truths, likes, strict=similarity is not None):
+        ignorable.append(in_ignore(boxes, truth.regions))
+        if len(boxes) and truth.count:
+            matrix = iou_matrix(boxes, truth.boxes[: truth.count], eps=1e-12) if like is None else like
+            near = (matrix >= thresholds.min()) & (class_ids[:, None] == truth.labels[None, : truth.count])
             d, g = near.nonzero()
             pair_d.append(d + first_d)
             pair_g.append(g + first_g)
-            pair_iou.append(iou[d, g])
-        first_d, first_g = first_d + len(boxes), first_g + len(truth.boxes)
+            pair_like.append(matrix[d, g])
+        first_d, first_g = first_d + len(boxes), first_g + truth.count
     scores = _floats([scores for _, scores, _ in found])
     boxes = _floats([boxes for boxes, _, _ in found], 4)
-    truth_boxes = _floats([truth.boxes for truth in truths], 4)
-    matched = greedy_match(_integers(pair_d), _integers(pair_g), _floats(pair_iou), scores, first_g, thresholds)
+    truth_boxes = _floats([truth.boxes[: truth.count] for truth in truths], 4)
+    matched = greedy_match(_integers(pair_d), _integers(pair_g), _floats(pair_like), scores, first_g, thresholds)
     return Matches(
         scores=scores,
         class_ids=_integers([class_ids for _, _, class_ids in found]),
@@ -99,7 +89,7 @@ def match(found: Sequence[Found], truths: Sequence[GroundTruth], thresholds: NDA
         images=np.repeat(np.arange(len(found)), [len(scores) for _, scores, _ in found]),
         matched=matched,
         ignorable=np.concatenate([np.zeros(0, bool), *ignorable]),
-        truth_class_ids=_integers([truth.labels for truth in truths]),
+        truth_class_ids=_integers([truth.labels[: truth.count] for truth in truths]),
         truth_heights=truth_boxes[:, 3] - truth_boxes[:, 1],
     )
 

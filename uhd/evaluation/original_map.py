@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uhd.boxes import iou_matrix
-from uhd.evaluation.matching import Found, GroundTruth
+from uhd.evaluation.matching import Found
+from uhd.objects import Objects
 
 
 def original_map(
-    found: Sequence[Found], truths: Sequence[GroundTruth], num_classes: int, iou_thresh: float = 0.5
+    found: Sequence[Found], truths: Sequence[Objects], num_classes: int, iou_thresh: float = 0.5
 ) -> dict[str, float]:
     """Return ``mAP@0.5`` and ``AP@0.5_class<i>``.
 
@@ -31,7 +32,7 @@ def original_map(
         scores, hits, total = [np.zeros(0, np.float32)], [np.zeros(0, bool)], 0
         for (boxes, values, class_ids), truth in zip(found, truths, strict=True):
             mine = class_ids == class_id
-            wanted = truth.boxes[truth.labels == class_id]
+            wanted = truth.targets.boxes[truth.targets.labels == class_id]
             total += len(wanted)
             order = np.argsort(-values[mine], kind="stable")
             scores.append(values[mine][order])

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from uhd.data.dataset import Dataset
 from uhd.data.loader import Transform
-from uhd.evaluation.matching import GroundTruth
+from uhd.objects import Objects
 from uhd.sample import Sample, SecondImage
 
 PICTURE_MODE = "torch_bilinear"
@@ -39,18 +39,17 @@ class Views:
     transform: Transform | None = None
     seed: int = 0
 
-    def read(self) -> tuple[NDArray[np.uint8], list[GroundTruth]]:
+    def read(self) -> tuple[NDArray[np.uint8], list[Objects]]:
         """Return all images (n, h, w, 3) at network size, RGB, and what is to be found in them."""
         if self.transform is None:
-            records = self.dataset.records
-            truths = [GroundTruth(record.boxes, record.labels, record.ignore) for record in records]
+            truths = [record.objects for record in self.dataset.records]
             return self.dataset.network_images(self.size, self.mode), truths
         images = np.empty((len(self.dataset), *self.size, 3), np.uint8)
         truths = []
         for i in range(len(self.dataset)):
             sample = self._augmented(i)
             images[i] = sample.image
-            truths.append(GroundTruth(sample.boxes, sample.labels, sample.ignore))
+            truths.append(sample.objects)
         return images, truths
 
     def show(self, index: int) -> tuple[NDArray[np.uint8], Sample]:
@@ -61,7 +60,7 @@ class Views:
         factor = max(1, PICTURE_SIDE // max(self.size))
         picture = np.empty((self.size[0] * factor, self.size[1] * factor, 3), np.uint8)
         seen = self._augmented(index, SecondImage(picture, PICTURE_MODE))
-        return seen.image, Sample(picture, seen.boxes, seen.labels, seen.ignore, seen.name)
+        return seen.image, seen.with_image(picture)
 
     def _augmented(self, index: int, second: SecondImage | None = None) -> Sample:
         sample = self.dataset[index]

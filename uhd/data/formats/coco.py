@@ -15,6 +15,7 @@ from uhd.data.formats.yolo import ClassMap
 from uhd.data.problems import BAD_LABEL, MISSING_IMAGE, Report
 from uhd.data.records import Record
 from uhd.errors import UserError
+from uhd.objects import Objects
 
 
 def read_coco(path: Path, classes: tuple[int, ...], report: Report) -> tuple[list[Record], tuple[str, ...]]:
@@ -65,9 +66,11 @@ def read_coco(path: Path, classes: tuple[int, ...], report: Report) -> tuple[lis
         records.append(
             Record(
                 image,
-                clip_xyxy(np.array(boxes, np.float32).reshape(-1, 4)),
-                np.array(labels, np.int64),
-                clip_xyxy(np.array(crowds, np.float32).reshape(-1, 4)),
+                Objects.of(
+                    clip_xyxy(np.array(boxes, np.float32).reshape(-1, 4)),
+                    np.array(labels, np.int64),
+                    clip_xyxy(np.array(crowds, np.float32).reshape(-1, 4)),
+                ),
             )
         )
     if not records:
