@@ -145,7 +145,7 @@ def assert_the_box_fits(view: View, size: tuple[int, int]) -> None:
 
 
 def is_sliver(view: View, size: tuple[int, int]) -> bool:
-    """Return whether the paint, turned, is thinner than a network pixel: its box is not, and samples miss most of it."""
+    """Return whether the paint, turned, is thinner than a network pixel: samples miss most of it."""
     sides = np.abs(np.diff(view.sample.objects.boxes.reshape(-1, 2, 2), axis=1)) * view.sample.image.shape[1::-1]
     scale = np.array(size[::-1]) / view.extent
     return view.warp is not None and bool((sides * scale < 1).any())

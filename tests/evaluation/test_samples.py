@@ -5,18 +5,19 @@ from __future__ import annotations
 import numpy as np
 
 from uhd.detections import Detections
-from uhd.evaluation.matching import Found, GroundTruth
+from uhd.evaluation.matching import Found
 from uhd.evaluation.samples import draw_sample, rows_to_show, worst_first
+from uhd.objects import Objects
 from uhd.sample import Sample
 
 PERSON = [0.2, 0.2, 0.5, 0.8]
 OTHER = [0.6, 0.2, 0.9, 0.8]
 
 
-def truth(*boxes: list[float]) -> GroundTruth:
+def truth(*boxes: list[float]) -> Objects:
     count = len(boxes)
     none = np.zeros((0, 4), np.float32)
-    return GroundTruth(np.array(boxes, np.float32).reshape(-1, 4), np.zeros(count, np.int64), none)
+    return Objects.of(np.array(boxes, np.float32).reshape(-1, 4), np.zeros(count, np.int64), none)
 
 
 def found(*boxes: list[float], score: float = 0.9) -> Found:

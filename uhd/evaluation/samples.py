@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from uhd.detections import Detections
 from uhd.draw import draw, enlarge
-from uhd.evaluation.matching import Found, GroundTruth, match
+from uhd.evaluation.matching import Found, match
+from uhd.objects import Objects
 from uhd.sample import Sample
 
 Image = NDArray[np.uint8]
@@ -19,14 +20,14 @@ _BEST_ROWS = 3  # boxes that are shown of a model that is sure of none
 _MOST_ROWS = 20
 
 
-def worst_first(found: Sequence[Found], truths: Sequence[GroundTruth], threshold: float) -> NDArray[np.int64]:
+def worst_first(found: Sequence[Found], truths: Sequence[Objects], threshold: float) -> NDArray[np.int64]:
     """Return the indices of the images in which something is labelled or found, those with most mistakes first.
 
     A mistake is a person not found at IoU 0.5, or a detection of nobody. Of equals, the one with fewer hits is worse.
 
     Args:
         found: per image boxes, scores and class ids, by descending score.
-        truths: per image ground truth.
+        truths: per image what is in it.
         threshold: least score that counts.
     """
     counted = [(boxes[s >= threshold], s[s >= threshold], ids[s >= threshold]) for boxes, s, ids in found]
@@ -34,7 +35,7 @@ def worst_first(found: Sequence[Found], truths: Sequence[GroundTruth], threshold
     hit = matches.matched[0] >= 0
     hits = np.bincount(matches.images[hit], minlength=len(truths))
     alarms = np.bincount(matches.images[~hit & ~matches.ignorable], minlength=len(truths))
-    people = np.array([len(truth.boxes) for truth in truths], np.int64)
+    people = np.array([truth.count for truth in truths], np.int64)
     mistakes = people - hits + alarms
     order = np.lexsort((np.arange(len(truths)), hits, -mistakes))
     return order[(people + alarms)[order] > 0]
