@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-BN_EPS, BN_MOMENTUM = 1e-3, 0.03
+from uhd.models.normalisation import BN_EPS, BN_MOMENTUM
 
 
 def activation(name: str) -> nn.Module:

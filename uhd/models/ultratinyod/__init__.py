@@ -12,9 +12,6 @@ if TYPE_CHECKING:
         UltraTinyOD as UltraTinyOD,
     )
     from uhd.models.ultratinyod.network import (
-        anchors_of as anchors_of,
-    )
-    from uhd.models.ultratinyod.network import (
         assemble_raw as assemble_raw,
     )
     from uhd.models.ultratinyod.network import (
@@ -25,7 +22,6 @@ __getattr__ = lazy_names(
     __name__,
     {
         "UltraTinyOD": "uhd.models.ultratinyod.network",
-        "anchors_of": "uhd.models.ultratinyod.network",
         "assemble_raw": "uhd.models.ultratinyod.network",
         "initialise": "uhd.models.ultratinyod.network",
         "UltraTinyODConfig": "uhd.models.ultratinyod.config",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from uhd.anchors import parse_anchors
+from uhd.anchors import DEFAULT_ANCHORS, parse_anchors
 from uhd.config import Search, knob
 
 _GROUP = "UltraTinyOD"
@@ -60,9 +60,17 @@ class UltraTinyODConfig:
     )
     utod_conv: str = knob("dw", "depthwise-separable or standard convolutions", group=_GROUP, choices=("dw", "std"))
     utod_sppf_scale: str = knob("none", "scaling in the pooling block", group=_GROUP, choices=("none", "bn", "conv"))
+    cls_bottleneck_ratio: float = knob(
+        0.5, "width of the class branch beside the head's", group=_GROUP, minimum=0.05, maximum=1
+    )
     utod_quant_arch: int = knob(
         0, "variant that is kinder to quantisation", group=_GROUP, choices=tuple(range(12)), minimum=0
     )
+
+    @property
+    def anchor_sizes(self) -> tuple[tuple[float, float], ...]:
+        """Width and height of the anchors, normalised: those configured, or the default ones up to ``num_anchors``."""
+        return self.anchors or tuple(DEFAULT_ANCHORS[i % len(DEFAULT_ANCHORS)] for i in range(self.num_anchors))
 
     @property
     def stride(self) -> int:

@@ -25,7 +25,7 @@ class Head(nn.Module):
         c, a, variant = 4 * config.cnn_width, len(anchors), config.utod_quant_arch
         towers, self.variant = config.use_iou_aware_head, variant
         classes = config.class_channels
-        middle = max(8, min(c, round(0.5 * c)))
+        middle = max(8, min(c, round(config.cls_bottleneck_ratio * c)))
         if config.use_improved_head:
             self.wh_scale = nn.Parameter(torch.ones(a, 2))
             self.register_buffer("anchors", anchors)

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from uhd.anchors import DEFAULT_ANCHORS
 from uhd.errors import UserError
 from uhd.heads import HeadLayout, resolve_score_mode
 from uhd.models.layers import Blocks
@@ -31,7 +30,7 @@ class UltraTinyOD(AnchorNetwork):
 
     def __init__(self, config: UltraTinyODConfig) -> None:
         super().__init__()
-        anchors = anchors_of(config)
+        anchors = config.anchor_sizes
         self.config = dataclasses.replace(config, anchors=anchors, num_anchors=len(anchors))
         blocks = Blocks(config.activation, config.use_batchnorm, config.utod_conv)
         self.backbone = Backbone(self.config, blocks)
@@ -85,13 +84,6 @@ class UltraTinyOD(AnchorNetwork):
             num_attributes=config.num_attributes,
             multi_label=config.multi_label_mode != "none" or config.num_attributes > 0,
         )
-
-
-def anchors_of(config: UltraTinyODConfig) -> tuple[tuple[float, float], ...]:
-    """Return the configured anchors, or the default ones repeated to ``num_anchors``."""
-    if config.anchors:
-        return config.anchors
-    return tuple(DEFAULT_ANCHORS[i % len(DEFAULT_ANCHORS)] for i in range(config.num_anchors))
 
 
 def assemble_raw(maps: dict[str, Tensor]) -> Tensor:

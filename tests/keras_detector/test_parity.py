@@ -1,0 +1,123 @@
+"""The Keras network gives the torch network's numbers, for every option, on weights that are far from fresh."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+pytest.importorskip("keras", reason="keras is not installed: pip install '.[keras]'")
+import keras
+
+from uhd.errors import UserError
+from uhd.keras_detector.convert import assign_state_dict, state_dict_of
+from uhd.keras_detector.model import anchor_table, create_keras_model
+from uhd.models.ultratinyod.config import UltraTinyODConfig
+from uhd.models.ultratinyod.network import UltraTinyOD
+
+SMALL = UltraTinyODConfig(cnn_width=8, num_anchors=3)
+PLAIN = replace(
+    SMALL, use_improved_head=False, use_iou_aware_head=False, utod_residual=False, utod_head_ese=False,
+    utod_large_obj_branch=False,
+)  # fmt: skip
+CONFIGURATIONS = {
+    "the recipe": (SMALL, (64, 64)),
+    "plain": (PLAIN, (64, 64)),
+    "without batch-norm, swish": (replace(PLAIN, use_batchnorm=False, activation="swish"), (64, 64)),
+    "quality without towers, two classes": (replace(SMALL, use_iou_aware_head=False, num_classes=2), (64, 64)),
+    "receptive field, sppf bn": (replace(SMALL, utod_context_rfb=True, utod_sppf_scale="bn"), (64, 64)),
+    "standard convolutions, sppf conv": (replace(SMALL, utod_conv="std", utod_sppf_scale="conv"), (64, 64)),
+    "stride 4, luma, no class": (replace(SMALL, output_stride=4, in_channels=1, disable_cls=True), (32, 64)),
+    "stride 16, odd grid, yuv": (replace(SMALL, output_stride=16, in_channels=2), (48, 80)),
+    "odd grid, narrow classes": (replace(SMALL, cls_bottleneck_ratio=0.25, num_classes=3), (72, 40)),
+}
+
+
+def used(config: UltraTinyODConfig) -> UltraTinyOD:
+    """A torch network whose every tensor is random, as after training."""
+    network = UltraTinyOD(config).eval()
+    generator = torch.Generator().manual_seed(0)
+    for name, tensor in network.state_dict().items():
+        if name.endswith("running_var"):
+            tensor.copy_(torch.rand(tensor.shape, generator=generator) + 0.5)
+        elif tensor.is_floating_point() and not name.endswith("anchors"):
+            tensor.add_(torch.randn(tensor.shape, generator=generator) * 0.05)
+    return network
+
+
+def state_of(network: torch.nn.Module) -> dict[str, np.ndarray]:
+    return {name: tensor.detach().numpy() for name, tensor in network.state_dict().items()}
+
+
+@pytest.mark.parametrize(("config", "size"), CONFIGURATIONS.values(), ids=CONFIGURATIONS)
+def test_forward_and_weights(config: UltraTinyODConfig, size: tuple[int, int]) -> None:
+    network = used(config)
+    model = create_keras_model(config, size)
+    assign_state_dict(model, state_of(network))
+    images = np.random.default_rng(0).random((2, *size, config.in_channels), np.float32)
+    with torch.inference_mode():
+        expected = network(torch.from_numpy(images.transpose(0, 3, 1, 2))).numpy()
+    found = keras.ops.convert_to_numpy(model(images, training=False)).transpose(0, 3, 1, 2)
+    # Sums of thousands of products round by their own size.
+    assert np.abs(found - expected).max() <= 1e-5 * max(1.0, float(np.abs(expected).max()))
+    back = state_dict_of(model)
+    assert back.keys() == state_of(network).keys()
+    for name, tensor in state_of(network).items():
+        if not name.endswith("num_batches_tracked"):
+            assert np.array_equal(back[name], tensor), name
+
+
+def test_a_file_opens_without_custom_objects_and_is_equal_to_the_bit(tmp_path: Path) -> None:
+    model = create_keras_model(SMALL)
+    assign_state_dict(model, state_of(used(SMALL)))
+    model.save(tmp_path / "a.keras")
+    again = keras.saving.load_model(tmp_path / "a.keras")
+    for ours, theirs in zip(model.weights, again.weights, strict=True):
+        assert np.array_equal(keras.ops.convert_to_numpy(ours), keras.ops.convert_to_numpy(theirs)), ours.path
+    assert anchor_table(again).card == anchor_table(model).card
+    images = np.random.default_rng(1).random((1, 64, 64, 3), np.float32)
+    outputs = [keras.ops.convert_to_numpy(each(images, training=False)) for each in (model, again)]
+    assert np.array_equal(*outputs)
+
+
+def test_a_fresh_model_starts_like_the_torch_one() -> None:
+    keras.utils.set_random_seed(0)
+    model, network = create_keras_model(replace(SMALL, cnn_width=32)), UltraTinyOD(replace(SMALL, cnn_width=32))
+    fresh = state_dict_of(model)
+    for name, tensor in network.state_dict().items():
+        if name.endswith("conv.weight") and tensor.numel() > 2000:
+            assert fresh[name].std() == pytest.approx(float(tensor.std()), rel=0.15), name
+    assert fresh["head.obj_out.bias"] == pytest.approx(network.head.obj_out.bias.detach().numpy())
+
+
+def test_names() -> None:
+    model = create_keras_model(SMALL)
+    assert model.inputs[0].name == "input_1"
+    assert set(state_dict_of(model)) == set(UltraTinyOD(SMALL).state_dict())
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [({"utod_quant_arch": 3}, "utod-quant-arch"), ({"num_attributes": 2}, "multi-label")],
+)
+def test_what_keras_has_not(change: dict[str, int], told: str) -> None:
+    with pytest.raises(UserError, match=told):
+        create_keras_model(replace(SMALL, **change))
+    with pytest.raises(UserError, match="not divisible"):
+        create_keras_model(SMALL, (60, 64))
+
+
+def test_foreign_weights_leave_the_model_as_it_was() -> None:
+    model = create_keras_model(SMALL)
+    before = state_dict_of(model)
+    for state in (
+        state_of(UltraTinyOD(replace(SMALL, cnn_width=16))),
+        state_of(UltraTinyOD(PLAIN)),
+        {**state_of(UltraTinyOD(SMALL)), "head.more.weight": np.zeros(1, np.float32)},
+    ):
+        with pytest.raises(UserError, match="another configuration"):
+            assign_state_dict(model, state)
+    assert all(np.array_equal(before[name], value) for name, value in state_dict_of(model).items())
