@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from uhd.card import FORMAT, HEAD_KEYS, Measurement, ModelCard
 from uhd.errors import UserError
+from uhd.nms import Suppression
 from uhd.resize import RESIZE_MODES
 
 share = st.floats(0, 1)
@@ -20,7 +21,7 @@ cards = st.builds(
     resize_mode=st.sampled_from(RESIZE_MODES),
     class_names=st.lists(st.text(min_size=1), min_size=1, max_size=3).map(tuple),
     conf_thresh=share,
-    nms_iou=share,
+    suppression=st.builds(Suppression, iou=share, sigma=st.floats(0.01, 9)),
     arch=words,
     score=st.text(),
     metrics=st.dictionaries(st.text(), share),

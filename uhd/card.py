@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+from uhd.nms.suppression import METADATA as SUPPRESSION_KEYS
+from uhd.nms.suppression import Suppression
 from uhd.resize import canonical_mode, format_size, input_channels, parse_size
 
 # 1: the first version of this package, which named no task; files without a number are the original's.
@@ -56,7 +58,7 @@ class ModelCard:
         resize_mode: how an image becomes the input; it gives the number of channels too.
         class_names: by class id.
         conf_thresh: score below which detections are not shown (best F1 on the validation split).
-        nms_iou: IoU at which duplicates are dropped.
+        suppression: what is done about duplicates.
         arch: architecture.
         score: formula of the score, for people.
         metrics: name to value, measured on what ``measured`` says.
@@ -84,7 +86,7 @@ class ModelCard:
     resize_mode: str = "opencv_inter_nearest"
     class_names: tuple[str, ...] = ("person",)
     conf_thresh: float = 0.3
-    nms_iou: float = 0.5
+    suppression: Suppression = Suppression()
     arch: str = "ultratinyod"
     score: str = ""
     metrics: Mapping[str, float] = field(default_factory=dict)
@@ -110,9 +112,8 @@ class ModelCard:
             raise ValueError(f"input size {self.input_size} is not two positive numbers")
         if not self.class_names or not all(isinstance(name, str) for name in self.class_names):
             raise ValueError(f"class names {self.class_names!r} are not a list of names")
-        for name in ("conf_thresh", "nms_iou"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} {getattr(self, name)} is not between 0 and 1")
+        if not 0 <= self.conf_thresh <= 1:
+            raise ValueError(f"conf_thresh {self.conf_thresh} is not between 0 and 1")
         self._keep_what_was_measured()
 
     def _keep_what_was_measured(self) -> None:
@@ -128,6 +129,11 @@ class ModelCard:
         else:
             object.__setattr__(self, "metrics", {})
             object.__setattr__(self, "measured", Measurement())
+
+    @property
+    def nms_iou(self) -> float:
+        """IoU at which boxes are duplicates, 0 to 1."""
+        return self.suppression.iou
 
     @property
     def colour(self) -> str:
@@ -159,14 +165,14 @@ class ModelCard:
     def to_metadata(self) -> dict[str, str]:
         """Return text values for a model file."""
         table = {key: each.to_text(getattr(self, name)) for name, key, each in _FIELDS}
-        table |= {"format": str(FORMAT), "color": self.colour}
+        table |= {"format": str(FORMAT), "color": self.colour, **self.suppression.to_metadata()}
         return {**self.extra, **self.head, **table, **_measurement(self.measured)}
 
     def to_checkpoint(self) -> dict[str, Any]:
         """Return plain values for a checkpoint, which rebuilds the head from its configuration instead."""
         values = {key: each.to_plain(getattr(self, name)) for name, key, each in _FIELDS if name in _CHECKPOINT}
         values["class_names"] = values.pop("names")
-        return {**values, "format": FORMAT, **_measurement(self.measured)}
+        return {**values, "format": FORMAT, **self.suppression.to_metadata(), **_measurement(self.measured)}
 
     @classmethod
     def from_metadata(cls, table: Mapping[str, str], **known: Any) -> ModelCard:
@@ -177,7 +183,7 @@ class ModelCard:
             UserError: unknown resize mode.
         """
         values = _parsed(table, known)
-        own = {key for _, key, _ in _FIELDS} | {*_MEASURED, *HEAD_KEYS, "color"}
+        own = {key for _, key, _ in _FIELDS} | {*_MEASURED, *SUPPRESSION_KEYS, *HEAD_KEYS, "color"}
         values["head"] = {key: table[key] for key in HEAD_KEYS if table.get(key)}
         values["extra"] = {key: value for key, value in table.items() if key not in own}
         return cls(**values)._fed_as(known)
@@ -185,7 +191,8 @@ class ModelCard:
     @classmethod
     def from_checkpoint(cls, meta: Mapping[str, Any], **known: Any) -> ModelCard:
         """Rebuild from what a checkpoint says, ours or the original's; see :meth:`from_metadata`."""
-        wanted = {key for name, key, _ in _FIELDS if name in _CHECKPOINT} | {"class_names", *_MEASURED}
+        wanted = {key for name, key, _ in _FIELDS if name in _CHECKPOINT}
+        wanted |= {"class_names", *_MEASURED, *SUPPRESSION_KEYS}
         said = {key: value for key, value in meta.items() if key in wanted}
         if not isinstance(said.get("metrics"), Mapping):
             said.pop("metrics", None)
@@ -194,7 +201,9 @@ class ModelCard:
         return cls(**values)._fed_as(known)
 
     def _fed_as(self, known: Mapping[str, Any]) -> ModelCard:
-        return replace(self, **{name: value for name, value in known.items() if value is not None})
+        given = {name: value for name, value in known.items() if value is not None}
+        suppression = self.suppression.at(given.pop("nms_iou", None))
+        return replace(self, **{"suppression": suppression, **given})
 
 
 def _parsed(table: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
@@ -205,9 +214,11 @@ def _parsed(table: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any
     # The first version's C said here what it computed with.
     if isinstance(said.get("format"), str) and not said["format"].isdecimal():
         said.setdefault("precision", said.pop("format"))
-    values = {name: value for name, value in known.items() if value is not None}
+    values = {name: value for name, value in known.items() if value is not None and name != "nms_iou"}
     values |= {name: each.parse(said[key]) for name, key, each in _FIELDS if key in said}
     values.setdefault("format", 1)
+    if any(key in said for key in SUPPRESSION_KEYS):
+        values["suppression"] = Suppression.from_metadata(said)
     threshold = values.get("metrics", {}).get("best_threshold", 0)
     if 0 < threshold < 1:
         values.setdefault("conf_thresh", threshold)
@@ -291,7 +302,6 @@ _FIELDS: tuple[tuple[str, str, _Translation], ...] = (
     ("multi_label_det_classes", "multi_label_det_classes", _NUMBERS),
     ("multi_label_attr_classes", "multi_label_attr_classes", _NUMBERS),
     ("conf_thresh", "conf_thresh", _NUMBER),
-    ("nms_iou", "nms_iou", _NUMBER),
     ("score", "decode_score", _TEXT),
     ("metrics", "metrics", _METRICS),
     ("licence", "license", _TEXT),

@@ -10,6 +10,7 @@ import torch
 
 from uhd.heads import SCORE_MODES, HeadLayout, decode, one_class_each, resolve_score_mode, select, sigmoid
 from uhd.models.decode import decode_all, score
+from uhd.nms import Suppression
 
 
 def layout(mode: str, classes: int, quality: bool, power: float = 1.0) -> HeadLayout:
@@ -61,7 +62,7 @@ def test_written_out(mode: str, classes: int, quality: bool) -> None:
 def test_select_sorts_limits_and_suppresses() -> None:
     boxes = np.array([[0, 0, 1, 1], [0, 0, 1, 0.9], [2, 2, 3, 3], [0, 0, 1, 1]], np.float32)
     scores = np.array([[0.9, 0], [0.8, 0], [0, 0.7], [0.01, 0.02]], np.float32)
-    kept, best, ids = select(boxes, scores, 0.05, None, 0.5)
+    kept, best, ids = select(boxes, scores, 0.05, None, Suppression(iou=0.5))
     assert best.tolist() == pytest.approx([0.9, 0.7])
     assert ids.tolist() == [0, 1]
     assert kept.tolist() == boxes[[0, 2]].tolist()
@@ -93,7 +94,7 @@ def test_attributes_are_further_columns_of_the_score() -> None:
 def test_every_class_of_a_multi_label_prediction_counts() -> None:
     boxes = np.array([[0, 0, 0.5, 0.5], [0.5, 0.5, 1, 1]], np.float32)
     scores = np.array([[0.9, 0.8], [0.1, 0.7]], np.float32)
-    found = select(*one_class_each(boxes, scores), 0.5, nms_iou=0.5)
+    found = select(*one_class_each(boxes, scores), 0.5, suppression=Suppression())
     assert found[2].tolist() == [0, 1, 1]
     np.testing.assert_allclose(found[1], [0.9, 0.8, 0.7])
     np.testing.assert_array_equal(found[0], boxes[[0, 0, 1]])

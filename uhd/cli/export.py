@@ -60,7 +60,9 @@ class ExportConfig:
     )
     merge_primitive_postprocess: bool = knob(False, "decoded maps cx, cy, bw, bh, score, ...", group="output")
     nms: bool = knob(False, "drop duplicate boxes in the graph", group="output")
-    nms_iou: float = knob(0.5, "IoU above which --nms drops a box", group="output", minimum=0, maximum=1)
+    nms_iou: float | None = knob(
+        None, "IoU at which --nms drops a box (default: the checkpoint's)", group="output", minimum=0, maximum=1
+    )
     dynamic_resize: bool = knob(False, "frames of any size in, reduced in the graph", group="input")
     dynamic: bool = knob(False, "height and width of the network are free", group="input")
     batch: int = knob(1, "images per run, or dynamic", parse=parse_batch, minimum=0, group="input")
@@ -149,7 +151,7 @@ def form_of(config: ExportConfig) -> ExportForm:
     elif config.noconcat_box_obj_quality_cls:
         name = "parts"
     return ExportForm(
-        name, config.topk, config.conf_thresh, config.nms_iou, config.batch or None,
+        name, config.topk, config.conf_thresh, config.nms_iou if config.nms else None, config.batch or None,
         config.dynamic_resize, config.dynamic, config.uint8_input,
     )  # fmt: skip
 

@@ -25,7 +25,7 @@ class PredictConfig:
     output: Path = knob(Path("runs/predict"), "folder of drawn images")
     conf_thresh: float | None = knob(None, "least score (default: the model's best F1)", minimum=0, maximum=1)
     use_nms: bool = knob(True, "drop duplicate boxes")
-    nms_iou: float = knob(0.5, "IoU at which boxes are duplicates", minimum=0, maximum=1)
+    nms_iou: float | None = knob(None, "IoU at which boxes are duplicates (default: the model's)", minimum=0, maximum=1)
     most: int | None = knob(None, "most detections per image, best first", minimum=1)
     json: Path | None = knob(None, "write one JSON line per image or frame; - writes to standard output")
     csv: Path | None = knob(None, "write one CSV row per detection; - writes to standard output")

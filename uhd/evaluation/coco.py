@@ -14,6 +14,7 @@ from uhd.data.dataset import Dataset
 from uhd.errors import UserError, install_hint
 from uhd.evaluation.dataset import infer_images, truths_of
 from uhd.evaluation.evaluate import select_all
+from uhd.nms.suppression import Suppression
 from uhd.objects import Objects
 from uhd.runtime.predictor import Prediction, Predictor
 
@@ -26,10 +27,15 @@ def coco_metrics(predictor: Predictor, dataset: Dataset) -> dict[str, float]:
     """Return COCO's twelve numbers of a predictor on a data set; see :func:`coco_numbers`."""
     spec = predictor.spec
     found = infer_images(predictor, dataset.network_images(spec.input_size, spec.resize_mode))
-    return coco_numbers(found, truths_of(dataset), len(spec.class_names))
+    return coco_numbers(found, truths_of(dataset), len(spec.class_names), spec.suppression)
 
 
-def coco_numbers(predictions: Sequence[Prediction], truths: Sequence[Objects], num_classes: int) -> dict[str, float]:
+def coco_numbers(
+    predictions: Sequence[Prediction],
+    truths: Sequence[Objects],
+    num_classes: int,
+    suppression: Suppression | None = None,
+) -> dict[str, float]:
     """Return COCO's numbers of unfiltered predictions; -1 where a size class has no truth.
 
     Ignore regions are crowd annotations, for which COCO asks a share of the detection's own area that rises with the
@@ -42,7 +48,7 @@ def coco_numbers(predictions: Sequence[Prediction], truths: Sequence[Objects], n
         from faster_coco_eval import COCO, COCOeval_faster
     except ImportError:
         raise UserError(f"COCO numbers need faster-coco-eval: {install_hint('train')}") from None
-    truth, results = to_coco(predictions, truths, num_classes)
+    truth, results = to_coco(predictions, truths, num_classes, suppression)
     if not results or not truth["annotations"]:
         return dict.fromkeys(_NAMES, 0.0)
     with contextlib.redirect_stdout(io.StringIO()):
@@ -55,13 +61,16 @@ def coco_numbers(predictions: Sequence[Prediction], truths: Sequence[Objects], n
 
 
 def to_coco(
-    predictions: Sequence[Prediction], truths: Sequence[Objects], num_classes: int
+    predictions: Sequence[Prediction],
+    truths: Sequence[Objects],
+    num_classes: int,
+    suppression: Suppression | None = None,
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Return ground truth and results in COCO's form, on square images of 640 pixels; category ids start at 1."""
     annotations: list[dict[str, Any]] = []
     results: list[dict[str, Any]] = []
     for image_id, (truth, (boxes, scores, class_ids)) in enumerate(
-        zip(truths, select_all(predictions), strict=True), 1
+        zip(truths, select_all(predictions, suppression), strict=True), 1
     ):
         people = truth.targets
         rows = [(bbox, label + 1, 0) for bbox, label in zip(_bboxes(people.boxes), people.labels.tolist(), strict=True)]

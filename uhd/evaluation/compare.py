@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from uhd.data.dataset import Dataset
 from uhd.evaluation.dataset import infer_images, truths_of
-from uhd.evaluation.evaluate import NMS_IOU, evaluate
+from uhd.evaluation.evaluate import evaluate
 from uhd.heads import select
+from uhd.nms.suppression import Suppression
 from uhd.runtime.predictor import Prediction, Predictor
 from uhd.runtime.timing import time_interleaved
 
@@ -85,26 +86,31 @@ def compare(
         }
     taken = time_interleaved(stages, runs, min(20, runs), seconds)
     first, rows = next(iter(found.values())), []
+    reference = next(iter(predictors.values())).spec.suppression
     for name, each in predictors.items():
-        metrics = evaluate(found[name], truths, each.spec.class_names, each.spec.input_size[0]).metrics
-        worst = max((difference(a, b) for a, b in zip(found[name], first, strict=True)), default=0.0)
+        spec = each.spec
+        metrics = evaluate(
+            found[name], truths, spec.class_names, spec.input_size[0], suppression=spec.suppression
+        ).metrics
+        worst = max((difference(a, b, reference) for a, b in zip(found[name], first, strict=True)), default=0.0)
         pre, model, post = (taken[f"{name}/{stage}"] for stage in ("pre", "model", "post"))
         rows.append(Row(name, sizes[name], pre, model, post, metrics["AP50"], metrics["AP"], worst))
     return rows
 
 
-def difference(found: Prediction, expected: Prediction) -> float:
+def difference(found: Prediction, expected: Prediction, suppression: Suppression | None = None) -> float:
     """Return the largest difference between two predictions of one image, whatever their order and number.
 
     Each of the best ``MOST`` detections of one above ``LEAST_SCORE``, after suppression, is held against the most
     similar candidate of its class in the other: the difference is that of the score or of the box, whichever is larger,
     but never more than the detection's own score, which is what it counts where the other has nothing.
     """
-    return max(_one_way(found, expected), _one_way(expected, found))
+    rule = suppression or Suppression()
+    return max(_one_way(found, expected, rule), _one_way(expected, found, rule))
 
 
-def _one_way(found: Prediction, others: Prediction) -> float:
-    boxes, scores, class_ids = (each[:MOST] for each in select(*found, LEAST_SCORE, None, NMS_IOU))
+def _one_way(found: Prediction, others: Prediction, rule: Suppression) -> float:
+    boxes, scores, class_ids = (each[:MOST] for each in select(*found, LEAST_SCORE, None, rule))
     worst = 0.0
     for class_id in np.unique(class_ids):
         shown = class_ids == class_id

@@ -31,4 +31,4 @@ def evaluate_dataset(predictor: Predictor, dataset: Dataset, conf_thresh: float 
     spec = predictor.spec
     images = dataset.network_images(spec.input_size, spec.resize_mode)
     found = infer_images(predictor, images)
-    return evaluate(found, truths_of(dataset), spec.class_names, spec.input_size[0], conf_thresh)
+    return evaluate(found, truths_of(dataset), spec.class_names, spec.input_size[0], conf_thresh, spec.suppression)

@@ -11,11 +11,11 @@ from uhd.evaluation.matching import Found, Matches, match
 from uhd.evaluation.original_map import original_map
 from uhd.evaluation.report import Curve, Report
 from uhd.heads import select
+from uhd.nms.suppression import Suppression
 from uhd.objects import Objects
 from uhd.runtime.predictor import Prediction
 
 LOWEST_SCORE = 0.001
-NMS_IOU = 0.5
 THRESHOLDS = np.linspace(0.5, 0.95, 10)
 # Person heights in network pixels: below 8 a person is a handful of cells of noise.
 SIZES = {"<8px": (0.0, 8.0), "8-16px": (8.0, 16.0), "16-32px": (16.0, 32.0), ">32px": (32.0, np.inf)}
@@ -27,10 +27,11 @@ def evaluate(
     class_names: Sequence[str] = ("person",),
     network_height: int = 64,
     conf_thresh: float = 0.15,
+    suppression: Suppression | None = None,
 ) -> Report:
     """Score predictions against the truth.
 
-    Detections below 0.001 are left out, the rest is suppressed at IoU 0.5. A detection in a region to ignore (at least
+    Detections below 0.001 are left out, and duplicates as the model says. A detection in a region to ignore (at least
     half of its own area) that found no truth does not count.
 
     Args:
@@ -39,8 +40,9 @@ def evaluate(
         class_names: names by class id.
         network_height: pixels, for the size classes.
         conf_thresh: of the original's mAP only.
+        suppression: of duplicates, usually from the model's card; None takes the default.
     """
-    found = select_all(predictions)
+    found = select_all(predictions, suppression)
     matches = match(found, truths, THRESHOLDS)
     per_class: dict[str, list[float]] = {}
     for class_id, name in enumerate(class_names):
@@ -73,9 +75,10 @@ def evaluate(
     return Report(metrics, counts, curve, {name: aps[0] for name, aps in per_class.items()})
 
 
-def select_all(predictions: Sequence[Prediction]) -> list[Found]:
-    """Return the detections that an evaluation counts: above 0.001, suppressed at IoU 0.5, best first."""
-    return [select(boxes, scores, LOWEST_SCORE, None, NMS_IOU) for boxes, scores in predictions]
+def select_all(predictions: Sequence[Prediction], suppression: Suppression | None = None) -> list[Found]:
+    """Return the detections that an evaluation counts: above 0.001, without duplicates, best first."""
+    suppression = suppression or Suppression()
+    return [select(boxes, scores, LOWEST_SCORE, None, suppression) for boxes, scores in predictions]
 
 
 def height_curve(matches: Matches, heights: tuple[float, float]) -> Curve:

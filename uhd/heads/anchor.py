@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from uhd.nms.greedy import nms
+from uhd.nms.suppression import Suppression
 
 Array = NDArray[np.float32]
 SCORE_MODES = ("obj_quality_cls", "quality_cls", "obj_cls", "obj_quality", "quality", "obj", "cls")
@@ -149,7 +149,11 @@ def one_class_each(boxes: Array, scores: Array) -> tuple[Array, Array]:
 
 
 def select(
-    boxes: Array, scores: Array, conf_thresh: float, topk: int | None = None, nms_iou: float | None = None
+    boxes: Array,
+    scores: Array,
+    conf_thresh: float,
+    topk: int | None = None,
+    suppression: Suppression | None = None,
 ) -> tuple[Array, Array, NDArray[np.int64]]:
     """Keep the predictions worth showing, best first.
 
@@ -158,7 +162,7 @@ def select(
         scores: (N, classes); each prediction counts for its best class.
         conf_thresh: lowest score kept.
         topk: most predictions kept (before suppression), or None.
-        nms_iou: boxes of one class that overlap a better one by at least this IoU are dropped; None keeps all.
+        suppression: what is done about duplicates; None keeps all.
 
     Returns:
         boxes (K, 4), scores (K,), class ids (K,).
@@ -167,6 +171,5 @@ def select(
     best = scores[np.arange(len(scores)), class_ids]
     index = np.flatnonzero(best >= conf_thresh)
     index = index[np.argsort(-best[index], kind="stable")][:topk]
-    if nms_iou is not None:
-        index = index[nms(boxes[index], best[index], nms_iou, class_ids[index])]
-    return boxes[index], best[index], class_ids[index].astype(np.int64)
+    found = boxes[index], best[index], class_ids[index].astype(np.int64)
+    return found if suppression is None else suppression(*found)

@@ -1,5 +1,6 @@
-"""Suppression of duplicate boxes."""
+"""Suppression of duplicate boxes: rows in, rows out."""
 
-from uhd.nms.greedy import nms
+from uhd.nms.greedy import Rows, nms
+from uhd.nms.suppression import KINDS, Suppression
 
-__all__ = ["nms"]
+__all__ = ["KINDS", "Rows", "Suppression", "nms"]

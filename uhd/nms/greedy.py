@@ -1,13 +1,21 @@
-"""Greedy non-maximum suppression without a loop over boxes."""
+"""Greedy non-maximum suppression: the best box stays, its duplicates go, and so on."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from uhd.boxes import iou_matrix
+from uhd.nms.pairs import duplicate_pairs
 
-_BLOCK = 96
+Rows = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]
+
+
+def greedy(
+    boxes: NDArray[np.float32], scores: NDArray[np.float32], class_ids: NDArray[np.int64], iou: float, _sigma: float
+) -> Rows:
+    """Return the rows that :func:`nms` keeps, best first."""
+    kept = nms(boxes, scores, iou, class_ids)
+    return boxes[kept], scores[kept], class_ids[kept]
 
 
 def nms(
@@ -18,49 +26,35 @@ def nms(
 ) -> NDArray[np.int64]:
     """Keep the best box of every group of overlapping ones.
 
-    The greedy result is the fixed point of "a box survives when no better survivor overlaps it", reached in as many
-    steps as the longest chain of suppressions (Cluster-NMS, Zheng et al. 2020), so it is exact and vectorised.
-
     Args:
         boxes: (N, 4) ``xyxy``, any unit.
         scores: (N,); equal scores keep their order.
-        iou_threshold: a box is dropped when its IoU with a kept better one reaches this.
+        iou_threshold: a box is dropped when its IoU with a kept better one reaches this (:mod:`uhd.nms.overlap`); 0 or
+            less drops none.
         class_ids: (N,) suppress only within a class; None treats all as one class.
 
     Returns:
         Indices of the kept boxes, best first.
     """
     order = np.argsort(-scores, kind="stable")
+    if iou_threshold <= 0 or len(order) < 2:
+        return order.astype(np.int64, copy=False)
     ranked = boxes[order]
     ids = None if class_ids is None else class_ids[order]
-    kept = np.zeros(0, np.int64)
-    for start in range(0, len(order), _BLOCK):
-        block = np.arange(start, min(start + _BLOCK, len(order)))
-        # Survivors of better blocks are few: comparing with them alone saves most of the full table.
-        block = block[~_overlap(ranked, ids, kept, block, iou_threshold).any(0)]
-        kept = np.concatenate([kept, block[_survivors(_overlap(ranked, ids, block, block, iou_threshold))]])
-    return order[kept].astype(np.int64)
+    if ids is not None and (ids == ids[0]).all():
+        ids = None
+    keep = _survivors(len(order), *duplicate_pairs(ranked, min(iou_threshold, 1.0), ids))
+    return order[keep].astype(np.int64, copy=False)
 
 
-def _overlap(
-    boxes: NDArray[np.float32],
-    ids: NDArray[np.int64] | None,
-    a: NDArray[np.int64],
-    b: NDArray[np.int64],
-    iou_threshold: float,
-) -> NDArray[np.bool_]:
-    rival = iou_matrix(boxes[a], boxes[b], eps=1e-6) >= iou_threshold
-    if ids is not None:
-        rival &= ids[a][:, None] == ids[b][None, :]
-    return np.asarray(rival)
-
-
-def _survivors(rival: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return which of the ranked boxes survive, given which pairs overlap (N, N)."""
-    better = np.asarray(np.triu(rival, 1))
-    keep: NDArray[np.bool_] = np.ones(len(rival), bool)
-    while True:
-        survives = np.asarray(~(better & keep[:, None]).any(0))
-        if (survives == keep).all():
-            return keep
-        keep = survives
+def _survivors(count: int, better: NDArray[np.intp], worse: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Return which of the ranked boxes survive, given the pairs of duplicates by ascending better one."""
+    keep: NDArray[np.bool_] = np.ones(count, bool)
+    if not len(better):
+        return keep
+    start = np.flatnonzero(np.concatenate([[True], better[1:] != better[:-1]]))
+    # By rank: whoever could drop an owner has been looked at before.
+    for i, low, high in zip(better[start].tolist(), start.tolist(), [*start[1:].tolist(), len(better)], strict=True):
+        if keep[i]:
+            keep[worse[low:high]] = False
+    return keep

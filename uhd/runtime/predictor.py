@@ -59,11 +59,12 @@ class Predictor(ABC):
             nms_iou: IoU at which duplicates are dropped; None takes the model's own, 0 or less keeps all.
         """
         threshold = self.spec.conf_thresh if conf_thresh is None else conf_thresh
-        overlap = self.spec.nms_iou if nms_iou is None else nms_iou
-        boxes, scores, class_ids = select(*prediction, threshold, None, overlap if overlap > 0 else None)
+        boxes, scores, class_ids = select(*prediction, threshold)
+        # Duplicates are judged by what is seen of them: after clipping to the frame, as in the original.
+        boxes = np.clip(boxes, 0, 1)
+        boxes, scores, class_ids = self.spec.suppression.at(nms_iou)(boxes, scores, class_ids)
         height, width = image_size
-        limit = np.array([width, height, width, height], np.float32)
-        pixels = np.clip(boxes, 0, 1) * limit
+        pixels = boxes * np.array([width, height, width, height], np.float32)
         solid = (pixels[:, 2] > pixels[:, 0]) & (pixels[:, 3] > pixels[:, 1])
         if not solid.all():
             pixels, scores, class_ids = pixels[solid], scores[solid], class_ids[solid]

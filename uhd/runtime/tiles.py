@@ -13,10 +13,11 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
-from uhd.boxes import area_xyxy, intersection_matrix, iou_matrix
+from uhd.boxes import area_xyxy, intersection_matrix
 from uhd.detections import Detections
 from uhd.errors import UserError
 from uhd.heads import select
+from uhd.nms.overlap import duplicates
 from uhd.runtime.predictor import Prediction, Predictor
 
 Boxes = NDArray[np.float32]
@@ -109,7 +110,7 @@ class TiledPredictor(Predictor):
         crops = [image[top:bottom, left:right] for left, top, right, bottom in tiles]
         predictions = self.inner.infer(self.inner.preprocess(crops))
         threshold = self.spec.conf_thresh if conf_thresh is None else conf_thresh
-        overlap = self.spec.nms_iou if nms_iou is None else nms_iou
+        overlap = self.spec.suppression.at(nms_iou).iou
         boxes, scores, class_ids, part = merge_inputs(predictions, tiles, size, threshold)
         if overlap > 0:
             kept = suppress_across_seams(boxes, scores, class_ids, part, overlap)
@@ -178,7 +179,7 @@ def suppress_across_seams(
     boxes, class_ids, cut = boxes[order], class_ids[order], part[order]
     same = class_ids[:, None] == class_ids[None]
     inside = intersection_matrix(boxes, boxes) / np.maximum(area_xyxy(boxes), 1e-12)[:, None]
-    close = same & ((iou_matrix(boxes, boxes, eps=1e-6) >= iou_threshold) | (cut[:, None] & (inside >= _SEAM_SHARE)))
+    close = same & (duplicates(boxes, boxes, iou_threshold) | (cut[:, None] & (inside >= _SEAM_SHARE)))
     # Row i falls to an earlier row j that is kept.
     falls = np.tril(close, -1)
     kept = np.zeros(len(boxes), bool)

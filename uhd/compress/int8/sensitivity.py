@@ -15,6 +15,7 @@ from uhd.compress.int8.calibrate import Feed
 from uhd.compress.int8.layers import layers_of
 from uhd.compress.int8.rewrite import to_int8
 from uhd.heads import select
+from uhd.nms.suppression import Suppression
 from uhd.runtime.onnx import OnnxPredictor
 from uhd.runtime.predictor import Prediction
 
@@ -23,7 +24,6 @@ Detections = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]
 INPUTS = 32
 # Detections of each image that are compared, best first.
 MOST = 20
-_NMS_IOU = 0.5
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,9 @@ class ErrorMeter:
     def __init__(self, graph: onnx.ModelProto, ranges: TensorsData, feeds: Sequence[Feed]) -> None:
         self.graph, self.ranges, self.feeds = graph, ranges, list(feeds)[:INPUTS]
         self.expected: list[Detections] = []
+        said = {each.key: each.value for each in graph.metadata_props}
         for boxes, scores in self._run(graph):
-            kept = select(boxes, scores, 0.0, None, _NMS_IOU)
+            kept = select(boxes, scores, 0.0, None, Suppression.from_metadata(said))
             self.expected.append((kept[0][:MOST], kept[1][:MOST], kept[2][:MOST]))
 
     def error(self, nodes: Iterable[str]) -> float:

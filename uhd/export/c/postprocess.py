@@ -47,14 +47,15 @@ static inline float larger_of(float a, float b)
     return a > b ? a : b;
 }
 
-static float overlap(const float *a, const float *b)
+/* Duplicates overlap by at least this share of their union, as everywhere: equality counts, in any unit. */
+static int duplicates(const float *a, const float *b, float iou)
 {
     const float w = smaller(a[2], b[2]) - larger_of(a[0], b[0]);
     const float h = smaller(a[3], b[3]) - larger_of(a[1], b[1]);
     const float common = larger_of(w, 0.0f) * larger_of(h, 0.0f);
     const float area_a = larger_of(a[2] - a[0], 0.0f) * larger_of(a[3] - a[1], 0.0f);
     const float area_b = larger_of(b[2] - b[0], 0.0f) * larger_of(b[3] - b[1], 0.0f);
-    return common / (area_a + area_b - common + 1e-6f);
+    return common > 0.0f && common >= iou * (area_a + area_b - common);
 }
 @BEST@
 int @NAME@_detect(const uint8_t *rgb, int width, int height, int stride_bytes, @NAME@_box *out, int max_boxes,
@@ -67,7 +68,11 @@ int @NAME@_detect(const uint8_t *rgb, int width, int height, int stride_bytes, @
     prepare(rgb, width, height, stride_bytes, @INPUT@);
     run();
     count = candidates(conf_thresh, rows);
-@LIMIT@    while (kept < max_boxes) {
+@LIMIT@    /* Duplicates are judged by what is seen of them, so boxes are clipped first. */
+    for (i = 0; i < 6 * count; i++)
+        if (i % 6 < 4)
+            rows[i] = smaller(larger_of(rows[i], 0.0f), 1.0f);
+    while (kept < max_boxes) {
         const float *best = rows;
         float box[6];
         for (i = 1; i < count; i++)
@@ -78,12 +83,12 @@ int @NAME@_detect(const uint8_t *rgb, int width, int height, int stride_bytes, @
         memcpy(box, best, sizeof box);
         rows[best - rows + 4] = -1.0f;
         for (i = 0; i < count && nms_iou > 0.0f; i++)
-            if (rows[6 * i + 5] == box[5] && rows[6 * i + 4] >= 0.0f && overlap(box, rows + 6 * i) >= nms_iou)
+            if (rows[6 * i + 5] == box[5] && rows[6 * i + 4] >= 0.0f && duplicates(box, rows + 6 * i, nms_iou))
                 rows[6 * i + 4] = -1.0f;
-        out->x1 = smaller(larger_of(box[0], 0.0f), 1.0f) * (float)width;
-        out->y1 = smaller(larger_of(box[1], 0.0f), 1.0f) * (float)height;
-        out->x2 = smaller(larger_of(box[2], 0.0f), 1.0f) * (float)width;
-        out->y2 = smaller(larger_of(box[3], 0.0f), 1.0f) * (float)height;
+        out->x1 = box[0] * (float)width;
+        out->y1 = box[1] * (float)height;
+        out->x2 = box[2] * (float)width;
+        out->y2 = box[3] * (float)height;
         out->score = box[4];
         out->class_id = (int)box[5];
         if (out->x2 > out->x1 && out->y2 > out->y1) {

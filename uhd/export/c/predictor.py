@@ -96,7 +96,7 @@ class CPredictor(Predictor):
         found = self._detect(
             image.ctypes.data, width, height, 3 * width, rows.ctypes.data, max_boxes,
             self.spec.conf_thresh if conf_thresh is None else conf_thresh,
-            self.spec.nms_iou if nms_iou is None else nms_iou,
+            self.spec.suppression.at(nms_iou).iou,
         )  # fmt: skip
         if found < 0:
             raise ValueError("the C code refused the arguments")

@@ -231,7 +231,8 @@ def measure(predictor: Predictor, val: Dataset, config: FinetuneConfig) -> dict[
     spec = predictor.spec
     found = infer_images(predictor, val.network_images(spec.input_size, spec.resize_mode))
     truths = truths_of(val)
-    metrics = evaluate(found, truths, spec.class_names, spec.input_size[0], config.conf_thresh).metrics
-    kept = [select(boxes, scores, config.conf_thresh, None, config.nms_thresh) for boxes, scores in found]
+    rule = spec.suppression
+    metrics = evaluate(found, truths, spec.class_names, spec.input_size[0], config.conf_thresh, rule).metrics
+    kept = [select(boxes, scores, config.conf_thresh, None, rule.at(config.nms_thresh)) for boxes, scores in found]
     theirs = original_map(kept, truths, len(spec.class_names), config.iou_thresh)["mAP@0.5"]
     return {"AP50": metrics["AP50"], "AP": metrics["AP"], "mAP": theirs}

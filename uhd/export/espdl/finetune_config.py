@@ -75,7 +75,10 @@ class FinetuneConfig:
     output_prefix: str | None = knob(None, "name of the files (default: the model's)", group=_OUT)
     no_eval: bool = knob(False, "measure nothing; every epoch is kept, none is the best", group=_OUT)
     conf_thresh: float = knob(0.15, "threshold of the original's mAP", group=_OUT, minimum=0, maximum=1)
-    nms_thresh: float = knob(0.5, "IoU at which boxes are duplicates, for the mAP", group=_OUT, minimum=0, maximum=1)
+    nms_thresh: float | None = knob(
+        None, "IoU at which boxes are duplicates, for the mAP (default: the model's)", group=_OUT, minimum=0, maximum=1,
+        original=0.5,
+    )  # fmt: skip
     iou_thresh: float = knob(0.5, "least IoU of a hit, for the mAP", group=_OUT, minimum=0, maximum=1)
     score_mode: str = knob(
         "obj_quality_cls",

@@ -6,6 +6,7 @@ import contextlib
 import copy
 import io
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,10 @@ def export_onnx(
     asked = form if isinstance(form, ExportForm) else ExportForm(form, **options)
     if opset not in OPSETS:
         raise UserError(f"--opset {opset}: the exporter offers {OPSETS[0]} to {OPSETS[-1]}")
+    if asked.name == "nms":
+        # What the graph has done is what its card says: whoever loads it does the same, which changes nothing.
+        spec = replace(spec, suppression=spec.suppression.at(asked.nms_iou))
+        asked = replace(asked, nms_iou=spec.suppression.iou)
     _check(model, spec, asked)
     model = strip(copy.deepcopy(model).cpu().eval())
     names, finish = outputs_of(model, asked)
@@ -109,6 +114,8 @@ def _check(model: DetectorNetwork, spec: ModelSpec, form: ExportForm) -> None:
             f"--resize-mode {spec.resize_mode} gives {channels} channels, "
             f"but the model takes {model.config.in_channels}"
         )
+    if form.name == "nms" and spec.suppression.kind != "greedy":
+        raise UserError(f"--nms: a graph has no operator for the suppression {spec.suppression.kind}; leave it out")
     if form.dynamic and model.kind == "queries":
         raise UserError("--dynamic: a transformer's position code is that of one size; use --dynamic-resize instead")
     if form.dynamic_resize and channels == 2 and not is_point_sampling(spec.resize_mode):

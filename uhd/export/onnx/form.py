@@ -18,7 +18,7 @@ class ExportForm:
         name: one of ``FORMS``, see :func:`uhd.export.onnx.export.export_onnx`.
         topk: rows of the merged and nms forms.
         conf_thresh: lower scores of those forms become 0.
-        nms_iou: boxes of one class that overlap a better one by more than this are dropped, in the nms form.
+        nms_iou: at which boxes of one class are duplicates, in the nms form; None takes the model's own.
         batch: images per run, or None for any number.
         dynamic_resize: the input is a camera frame of any size, reduced to the network size inside the graph.
         dynamic: height and width of the input are free, multiples of the stride; nothing is resized.
@@ -31,7 +31,7 @@ class ExportForm:
     name: str = "merged"
     topk: int = 100
     conf_thresh: float = 0.0
-    nms_iou: float = 0.5
+    nms_iou: float | None = None
     batch: int | None = 1
     dynamic_resize: bool = False
     dynamic: bool = False
@@ -44,7 +44,7 @@ class ExportForm:
             raise UserError(
                 f"--topk {self.topk} must be at least 1 and --conf-thresh {self.conf_thresh} between 0 and 1"
             )
-        if not 0 < self.nms_iou <= 1:
+        if self.nms_iou is not None and not 0 < self.nms_iou <= 1:
             raise UserError(f"--nms-iou {self.nms_iou} must be above 0 and at most 1")
         if self.batch is not None and self.batch < 1:
             raise UserError(f"--batch {self.batch} must be at least 1, or dynamic")

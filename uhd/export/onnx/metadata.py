@@ -49,7 +49,6 @@ def metadata_of(
     table |= _input(spec, form)
     if form.has_rows:
         table |= {"output_columns": "score,class_id,cx,cy,w,h", "score_floor": f"{form.conf_thresh:g}"}
-        # The spec's own nms_iou stays what a caller should use; here it is what the graph has done.
         table["suppressed_at_iou"] = f"{form.nms_iou:g}" if form.name == "nms" else ""
     if isinstance(network, AnchorNetwork) and form.name == "raw":
         table["raw_concat_fields"] = ",".join(outputs[0].split("_")[:-1])

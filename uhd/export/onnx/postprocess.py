@@ -114,7 +114,7 @@ def _every_score(found: Candidates) -> Tensor:
 def _kept(boxes: Tensor, scores: Tensor, form: ExportForm) -> Tensor:
     if form.name != "nms":
         return scores
-    kept = suppressed(_corners(boxes), scores.transpose(1, 2), form.nms_iou, form.conf_thresh)
+    kept = suppressed(_corners(boxes), scores.transpose(1, 2), _iou(form), form.conf_thresh)
     return kept.transpose(1, 2)
 
 
@@ -124,7 +124,13 @@ def _kept_best(boxes: Tensor, score: Tensor, which: Tensor | None, form: ExportF
         ids = torch.arange(network.config.num_classes).view(1, -1, 1)
         table = table * (which.unsqueeze(1) == ids).to(score.dtype)
     # A box is of one class here, so the sum over classes is its score or 0.
-    return suppressed(_corners(boxes), table, form.nms_iou, form.conf_thresh).sum(1)
+    return suppressed(_corners(boxes), table, _iou(form), form.conf_thresh).sum(1)
+
+
+def _iou(form: ExportForm) -> float:
+    if form.nms_iou is None:
+        raise ValueError("the nms form needs an IoU")
+    return form.nms_iou
 
 
 def _corners(boxes: Tensor) -> Tensor:

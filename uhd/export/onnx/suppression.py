@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from uhd.nms.overlap import exclusive_threshold
+
 
 def suppressed(boxes_xyxy: Tensor, scores: Tensor, iou: float, least: float = 0.0) -> Tensor:
     """Return the scores with those of suppressed boxes set to 0, class by class.
@@ -14,12 +16,13 @@ def suppressed(boxes_xyxy: Tensor, scores: Tensor, iou: float, least: float = 0.
     Args:
         boxes_xyxy: (B, N, 4).
         scores: (B, C, N); what is not above ``least`` is dropped.
-        iou: a box that overlaps a better one of its class by more than this is dropped.
+        iou: at which a box is a duplicate of a better one of its class; see :mod:`uhd.nms.overlap`.
 
     Returns:
         (B, C, N). While no graph is traced nothing is suppressed: this module is for graphs only.
     """
-    kept: Tensor = _Suppress.apply(boxes_xyxy, scores, iou, least)  # type: ignore[no-untyped-call]
+    seen = boxes_xyxy.clamp(0, 1)  # duplicates are judged by what is seen of them
+    kept: Tensor = _Suppress.apply(seen, scores, exclusive_threshold(iou), least)  # type: ignore[no-untyped-call]
     return kept
 
 

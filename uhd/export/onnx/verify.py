@@ -13,7 +13,7 @@ from uhd.boxes import xyxy_to_cxcywh
 from uhd.export.onnx.form import ExportForm
 from uhd.export.onnx.metadata import dynamic_axes
 from uhd.models.network import DetectorNetwork, maps_of
-from uhd.nms.greedy import nms
+from uhd.nms import Suppression, nms
 from uhd.resize import input_channels, is_point_sampling, resize_image, to_network
 from uhd.runtime.onnx import OnnxPredictor
 from uhd.runtime.outputs import ROWS
@@ -46,7 +46,7 @@ def largest_difference(
         raw = tuple(each.numpy() for each in maps_of(model(torch.from_numpy(image))))
         tensors = predictor._run(feed)
         for found, expected in zip(predictor._read(tensors), model.predictions(raw), strict=True):
-            worst = max(worst, predictions_differ(found, expected, form))
+            worst = max(worst, predictions_differ(found, expected, form, predictor.spec.suppression))
         worst = max(worst, _maps_difference(tensors, raw, predictor, model))
     return worst
 
@@ -89,14 +89,19 @@ def _reduced_pairs(frames: Array, size: tuple[int, int]) -> Array:
     return np.stack([tall[:, 0][..., columns], tall[:, 1][..., pairs]], 1)
 
 
-def predictions_differ(found: Prediction, expected: Prediction, form: ExportForm) -> float:
+def predictions_differ(
+    found: Prediction, expected: Prediction, form: ExportForm, suppression: Suppression | None = None
+) -> float:
     """Return the largest difference of boxes and scores; infinite where their number differs."""
     # A heat map is written whole, and the model lists its peaks.
     listed = form.has_rows or (form.name == "primitive" and len(found[0]) > len(expected[0]))
-    return (_rows_difference if listed else _difference)(found, expected, form)
+    if not listed:
+        return _difference(found, expected)
+    rule = (suppression or Suppression()).at(form.nms_iou) if form.name == "nms" else None
+    return _rows_difference(found, expected, form, rule)
 
 
-def _difference(found: Prediction, expected: Prediction, _form: ExportForm) -> float:
+def _difference(found: Prediction, expected: Prediction) -> float:
     if len(found[0]) != len(expected[0]):
         return float("inf")
     return max((_apart(a, b) for a, b in zip(found, expected, strict=True)), default=0.0)
@@ -107,15 +112,15 @@ def _apart(found: Array, expected: Array) -> float:
     return float((np.abs(found - expected) / np.maximum(1, np.abs(expected))).max(initial=0))
 
 
-def _rows_difference(found: Prediction, expected: Prediction, form: ExportForm) -> float:
+def _rows_difference(found: Prediction, expected: Prediction, form: ExportForm, rule: Suppression | None) -> float:
     """Compare by content: rows whose scores are equal up to rounding may come in another order."""
     shown, table = _flat(*found), _flat(*expected)
     shown = shown[shown[:, 0] > 0]
     table = table[table[:, 0] >= form.conf_thresh]
     if form.name == "primitive":
         shown = shown[np.argsort(-shown[:, 0], kind="stable")][: len(table)]
-    if form.name == "nms":
-        table = table[nms(_corners(table), table[:, 0], form.nms_iou, table[:, 1].astype(np.int64))]
+    if rule is not None:
+        table = table[nms(np.clip(_corners(table), 0, 1), table[:, 0], rule.iou, table[:, 1].astype(np.int64))]
     top = np.sort(table[:, 0])[::-1][: len(shown)]
     if len(top) < len(shown):
         return float("inf")
