@@ -22,11 +22,12 @@ import cv2
 import torch
 from environment import environment
 
-from uhd.compress.config import QuantiseConfig
 from uhd.data.config import DataConfig
 from uhd.data.loader import Loader
 from uhd.data.open import open_data, read_dataset
-from uhd.detect.run import build_model
+from uhd.detect.config import DetectConfig
+from uhd.detect.network import build_network
+from uhd.detect.settings import Settings
 from uhd.detect.task import DetectTask
 from uhd.losses.config import LossConfig
 from uhd.models import ARCHITECTURES
@@ -93,12 +94,13 @@ def learn_by_heart(case: Case, place: Path, seed: int) -> tuple[float, int, floa
     model = dataclasses.replace(ARCHITECTURES[case.arch].config(), **case.model)
     with tempfile.TemporaryDirectory() as folder:
         train = TrainConfig(
-            arch=case.arch, epochs=case.epochs, eval_interval=case.epochs, seed=seed, samples=0, tensorboard=False,
+            epochs=case.epochs, eval_interval=case.epochs, seed=seed, tensorboard=False,
             **case.train,
         )  # fmt: skip
         torch.manual_seed(seed)
-        network = build_model(model, train, data, opened, dataset, QuantiseConfig())
-        task = DetectTask(network, data, LossConfig(**case.loss), dataset, opened.names, train.conf_thresh)
+        detect = DetectConfig(arch=case.arch)
+        network = build_network(Settings(train, detect, data, model), opened, dataset)
+        task = DetectTask(network, data, LossConfig(**case.loss), dataset, opened.names, detect.conf_thresh)
         loader = Loader(dataset, None, data.img_size, data.resize_mode, train.batch_size, seed)
         began = time.perf_counter()
         metrics = Trainer(task, loader, train, Path(folder), torch.device("cpu")).fit()

@@ -53,7 +53,7 @@ def main() -> None:
             train = read_dataset(opened.train[:count], data, opened.report, False)
             opening = time.perf_counter() - began
             model = UltraTinyOD(UltraTinyODConfig(cnn_width=arguments.width)).train()
-            config = TrainConfig(batch_size=64, optimizer="adamw", samples=0)
+            config = TrainConfig(batch_size=64, optimizer="adamw")
             task = DetectTask(model, data, LossConfig(), val, ("person",), 0.3)
             loader = Loader(train, Pipeline.load(None), data.img_size, data.resize_mode, 64, object_share=0.7)
             trainer = Trainer(task, loader, config, Path(folder), torch.device("cpu"))

@@ -15,7 +15,9 @@ import torch
 from environment import environment
 
 from uhd.data.config import DataConfig
+from uhd.detect.config import DetectConfig
 from uhd.detect.run import run
+from uhd.detect.settings import Settings
 from uhd.losses.config import LossConfig
 from uhd.losses.distillation.config import DistillConfig
 from uhd.models.ultratinyod import UltraTinyODConfig
@@ -45,16 +47,17 @@ def short_run(
     if not (folder / "done").is_file():
         train = TrainConfig(
             exp_name=folder.name, output=folder.parent, overwrite=True, epochs=epochs, seed=seed, threads=1,
-            eval_interval=epochs, samples=0, keep=1, tensorboard=False,
+            eval_interval=epochs, keep=1, tensorboard=False,
         )  # fmt: skip
-        configs = [train, DataConfig(image_dir=data), UltraTinyODConfig(cnn_width=width), LossConfig(), DistillConfig()]
+        configs = [train, DetectConfig(samples=0), DataConfig(image_dir=data), UltraTinyODConfig(cnn_width=width)]
+        configs += [LossConfig(), DistillConfig()]
         left = dict(changes or {})
         for i, config in enumerate(configs):
             own = {field.name for field in dataclasses.fields(config)} & set(left)
             configs[i] = dataclasses.replace(config, **{name: left.pop(name) for name in own})
         if left:
             raise ValueError(f"no configuration has the fields {', '.join(left)}")
-        run(*configs[:4], distill=configs[4])  # type: ignore[arg-type]
+        run(Settings(*configs[:5], distill=configs[5]))  # type: ignore[arg-type]
         if not keep_weights:
             for path in [*folder.glob("*.pt"), *folder.glob("*.safetensors")]:
                 path.unlink()

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import resource
 import statistics
 import tempfile
 import time
@@ -34,7 +33,9 @@ from uhd.detect.task import DetectTask
 from uhd.losses.config import LossConfig
 from uhd.models.ultratinyod import UltraTinyOD, UltraTinyODConfig
 from uhd.training.config import TrainConfig
+from uhd.training.memory import peak_megabytes
 from uhd.training.optimiser import build_optimiser
+from uhd.training.parameters import group_parameters
 from uhd.training.trainer import Trainer
 
 BATCH = 64
@@ -76,10 +77,10 @@ def bare_step(model: UltraTinyOD, optimiser: torch.optim.Optimizer, images: torc
 
 def measure(train: Dataset, val: Dataset, data: DataConfig, width: int, optimizer: str, steps: int, pairs: int) -> None:
     """Print the figures of one width."""
-    config = TrainConfig(batch_size=BATCH, optimizer=optimizer, samples=0)
+    config = TrainConfig(batch_size=BATCH, optimizer=optimizer)
     images = torch.rand(BATCH, 3, *data.img_size)
     bare = UltraTinyOD(UltraTinyODConfig(cnn_width=width))
-    bare_optimiser = build_optimiser(bare, config)
+    bare_optimiser = build_optimiser(group_parameters(bare, bare.answers(), bare.scales()), config)
     model = UltraTinyOD(UltraTinyODConfig(cnn_width=width))
     task = DetectTask(model, data, LossConfig(), val, ("person",), 0.3)
     loader = Loader(train, Pipeline.load(None), data.img_size, data.resize_mode, BATCH, object_share=0.7)
@@ -146,7 +147,7 @@ def main() -> None:
         val = read_dataset(opened.val, data, opened.report, False)
         for width in arguments.widths:
             measure(train, val, data, width, arguments.optimizer, arguments.steps, arguments.pairs)
-    print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB with {len(train)} images")
+    print(f"peak memory {peak_megabytes() or 0:.0f} MB with {len(train)} images")
 
 
 if __name__ == "__main__":

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from uhd.compress.config import QuantiseConfig
 from uhd.data.config import DataConfig
 from uhd.data.loader import Loader
 from uhd.data.open import OpenedData, open_data, read_dataset
-from uhd.detect.run import build_model
+from uhd.detect.config import DetectConfig
+from uhd.detect.network import build_network
+from uhd.detect.settings import Settings
 from uhd.detect.task import DetectTask
 from uhd.losses.config import LossConfig
 from uhd.models import ARCHITECTURES
@@ -58,11 +59,10 @@ def test_64_drawn_images(
     data = DataConfig(img_size=(size, size))
     dataset = read_dataset(drawn.train, data, drawn.report, False)
     assert len(dataset) == 64
-    train = TrainConfig(
-        arch=arch, epochs=epochs, warmup_steps=50, eval_interval=epochs, samples=0, keep=1, tensorboard=False
-    )
+    train = TrainConfig(epochs=epochs, warmup_steps=50, eval_interval=epochs, keep=1, tensorboard=False)
     torch.manual_seed(0)
-    model = build_model(ARCHITECTURES[arch].config(**options), train, data, drawn, dataset, QuantiseConfig())
+    settings = Settings(train, DetectConfig(arch=arch), data, ARCHITECTURES[arch].config(**options))
+    model = build_network(settings, drawn, dataset)
     task = DetectTask(model, data, LossConfig(), dataset, drawn.names, 0.3)
     loader = Loader(dataset, None, data.img_size, data.resize_mode, train.batch_size, 0)
     metrics = Trainer(task, loader, train, tmp_path, torch.device("cpu")).fit()

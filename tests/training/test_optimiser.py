@@ -9,6 +9,7 @@ import pytest
 from uhd.models import create_model
 from uhd.training.config import TrainConfig
 from uhd.training.optimiser import build_optimiser
+from uhd.training.parameters import group_parameters
 
 
 @pytest.mark.parametrize(
@@ -29,7 +30,8 @@ from uhd.training.optimiser import build_optimiser
 def test_matrices_but_no_answers(arch: str, options: dict[str, Any], some: list[str], none: list[str]) -> None:
     model = create_model(arch, **options)
     names = {id(p): name for name, p in model.named_parameters()}
-    groups = build_optimiser(model, TrainConfig()).param_groups
+    parameters = group_parameters(model, model.answers(), model.scales())
+    groups = build_optimiser(parameters, TrainConfig()).param_groups
     taken = [names[id(p)] for group in groups if group.get("matrices") for p in group["params"]]
     assert set(some) <= set(taken)
     assert not set(none) & set(taken)

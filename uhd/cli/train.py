@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ def main(argv: Sequence[str], program: str = "uhd train", default_preset: str = 
     """Train a detector; returns the exit code."""
     from uhd.compress.config import QuantiseConfig
     from uhd.data.config import DataConfig
+    from uhd.detect.config import DetectConfig
     from uhd.losses.config import LossConfig
     from uhd.losses.distillation.config import DistillConfig
     from uhd.models import ARCHITECTURES
@@ -22,37 +24,40 @@ def main(argv: Sequence[str], program: str = "uhd train", default_preset: str = 
     from uhd.training.config import TrainConfig
 
     networks = [architecture.config for architecture in ARCHITECTURES.values()]
-    kinds = (DataConfig, TrainConfig, *networks, VariantConfig, LossConfig, DistillConfig, QuantiseConfig)
+    kinds = (DataConfig, TrainConfig, DetectConfig, *networks, VariantConfig, LossConfig, DistillConfig, QuantiseConfig)
     about = "Train a detector on a folder of images with YOLO labels."
     flags = Flags(program, about, kinds, default_preset, sized_settings)
     flags.add_positional(
         "data", nargs="?", type=Path, help="folder of labelled images, or a data.yaml", fills="image_dir"
     )
     resolved = flags.resolve(argv)
-    data, train = resolved[DataConfig], resolved[TrainConfig]
+    data, train, detect = resolved[DataConfig], resolved[TrainConfig], resolved[DetectConfig]
     loss, quantisation, distill = resolved[LossConfig], resolved[QuantiseConfig], resolved[DistillConfig]
 
     import cv2
 
-    from uhd.detect.run import find_last, run
-    from uhd.detect.starting import Settings, started
+    from uhd.detect.folder import find_last
+    from uhd.detect.run import run
+    from uhd.detect.settings import Settings
+    from uhd.detect.starting import start_file, take_settings
     from uhd.training.trainer import Interrupted
 
     def model_of(arch: str) -> Any:
         return resolved[ARCHITECTURES[arch].config]
 
-    settings = Settings(train, data, model_of(train.arch), loss, quantisation, distill)
+    train = dataclasses.replace(train, ckpt=start_file(train.ckpt))
+    settings = Settings(train, detect, data, model_of(detect.arch), loss, quantisation, distill, resolved.typed)
     last = find_last(train.resume)
     source = last or train.ckpt
     if source is not None:
-        settings, line = started(settings, source, resolved.typed, model_of, resume=last is not None)
+        settings, line = take_settings(settings, source, model_of, resume=last is not None)
         if int(os.environ.get("RANK", "0")) == 0:
             print(line)
 
     # The images are tiny: OpenCV's own threads only get in the way of torch's.
     cv2.setNumThreads(0)
     try:
-        run(settings.train, settings.data, settings.model, settings.loss, settings.quantisation, settings.distill)
+        run(settings)
     except Interrupted:
         return 130
     return 0

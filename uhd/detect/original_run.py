@@ -76,22 +76,22 @@ def adopt(trainer: Trainer, state: Mapping[str, Any], where: Path) -> str:
     Raises:
         UserError: the weights are of another architecture.
     """
-    model = trainer.task.model
+    model, ema = trainer.task.model, trainer.stepper.ema
     weights = dict(state["model"])
     try:
         model.load_state_dict(fitted(weights, model))
-        if trainer.ema is not None:
+        if ema is not None:
             averaged = state["ema"] if isinstance(state.get("ema"), Mapping) else weights
-            trainer.ema.model.load_state_dict(fitted(dict(averaged), model))
-            trainer.ema.updates = int(state.get("ema_updates") or 0)
+            ema.model.load_state_dict(fitted(dict(averaged), model))
+            ema.updates = int(state.get("ema_updates") or 0)
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:160]
         raise UserError(f"{where}: belongs to another architecture: {reason}") from None
     trainer.epoch = int(state.get("epoch") or 0)
-    trainer.step_count = trainer.epoch * len(trainer.loader)
+    trainer.step_count = trainer.epoch * len(trainer.batches)
     reason = _adopt_optimiser(trainer, state)
     optimiser = "optimiser" if not reason else f"a fresh optimiser ({reason})"
-    averages = "averaged weights, " if trainer.ema is not None and isinstance(state.get("ema"), Mapping) else ""
+    averages = "averaged weights, " if ema is not None and isinstance(state.get("ema"), Mapping) else ""
     return (
         f"{where.name}, a run of the original: continued after epoch {trainer.epoch} of {trainer.config.epochs} with "
         f"its weights, {averages}{optimiser}"
@@ -114,8 +114,8 @@ def _adopt_optimiser(trainer: Trainer, state: Mapping[str, Any]) -> str:
         return f"{len(numbers)} parameters there, {len(order)} here"
     slots = state["optimizer"]["state"]
     number_of = {id(parameters[name]): number for name, number in zip(order, numbers, strict=True)}
-    own = trainer.optimiser.state_dict()
-    listed = [parameter for each in trainer.optimiser.param_groups for parameter in each["params"]]
+    own = trainer.stepper.optimiser.state_dict()
+    listed = [parameter for each in trainer.stepper.optimiser.param_groups for parameter in each["params"]]
     taken = {}
     for i, parameter in enumerate(listed):
         slot = slots.get(number_of[id(parameter)])
@@ -124,7 +124,7 @@ def _adopt_optimiser(trainer: Trainer, state: Mapping[str, Any]) -> str:
         if any(getattr(value, "ndim", 0) and value.shape != parameter.shape for value in slot.values()):
             return "its shapes differ"
         taken[i] = dict(slot)
-    trainer.optimiser.load_state_dict({"state": taken, "param_groups": own["param_groups"]})
+    trainer.stepper.optimiser.load_state_dict({"state": taken, "param_groups": own["param_groups"]})
     return ""
 
 

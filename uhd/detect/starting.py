@@ -4,42 +4,53 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from uhd.card import INPUT_KEYS
-from uhd.compress.config import QuantiseConfig, quantisation_of
+from uhd.compress.config import quantisation_of
 from uhd.config import from_plain, knob_of, to_plain
-from uhd.data.config import DataConfig
+from uhd.detect.config import DetectConfig
 from uhd.detect.original_run import loss_values, train_values
+from uhd.detect.settings import Settings
 from uhd.errors import UserError
-from uhd.losses.config import LossConfig
-from uhd.losses.distillation.config import DistillConfig
+from uhd.load import default_model
 from uhd.migrations import settings_of
 from uhd.models.weights import architecture_of, read_checkpoint, read_weights
 from uhd.resize import format_size
-from uhd.training.config import TrainConfig
+from uhd.training.checkpoint import newest_last
 
 T = TypeVar("T")
+# Where a run reads and writes is up to the user of today, never to a file.
+_PLACES = ("exp_name", "output", "resume", "ckpt", "overwrite", "auto_anchors_plot_path", "cache_dir")
 _MODES = {1: "opencv_inter_nearest_y", 2: "opencv_inter_nearest_yuv422"}  # of weights that do not say their mode
 
 
-@dataclass(frozen=True, eq=False)
-class Settings:
-    """All configurations of a run; ``model`` is that of the architecture that ``train.arch`` names."""
-
-    train: TrainConfig
-    data: DataConfig
-    model: Any
-    loss: LossConfig
-    quantisation: QuantiseConfig
-    distill: DistillConfig
+PACKAGE = "package"
 
 
-def started(
-    settings: Settings, path: Path, typed: Collection[str], model_of: Callable[[str], Any], resume: bool
-) -> tuple[Settings, str]:
+def start_file(ckpt: Path | None) -> Path | None:
+    """Return the file that ``--ckpt`` means: a path, the best weights of a run folder, or ``package``.
+
+    Raises:
+        UserError: the folder holds no weights, or the package brings none.
+    """
+    if ckpt is None or ckpt.is_file():
+        return ckpt
+    if str(ckpt) == PACKAGE:
+        found = default_model().with_suffix(".safetensors")
+        if not found.is_file():
+            raise UserError(f"--ckpt {PACKAGE}: this installation brings no weights to start from: {found}")
+        return found
+    if ckpt.is_dir():
+        for name in ("best.safetensors", "last.safetensors"):
+            if (ckpt / name).is_file():
+                return ckpt / name
+        return newest_last(ckpt)
+    return ckpt
+
+
+def take_settings(settings: Settings, path: Path, model_of: Callable[[str], Any], resume: bool) -> tuple[Settings, str]:
     """Return the settings with those of the checkpoint where the user typed none, and one line that says so.
 
     ``--ckpt`` takes the network and its input (size, resize mode, classes, roles of labels, fake quantisation);
@@ -49,7 +60,6 @@ def started(
     Args:
         settings: from flags, YAML file and preset.
         path: checkpoint.
-        typed: fields that the user gave.
         model_of: configuration of an architecture from the flags.
         resume: whether the run is continued.
 
@@ -58,32 +68,42 @@ def started(
     """
     state, meta = read_weights(path)
     arch, network = architecture_of(state, meta, path)
-    if "arch" in typed and settings.train.arch != arch:
-        raise UserError(f"{path}: is of --arch {arch}, not {settings.train.arch}")
+    typed = settings.typed
+    if "arch" in typed and settings.detect.arch != arch:
+        raise UserError(f"{path}: is of --arch {arch}, not {settings.detect.arch}")
     ours = isinstance(meta.get("model_config"), Mapping)
     saved: dict[str, Mapping[str, Any]] = {
-        "train": {"arch": arch},
+        "train": {},
+        "detect": {"arch": arch},
         "data": _input_values(meta, network),
         "model": to_plain(network),
         "quantisation": to_plain(quantisation_of(meta, str(path))),
     }
     if resume and ours:
-        for name in ("train", "data", "loss", "distill"):
+        meta = _two_tables(meta)
+        for name in ("train", "detect", "data", "loss", "distill"):
             saved[name] = settings_of(type(getattr(settings, name)), meta, f"{name}_config", str(path))
+            saved[name] = {key: value for key, value in saved[name].items() if key not in _PLACES}
     elif resume:
         content = read_checkpoint(path)
-        saved["train"] = {"arch": arch} | train_values(content)
+        saved["train"] = train_values(content)
         saved["loss"] = loss_values(content)
     before = dataclasses.replace(settings, model=model_of(arch))
-    kept = {"resume": settings.train.resume, "ckpt": settings.train.ckpt}
-    after = {name: _taken(getattr(before, name), saved.get(name, {}), typed, path) for name in _names()}
-    after["train"] = dataclasses.replace(after["train"], **kept)
-    found = Settings(**after)
+    after = {name: _taken(config, saved.get(name, {}), typed, path) for name, config in before.configs()}
+    found = Settings(**after, typed=typed)
     return found, _line(before, found, saved, typed, path)
 
 
-def _names() -> list[str]:
-    return [field.name for field in dataclasses.fields(Settings)]
+def _two_tables(meta: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the metadata with the detector's settings in a table of their own; the first version had one for both."""
+    train, detect = meta.get("train_config"), meta.get("detect_config")
+    if not isinstance(train, Mapping) or detect is not None:
+        return dict(meta)
+    own = {field.name for field in dataclasses.fields(DetectConfig)}
+    return dict(meta) | {
+        "train_config": {name: value for name, value in train.items() if name not in own},
+        "detect_config": {name: value for name, value in train.items() if name in own},
+    }
 
 
 def _input_values(meta: Mapping[str, Any], network: Any) -> dict[str, Any]:
@@ -106,8 +126,8 @@ def _line(
 ) -> str:
     """Name what the checkpoint changed, and what was typed in its place."""
     taken, given = [], []
-    for name in _names():
-        old, new = getattr(before, name), getattr(after, name)
+    for name, new in after.configs():
+        old = getattr(before, name)
         for field in dataclasses.fields(new):
             if field.name not in saved.get(name, {}) or knob_of(field).group == "run" or knob_of(field).hidden:
                 continue

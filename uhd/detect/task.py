@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from uhd.assigners.targets import Targets
@@ -21,21 +16,21 @@ from uhd.data.config import DataConfig
 from uhd.data.dataset import Dataset
 from uhd.data.loader import Transform
 from uhd.data.multi_label import roles_of
+from uhd.detect.config import DetectConfig
 from uhd.detect.distill import Distillation
-from uhd.draw import draw
 from uhd.evaluation.coco import coco_numbers
-from uhd.evaluation.curves import plot_curves
 from uhd.evaluation.dataset import infer_images
 from uhd.evaluation.evaluate import evaluate
 from uhd.evaluation.report import Report
 from uhd.evaluation.views import Views
 from uhd.losses import build_objective
 from uhd.losses.config import LossConfig
-from uhd.models.heatmaps import heatmaps
 from uhd.models.network import DetectorNetwork
 from uhd.models.predictor import TorchPredictor
 from uhd.models.weights import describe
 from uhd.resize import to_network
+from uhd.training.parameters import ParameterGroups, group_parameters
+from uhd.training.task import Metric
 
 
 class DetectTask:
@@ -47,11 +42,12 @@ class DetectTask:
         loss: objective.
         val: validation images.
         names: of the classes.
-        conf_thresh: of drawn samples and the original's mAP.
+        conf_thresh: of the original's mAP.
         coco: add the COCO numbers to the metrics.
         per_class: add the AP50 of every class.
         distillation: what a teacher adds to the loss.
         val_transform: augmentation of the validation images, None to resize them only.
+        detect: settings of the run, stored in its checkpoints.
     """
 
     def __init__(
@@ -66,19 +62,24 @@ class DetectTask:
         per_class: bool = False,
         distillation: Distillation | None = None,
         val_transform: Transform | None = None,
+        detect: DetectConfig | None = None,
     ) -> None:
         self.model: nn.Module = model
         self.distillation = distillation
         self.companion: nn.Module | None = distillation
-        self.coco, self.per_class = coco, per_class
+        self.coco, self.per_class, self.detect = coco, per_class, detect
         self._network = model
-        self.tag = model.tag
+        self.tag, self.metric = model.tag, Metric("AP50", label="map")
         self.data, self.loss_config, self.names, self.conf_thresh = data, loss, names, conf_thresh
         self.objective = build_objective(model, loss, roles_of(data))
         self.val = val
         self.views = Views(val, data.img_size, data.resize_mode, val_transform)
         self.val_images, self.truths = self.views.read()  # once per run
         self.report: Report | None = None
+
+    def parameter_groups(self) -> ParameterGroups:
+        """Return the network's parameters by what optimisers may do with them."""
+        return group_parameters(self._network, self._network.answers(), self._network.scales())
 
     def start_epoch(self, epoch: int) -> None:
         """Observe ranges and move batch-norm statistics as long as ``--qat`` says; set the teacher's ramp."""
@@ -120,44 +121,8 @@ class DetectTask:
     def settings(self) -> dict[str, Any]:
         """Return the configurations that a resumed run continues with; they name places on this machine."""
         taught = {} if self.distillation is None else {"distill_config": to_plain(self.distillation.config)}
-        return {"loss_config": to_plain(self.loss_config), "data_config": to_plain(self.data)} | taught
-
-    def illustrate(self, model: nn.Module, folder: Path, samples: int) -> None:
-        """Write ``report.json``, ``curves.png`` and the first validation images with people, with the boxes found."""
-        assert isinstance(model, DetectorNetwork)
-        self.write_report(folder)
-        self.draw_samples(model, folder / "samples", samples)
-
-    def write_report(self, folder: Path) -> Path:
-        """Write ``report.json`` and ``curves.png`` of the last evaluation; returns the folder."""
-        folder.mkdir(parents=True, exist_ok=True)
-        if self.report is not None:
-            (folder / "report.json").write_text(self.report.to_json(), encoding="utf-8")
-            if find_spec("matplotlib") is not None:
-                plot_curves(self.report, folder)
-        return folder
-
-    def draw_samples(self, model: DetectorNetwork, folder: Path, samples: int, heatmap: str | None = None) -> None:
-        """Write the first validation images with people, as the model sees them, with the boxes it finds.
-
-        Args:
-            model: in evaluation mode.
-            folder: of the pictures.
-            samples: how many.
-            heatmap: ``mean`` or ``sum``: beside each picture a folder of its name with a heat map of every layer.
-        """
-        predictor = TorchPredictor(model, self.card())
-        chosen = [i for i in range(len(self.val)) if len(self.truths[i].boxes)][:samples]
-        for i in chosen:
-            image, sample = self.views.show(i)
-            prediction = predictor.infer(to_network(image[None], self.data.resize_mode))[0]
-            height, width = sample.image.shape[:2]
-            drawn = draw(sample.image, predictor.postprocess(prediction, (height, width), self.conf_thresh))
-            name = f"{i:04d}_{Path(sample.name).stem}"
-            _write(folder / f"{name}.png", drawn)
-            if heatmap is not None:
-                for file, picture in heatmaps(model, image, self.data.resize_mode, drawn, heatmap):
-                    _write(folder / name / file, picture)
+        own = {"loss_config": to_plain(self.loss_config), "data_config": to_plain(self.data)}
+        return own | ({} if self.detect is None else {"detect_config": to_plain(self.detect)}) | taught
 
     def card(self) -> ModelCard:
         """Return the card of the model that is trained, with the figures of the last evaluation."""
@@ -176,8 +141,3 @@ class DetectTask:
     def _data_name(self) -> str:
         place = self.data.image_dir or self.data.val_list
         return "" if place is None else place.resolve().name
-
-
-def _write(path: Path, picture: NDArray[np.uint8]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(path), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))

@@ -41,6 +41,14 @@ class DetectorNetwork(nn.Module):
         """Pixels that height and width of the input must be a multiple of."""
         return int(self.config.stride)
 
+    def answers(self) -> list[nn.Module]:
+        """Return the layers whose rows are independent answers, and embeddings: no optimiser may mix their rows."""
+        raise NotImplementedError
+
+    def scales(self) -> list[nn.Parameter]:
+        """Return the parameters that are matrices by shape and factors by meaning: they are not decayed."""
+        return []
+
     def predictions(
         self, raw: tuple[NDArray[np.float32], ...]
     ) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:

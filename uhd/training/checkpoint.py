@@ -1,9 +1,11 @@
-"""Checkpoints of a run: which are kept, and which one a run continues from."""
+"""Checkpoints of a run: their names, which are kept, and which one a run continues from."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +13,49 @@ import torch
 
 from uhd.errors import UserError
 from uhd.files import save_atomic
-from uhd.models.weights import read_checkpoint
+from uhd.models.weights import read_checkpoint, save_weights
+
+KINDS = ("last", "best")
+
+
+def write_checkpoint(
+    folder: Path, kind: str, tag: str, epoch: int, state: dict[str, Any], weights: dict[str, Any], meta: dict[str, Any]
+) -> Path:
+    """Write ``KIND_TAG_EPOCH.pt`` with its ``.safetensors``, and give both the stable names ``KIND.*`` beside them.
+
+    Args:
+        folder: run folder.
+        kind: ``last`` or ``best``.
+        tag: of the model, and of the score, e.g. ``utod``.
+        epoch: finished epochs.
+        state: everything that resuming needs.
+        weights: what is shipped.
+        meta: metadata of the weights.
+    """
+    score = f"_{meta['score']}" if "score" in meta else ""
+    path = folder / f"{kind}_{tag}_{epoch:04d}{score}.pt"
+    save_checkpoint(path, state)
+    save_weights(path.with_suffix(".safetensors"), weights, {k: v for k, v in meta.items() if k != "score"})
+    for each in (path, path.with_suffix(".safetensors")):
+        name_again(each, folder / f"{kind}{each.suffix}")
+    return path
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Save a dict of tensors and plain values (see :func:`uhd.files.save_atomic`)."""
     save_atomic(path, lambda temporary: torch.save(state, temporary))
+
+
+def name_again(path: Path, stable: Path) -> None:
+    """Give a file a second name, at once: a hard link, or a copy where the file system has none."""
+
+    def link(temporary: Path) -> None:
+        try:
+            os.link(path, temporary)
+        except OSError:
+            shutil.copyfile(path, temporary)
+
+    save_atomic(stable, link)
 
 
 def newest_last(folder: Path) -> Path:
@@ -30,13 +69,19 @@ def newest_last(folder: Path) -> Path:
         with contextlib.suppress(UserError):
             read_checkpoint(path)
             return path
-    raise UserError(f"{folder}: no last_*.pt to resume")
+    damaged = f"; {len(found)} are there, and none can be read" if found else ""
+    raise UserError(f"{folder}: no last_*.pt to resume{damaged}")
+
+
+def holds_run(folder: Path) -> bool:
+    """Whether a folder holds checkpoints of a run."""
+    return any(any(folder.glob(f"{kind}_*.pt")) for kind in KINDS)
 
 
 def prune(folder: Path, pattern: str, keep: int) -> None:
     """Delete all but the ``keep`` newest checkpoints that match, with what lies beside them."""
     for path in sorted(folder.glob(pattern), key=_epoch_of, reverse=True)[keep:]:
-        path.unlink()
+        path.unlink(missing_ok=True)
         path.with_suffix(".safetensors").unlink(missing_ok=True)
 
 

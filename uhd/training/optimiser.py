@@ -1,4 +1,4 @@
-"""Build the optimiser; weight decay falls on convolution and matrix weights only unless asked otherwise."""
+"""Build the optimiser over the groups of parameters that a task names."""
 
 from __future__ import annotations
 
@@ -10,53 +10,40 @@ from torch import nn
 
 from uhd.training.config import TrainConfig
 from uhd.training.muon import Muon
+from uhd.training.parameters import ParameterGroups
 
 
-def build_optimiser(model: nn.Module, config: TrainConfig, more: Sequence[nn.Parameter] = ()) -> torch.optim.Optimizer:
-    """Return AdamW, SGD with Nesterov momentum, or Muon over the model's trainable parameters.
+def build_optimiser(
+    parameters: ParameterGroups, config: TrainConfig, more: Sequence[nn.Parameter] = ()
+) -> torch.optim.Optimizer:
+    """Return AdamW, SGD with Nesterov momentum, or Muon.
 
-    Parameters beside the model (``more``) never go to Muon.
+    Args:
+        parameters: of the model.
+        config: which optimiser, rates and decay.
+        more: parameters beside the model; they never go to Muon.
+
     Every group carries ``lr_scale``, the factor on the scheduled learning rate.
     """
-    parameters = [*(p for p in model.parameters() if p.requires_grad), *more]
-    weights = parameters if config.decay_all else [p for p in parameters if _is_weight(p)]
-    matrices = _matrices(model) if config.optimizer == "muon" else []
-    taken = {id(p) for p in matrices}
-    decayed = [p for p in weights if id(p) not in taken]
-    taken |= {id(p) for p in decayed}
-    rest = [p for p in parameters if id(p) not in taken]
+    muon = config.optimizer == "muon"
+    matrices = {id(p) for p in parameters.matrices} if muon else set()
+    kept = {id(p) for p in parameters.rest} | {id(p) for p in more if p.ndim < 2}
+    others = [p for p in [*parameters.order, *more] if id(p) not in matrices]
+    decayed = [p for p in others if config.decay_all or id(p) not in kept]
+    rest = [p for p in others if not config.decay_all and id(p) in kept]
     groups: list[dict[str, Any]] = [
         {"params": decayed, "weight_decay": config.weight_decay, "lr_scale": 1.0},
         {"params": rest, "weight_decay": 0.0, "lr_scale": 1.0},
         {
-            "params": matrices,
+            "params": parameters.matrices if muon else [],
             "weight_decay": config.weight_decay,
             "lr_scale": config.muon_lr / config.lr,
             "matrices": True,
         },
     ]
     groups = [group | {"lr": config.lr} for group in groups if group["params"]]
-    if config.optimizer == "muon":
+    if muon:
         return Muon(groups)
     if config.optimizer == "sgd":
         return torch.optim.SGD(groups, config.lr, config.momentum, nesterov=config.momentum > 0)
     return torch.optim.AdamW(groups, config.lr, fused=True)
-
-
-def _is_weight(parameter: nn.Parameter) -> bool:
-    # The anchor scale (A, 2) is a matrix by shape but a scale by meaning.
-    return parameter.ndim > 2 or (parameter.ndim == 2 and parameter.shape[1] > 2)
-
-
-def _matrices(model: nn.Module) -> list[nn.Parameter]:
-    # Depthwise kernels mix no channels, the rows of outputs are independent answers, and embeddings are no maps at all:
-    # they stay with AdamW.
-    return [
-        parameter
-        for name, parameter in model.named_parameters()
-        if _is_weight(parameter) and parameter.shape[1] > 1 and not _is_answer(name)
-    ]
-
-
-def _is_answer(name: str) -> bool:
-    return "_out" in name or name.startswith(("head.weight", "head_", "class_head", "box_head", "query_embed"))

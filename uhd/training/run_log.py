@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from uhd.files import save_atomic
+from uhd.training.hooks import Hook
+
+if TYPE_CHECKING:
+    from uhd.training.trainer import Trainer
 
 
-class RunLog:
+class RunLog(Hook):
     """Appends to ``metrics.csv``, ``train.log`` and TensorBoard files in a run folder.
 
     Args:
@@ -34,19 +41,25 @@ class RunLog:
         with (self.folder / "train.log").open("a", encoding="utf-8") as file:
             file.write(text + "\n")
 
-    def epoch(self, epoch: int, train: dict[str, float], val: dict[str, float]) -> None:
+    def on_epoch(self, trainer: Trainer, train: Mapping[str, float], val: Mapping[str, float]) -> None:
+        """Record the numbers of an epoch."""
+        self.epoch(trainer.epoch, train, val)
+
+    def epoch(self, epoch: int, train: Mapping[str, float], val: Mapping[str, float]) -> None:
         """Record the numbers of one epoch (1-based)."""
         row: dict[str, Any] = {"epoch": epoch}
         row |= {f"train/{key}": value for key, value in train.items()}
         row |= {f"val/{key}": value for key, value in val.items()}
         self._rows = [old for old in self._rows if int(old["epoch"]) != epoch] + [row]
         names = list(dict.fromkeys(name for entry in self._rows for name in entry))
-        temporary = self.folder / ".metrics.csv.tmp"
-        with temporary.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, names)
-            writer.writeheader()
-            writer.writerows(self._rows)
-        temporary.replace(self.folder / "metrics.csv")
+
+        def write(path: Path) -> None:
+            with path.open("w", newline="", encoding="utf-8") as file:
+                writer = csv.DictWriter(file, names)
+                writer.writeheader()
+                writer.writerows(self._rows)
+
+        save_atomic(self.folder / "metrics.csv", write)
         self.line(f"epoch {epoch} " + json.dumps({k: v for k, v in row.items() if k != "epoch"}))
         if self._writer is not None:
             for name, value in row.items():
@@ -54,8 +67,9 @@ class RunLog:
                     self._writer.add_scalar(name, value, epoch)
             self._writer.flush()
 
-    def close(self) -> None:
+    def on_end(self, trainer: Trainer) -> None:
         """Close the TensorBoard files."""
+        del trainer
         if self._writer is not None:
             self._writer.close()
 

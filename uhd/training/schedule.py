@@ -6,24 +6,32 @@ import math
 
 from uhd.training.config import TrainConfig
 
+LONGEST_WARMUP = 0.25  # share of the run
+
+
+def warmup_of(config: TrainConfig, steps_per_epoch: int) -> int:
+    """Return the steps of warm-up: as configured, or a quarter of a run that is too short for them."""
+    longest = max(1, int(LONGEST_WARMUP * config.epochs * steps_per_epoch))
+    return min(config.warmup_steps, longest)
+
 
 def learning_rate(config: TrainConfig, step: int, steps_per_epoch: int) -> float:
     """Return the learning rate of one step.
 
-    Linear warm-up over ``warmup_steps``, then half a cosine down to ``final_lr`` of the highest rate, either step by
-    step or constant within an epoch (the original's).
+    Linear warm-up over :func:`warmup_of` steps, then half a cosine down to ``final_lr`` of the highest rate, either
+    step by step or constant within an epoch (the original's).
 
     Args:
         config: rates, lengths and kind.
         step: 0-based over the whole run.
         steps_per_epoch: optimiser steps in an epoch.
     """
-    total = config.epochs * steps_per_epoch
-    if step < config.warmup_steps:
-        return config.lr * (step + 1) / config.warmup_steps
+    total, warmup = config.epochs * steps_per_epoch, warmup_of(config, steps_per_epoch)
+    if step < warmup:
+        return config.lr * (step + 1) / warmup
     if config.schedule == "epoch":
         progress = (step // steps_per_epoch) / config.epochs
     else:
-        progress = (step - config.warmup_steps) / max(1, total - config.warmup_steps)
+        progress = (step - warmup) / max(1, total - warmup)
     cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
     return config.lr * (config.final_lr + (1 - config.final_lr) * cosine)

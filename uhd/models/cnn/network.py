@@ -46,6 +46,10 @@ class CenterNetCNN(TrunkNetwork):
         # Half precision cannot tell 0.9996 from 1, and the loss takes the logarithm of the difference.
         return torch.sigmoid(self.head_hm(x).float()), self.head_off(x), self.head_wh(x)
 
+    def answers(self) -> list[nn.Module]:
+        """Return the last layers."""
+        return [self.head_hm, self.head_off, self.head_wh]
+
     def predictions(self, raw: tuple[Array, ...]) -> list[tuple[Array, Array]]:
         """Decode the three maps; see :meth:`DetectorNetwork.predictions`."""
         heat, offset, size = raw
@@ -73,6 +77,10 @@ class AnchorCNN(TrunkNetwork, AnchorNetwork):
         """Return the raw map; see the class for its channels."""
         raw: Tensor = self.head(self.features(images))
         return raw
+
+    def answers(self) -> list[nn.Module]:
+        """Return the last layer."""
+        return [self.head]
 
     @property
     def anchors(self) -> Tensor:

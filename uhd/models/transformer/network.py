@@ -60,6 +60,10 @@ class QueryTransformer(DetectorNetwork):
             return self._answers(found[-1])
         return tuple(each for layer in reversed(found) for each in self._answers(layer))
 
+    def answers(self) -> list[nn.Module]:
+        """Return the last layers and the embedding of the queries."""
+        return [self.query_embed, self.class_head, self.box_head]
+
     def predictions(self, raw: tuple[Array, ...]) -> list[tuple[Array, Array]]:
         """Decode both maps; see :meth:`DetectorNetwork.predictions`."""
         return list(zip(*decode_queries(raw[0], raw[1]), strict=True))

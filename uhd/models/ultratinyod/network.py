@@ -50,6 +50,14 @@ class UltraTinyOD(AnchorNetwork):
         check_size((h, w), self.config.stride)
         return images
 
+    def answers(self) -> list[nn.Module]:
+        """Return the last layers of all branches."""
+        return [module for name, module in self.head.named_children() if "_out" in name]
+
+    def scales(self) -> list[nn.Parameter]:
+        """Return the factor on the anchors, where it is trained."""
+        return [self.head.wh_scale] if isinstance(self.head.wh_scale, nn.Parameter) else []
+
     @property
     def anchors(self) -> Tensor:
         """Width and height of the anchors (A, 2), normalised."""

@@ -1,0 +1,65 @@
+"""What a run of the detector has beside what every run has: architecture, augmentation, anchors, measure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from uhd.anchors import ALGORITHMS
+from uhd.config import Search, knob
+from uhd.models import ARCHITECTURES
+
+_RUN, _OPT, _EVAL = "run", "optimisation", "evaluation"
+
+
+@dataclass(frozen=True)
+class DetectConfig:
+    """What a run of the detector has beside what every run has: architecture, augmentation, anchors, measure."""
+
+    arch: str = knob("ultratinyod", "architecture", group=_RUN, choices=tuple(ARCHITECTURES), original="cnn")
+    samples: int = knob(10, "validation images drawn with their boxes at a new best", group=_RUN, minimum=0)
+    aug_config: Path | None = knob(
+        None, "augmentation YAML (default: our recipe)", group=_OPT, original=Path("uhd/aug.yaml")
+    )
+    close_mosaic: float = knob(
+        0.0, "share of the last epochs trained without mosaics", group=_OPT, minimum=0, maximum=1, search=Search(0, 0.5)
+    )
+    object_share: float | None = knob(
+        0.7,
+        "share of training samples that show an object; none: as in the data",
+        group=_OPT,
+        minimum=0,
+        maximum=1,
+        original=None,
+        search=Search(0.3, 1),
+    )
+    auto_anchors: bool = knob(True, "choose anchors from the training boxes", group=_OPT, original=False)
+    auto_anchors_alg: str = knob("kmeans", "how anchors are chosen", group=_OPT, choices=ALGORITHMS)
+    auto_anchors_bias: float = knob(
+        0.2,
+        "of stratified_large: smaller spends more anchors on large boxes",
+        group=_OPT,
+        minimum=0,
+        exclusive_minimum=True,
+    )
+    auto_anchors_plot: bool = knob(False, "draw the training boxes and the anchors chosen", group=_OPT)
+    auto_anchors_plot_path: Path | None = knob(
+        None, "picture of --auto-anchors-plot (default: auto_anchors.png in the run folder)", group=_OPT
+    )
+    conf_thresh: float = knob(
+        0.3, "score threshold of drawn samples and of the original's mAP", group=_EVAL, minimum=0, maximum=1
+    )
+    val_aug_config: Path | None = knob(
+        None, "augmentation YAML of the validation images, the same in every epoch (default: none)", group=_EVAL
+    )
+    val_only: bool = knob(False, "evaluate a checkpoint, draw samples into <run>/val_only, and stop", group=_EVAL)
+    heatmap: str | None = knob(
+        None,
+        "with --val-only: draw what every layer puts out for the samples, over its channels",
+        group=_EVAL,
+        choices=("mean", "sum"),
+        shortcuts={"with_heatmap_mean": "mean", "with_heatmap_sum": "sum"},
+    )
+    val_count: int | None = knob(None, "evaluate only so many images", group=_EVAL, minimum=1)
+    coco_eval: bool = knob(False, "add the COCO numbers", group=_EVAL)
+    coco_per_class: bool = knob(False, "COCO numbers per class", group=_EVAL)

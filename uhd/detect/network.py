@@ -1,0 +1,104 @@
+"""The network of a run: classes and anchors from the data, weights from a checkpoint."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from pathlib import Path
+from typing import Any
+
+from uhd.anchors import auto_anchors
+from uhd.compress.fake_quantise import fitted, quantise
+from uhd.data.dataset import Dataset
+from uhd.data.multi_label import LabelRoles, objects_only, roles_of
+from uhd.data.open import OpenedData
+from uhd.data.records import box_sizes
+from uhd.detect.config import DetectConfig
+from uhd.detect.settings import Settings
+from uhd.errors import UserError
+from uhd.evaluation.anchor_plot import plot_anchors
+from uhd.models import ARCHITECTURES
+from uhd.models.network import AnchorNetwork, DetectorNetwork
+from uhd.models.weights import read_weights
+from uhd.resize import input_channels
+
+ANCHOR_PLOT = "auto_anchors.png"
+
+
+def build_network(settings: Settings, opened: OpenedData, dataset: Dataset) -> DetectorNetwork:
+    """Return the network with anchors from the labels and, with ``--ckpt``, weights from a checkpoint.
+
+    Raises:
+        UserError: the checkpoint does not fit.
+    """
+    config, train, detect = settings.model, settings.train, settings.detect
+    roles = roles_of(settings.data)
+    channels = input_channels(settings.data.resize_mode)
+    follows: dict[str, Any] = {"in_channels": channels, "num_classes": len(opened.names)}
+    if roles.mode != "none":
+        follows |= multi_label(config, detect.arch, roles)
+    if detect.auto_anchors and train.ckpt is None and has_anchors(config) and not config.anchors:
+        sizes = box_sizes(objects_only(dataset.records, roles))
+        found = auto_anchors(sizes, config.num_anchors, detect.auto_anchors_alg, detect.auto_anchors_bias)
+        follows["anchors"] = tuple((float(w), float(h)) for w, h in found) if found.any() else ()
+    fresh = ARCHITECTURES[detect.arch].network(dataclasses.replace(config, **follows))
+    network = quantise(fresh, settings.quantisation)
+    if train.ckpt is not None:
+        load_start(network, train.ckpt, not train.ckpt_non_strict)
+        # The anchors came with the weights, unless the configuration says others; both have to say the same.
+        if isinstance(network, AnchorNetwork):
+            network.set_anchors(config.anchors or network.anchors.tolist())
+    return network
+
+
+def load_start(network: DetectorNetwork, path: Path, strict: bool) -> None:
+    """Load the weights that a run starts from; without ``strict`` only those that the network has, in its shapes.
+
+    Raises:
+        UserError: they do not fit.
+    """
+    state = fitted(read_weights(path)[0], network)
+    if not strict:
+        own = network.state_dict()
+        state = {name: value for name, value in state.items() if name in own and own[name].shape == value.shape}
+        if len(state) < len(own):
+            print(f"{path.name}: {len(own) - len(state)} of {len(own)} tensors are not in it and start fresh")  # noqa: T201
+    try:
+        network.load_state_dict(state, strict=strict)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:160]
+        raise UserError(f"{path}: belongs to another architecture: {reason}") from None
+
+
+def multi_label(config: Any, arch: str, roles: LabelRoles) -> dict[str, Any]:
+    """Return the fields of a network whose objects may have several labels.
+
+    Raises:
+        UserError: the architecture has no such labels, or no classes at all.
+    """
+    if not hasattr(config, "num_attributes"):
+        raise UserError(f"--multi-label-mode {roles.mode} is for --arch ultratinyod, not {arch}")
+    if config.disable_cls:
+        raise UserError(f"--disable-cls leaves no branch for the labels of --multi-label-mode {roles.mode}")
+    separate = len(roles.attributes) if roles.mode == "separate" else 0
+    classes = len(roles.classes) - separate
+    return {"num_classes": classes, "num_attributes": separate, "multi_label_mode": roles.mode}
+
+
+def has_anchors(config: Any) -> bool:
+    """Whether a configuration describes a network with anchors."""
+    return bool(getattr(config, "use_anchor", hasattr(config, "anchors")))
+
+
+def draw_anchors(
+    network: DetectorNetwork, dataset: Dataset, config: DetectConfig, roles: LabelRoles, folder: Path
+) -> None:
+    """Draw training boxes and anchors (``--auto-anchors-plot``), in the run folder unless a path is given."""
+    if not (config.auto_anchors_plot or config.auto_anchors_plot_path):
+        return
+    if not isinstance(network, AnchorNetwork):
+        print(f"--auto-anchors-plot: --arch {network.arch} without anchors", file=sys.stderr)  # noqa: T201
+        return
+    sizes = box_sizes(objects_only(dataset.records, roles))
+    path = config.auto_anchors_plot_path or folder / ANCHOR_PLOT
+    print(f"wrote {plot_anchors(sizes, network.anchors.detach().cpu().numpy(), path)}")  # noqa: T201

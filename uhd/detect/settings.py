@@ -1,0 +1,77 @@
+"""All configurations of a run of the detector, and the file that repeats it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from uhd.compress.config import QuantiseConfig
+from uhd.config import flag_of, knob_of, to_plain, validate
+from uhd.data.config import DataConfig
+from uhd.detect.config import DetectConfig
+from uhd.errors import UserError
+from uhd.files import save_atomic
+from uhd.losses.config import LossConfig
+from uhd.losses.distillation.config import DistillConfig
+from uhd.training.config import TrainConfig
+
+SETTINGS = "settings.yaml"
+# They say how this run came about, or what it is measured by beside its training: no part of what is repeated.
+_NOT_REPEATED = ("resume", "val_only", "heatmap", "overwrite")
+
+
+@dataclass(frozen=True, eq=False)
+class Settings:
+    """All configurations of a run.
+
+    Attributes:
+        train: length, optimiser, schedule, saving.
+        detect: architecture, augmentation, anchors, measure.
+        data: images, labels, size.
+        model: configuration of the architecture that ``detect.arch`` names.
+        loss: objective.
+        quantisation: fake quantisation of the network.
+        distill: teachers, and what is learnt from them.
+        typed: fields that the user gave, of any of them; a checkpoint does not replace those.
+    """
+
+    train: TrainConfig
+    detect: DetectConfig
+    data: DataConfig
+    model: Any
+    loss: LossConfig = field(default_factory=LossConfig)
+    quantisation: QuantiseConfig = field(default_factory=QuantiseConfig)
+    distill: DistillConfig = field(default_factory=DistillConfig)
+    typed: frozenset[str] = frozenset()
+
+    def configs(self) -> Iterator[tuple[str, Any]]:
+        """Yield the configurations with their names."""
+        for each in dataclasses.fields(self):
+            if each.name != "typed":
+                yield each.name, getattr(self, each.name)
+
+    def check(self) -> None:
+        """Raise UserError where a value is out of its range, or two flags exclude each other."""
+        for _, config in self.configs():
+            validate(config, "flags")
+        if self.train.resume is not None and self.train.ckpt is not None:
+            raise UserError("--resume and --ckpt exclude each other: one continues a run, the other starts a new one")
+
+
+def write_settings(settings: Settings, folder: Path) -> Path:
+    """Write ``settings.yaml``: what ``uhd train --config`` needs to do the run again."""
+    table: dict[str, Any] = {}
+    for _, config in settings.configs():
+        plain = to_plain(config)
+        for each in dataclasses.fields(config):
+            if not knob_of(each).hidden and each.name not in _NOT_REPEATED:
+                table.setdefault(flag_of(each).replace("-", "_"), plain[each.name])
+    path = folder / SETTINGS
+    text = "# uhd train --config settings.yaml\n" + yaml.safe_dump(table, sort_keys=False, default_flow_style=None)
+    save_atomic(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    return path

@@ -1,0 +1,136 @@
+"""One optimiser step that either happens, or leaves nothing behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from uhd.training.config import TrainConfig
+from uhd.training.distributed import Processes
+from uhd.training.ema import ModelEMA
+from uhd.training.kept import Kept
+from uhd.training.optimiser import build_optimiser
+from uhd.training.task import Task
+
+
+class Stepper:
+    """Takes the steps of a task: precision, gradients, clipping, optimiser, average.
+
+    A step whose loss or gradient is not finite, in any process, is left out everywhere: weights, the optimiser's
+    state, batch-norm statistics, observed ranges and the average stay what they were. On the processor this is decided
+    before the optimiser; on a GPU it is undone behind it, by a flag that stays on the device.
+
+    Args:
+        task: model and objective.
+        config: optimiser, clipping, average, precision.
+        device: where the model is.
+        processes: this process among several.
+
+    Attributes:
+        replica: the model, or what averages its gradients over the processes.
+        ema: averaged weights, or None.
+    """
+
+    def __init__(self, task: Task, config: TrainConfig, device: torch.device, processes: Processes) -> None:
+        self.task, self.config, self.device, self.processes = task, config, device, processes
+        self.companions = [] if task.companion is None else list(task.companion.parameters())
+        self.optimiser = build_optimiser(task.parameter_groups(), config, self.companions)
+        self.ema = ModelEMA(task.model, config.ema_decay) if config.use_ema else None
+        self.replica = processes.wrap(task.model)
+        amp = config.use_amp and device.type == "cuda"
+        self.amp_dtype = {"fp16": torch.float16, "bf16": torch.bfloat16}[config.amp_dtype] if amp else None
+        self.scaler = torch.amp.GradScaler(enabled=self.amp_dtype == torch.float16)
+        self._buffers = Kept([*task.model.buffers(), *(task.companion.buffers() if task.companion else ())])
+        self._weights: Kept | None = None
+
+    def take(self, batch: Any, rate: float) -> tuple[dict[str, Tensor], bool | Tensor]:
+        """Take one step.
+
+        Args:
+            batch: of the task.
+            rate: learning rate.
+
+        Returns:
+            the parts of the loss, and whether the step was taken; on a GPU a flag on the device.
+        """
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate * group["lr_scale"]
+        self._buffers.keep()
+        with self._precision():
+            total, parts = self.task.loss(self.replica, batch)
+        finite = self.processes.all_finite(torch.isfinite(total.detach()))
+        good = self._on_device(total, finite) if self.device.type == "cuda" else self._on_host(total, finite)
+        return parts, good
+
+    def undo_buffers(self) -> None:
+        """Give back what the forward pass of a step that broke off has changed."""
+        self._buffers.give_back()
+        self.optimiser.zero_grad(set_to_none=True)
+
+    def _on_host(self, total: Tensor, finite: Tensor) -> bool:
+        good = bool(finite)
+        self.optimiser.zero_grad(set_to_none=True)
+        if good:
+            good = bool(torch.isfinite(self._gradients(total)))
+        if not good:
+            self.undo_buffers()
+            return False
+        self.optimiser.step()
+        if self.ema is not None:
+            self.ema.update()
+        return True
+
+    def _on_device(self, total: Tensor, finite: Tensor) -> Tensor:
+        if self._weights is None:
+            # The optimiser's state appears with its first step; from then on it is watched, too.
+            self._weights = Kept([*self._parameters(), *self._state()])
+        self.optimiser.zero_grad(set_to_none=True)
+        good = finite & torch.isfinite(self._gradients(total))
+        self._weights.keep()
+        fresh = not self.optimiser.state
+        self.optimiser.step()
+        if fresh:
+            for value in self._state():
+                value.copy_(torch.where(good, value, torch.zeros_like(value)))
+        self._weights.settle(good)
+        self._buffers.settle(good)
+        if fresh:
+            self._weights = None
+        if self.scaler.is_enabled():
+            self.scaler.update()
+        if self.ema is not None:
+            self.ema.update()
+        return good
+
+    def _gradients(self, total: Tensor) -> Tensor:
+        """Fill in the gradients, averaged, unscaled and clipped; returns their norm before clipping."""
+        self.scaler.scale(total).backward()  # type: ignore[no-untyped-call]
+        self.processes.average(self.companions)
+        if self.scaler.is_enabled():
+            self.scaler.unscale_(self.optimiser)
+        most = self.config.grad_clip_norm
+        norms = [self._norm(parameters, most) for parameters in (list(self.task.model.parameters()), self.companions)]
+        return torch.stack([norm for norm in norms if norm is not None]).sum()
+
+    @staticmethod
+    def _norm(parameters: list[nn.Parameter], most: float) -> Tensor | None:
+        if not parameters:
+            return None
+        if most > 0:
+            return nn.utils.clip_grad_norm_(parameters, most)
+        return nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+
+    def _parameters(self) -> Iterator[Tensor]:
+        for group in self.optimiser.param_groups:
+            yield from group["params"]
+
+    def _state(self) -> Iterator[Tensor]:
+        for slots in self.optimiser.state.values():
+            yield from (value for value in slots.values() if torch.is_tensor(value) and value.is_cuda)
+
+    def _precision(self) -> AbstractContextManager[Any]:
+        return torch.autocast("cuda", self.amp_dtype) if self.amp_dtype is not None else nullcontext()
