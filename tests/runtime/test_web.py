@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import urllib.error
 import urllib.request
@@ -14,6 +15,7 @@ import pytest
 import uhd
 from uhd.cli import main
 from uhd.errors import UserError
+from uhd.lettering import contrast
 from uhd.runtime.web import PAGE, page_server
 
 
@@ -96,3 +98,43 @@ def test_a_browser_that_leaves_is_no_error(capsys: pytest.CaptureFixture[str]) -
         assert "ZeroDivisionError" in capsys.readouterr().err
     finally:
         server.server_close()
+
+
+PAIRS = [
+    ("ink", "back"), ("ink", "card"), ("soft", "back"), ("soft", "card"), ("soft", "stage"), ("ink", "stage"),
+    ("on-accent", "accent"), ("safe", "back"), ("bad", "stage"),
+]  # fmt: skip
+
+
+def colour(text: str) -> tuple[int, int, int]:
+    digits = text.lstrip("#")
+    digits = "".join(2 * digit for digit in digits) if len(digits) == 3 else digits
+    red, green, blue = bytes.fromhex(digits)
+    return red, green, blue
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("ink", "ground"), PAIRS)
+def test_text_stands_out_by_at_least_4_5_to_1(scheme: str, ink: str, ground: str) -> None:
+    style = (PAGE / "style.css").read_text(encoding="utf-8")
+    light, dark = style.split("prefers-color-scheme: dark", 1)
+    variables = dict(re.findall(r"--([a-z-]+): (#[0-9a-f]+)", light))
+    if scheme == "dark":
+        variables |= dict(re.findall(r"--([a-z-]+): (#[0-9a-f]+)", dark))
+    assert contrast(colour(variables[ink]), colour(variables[ground])) >= 4.5
+
+
+def test_labels_stand_out_on_every_plate() -> None:
+    script = (PAGE / "draw.js").read_text(encoding="utf-8")
+    plates = re.findall(r"#[0-9a-f]{6}", script.split("COLOURS = [", 1)[1].split("]", 1)[0])
+    assert len(plates) == 7
+    assert all(contrast(colour(plate), (0, 0, 0)) >= 4.5 for plate in plates)
+    note = re.search(r'NOTE = "(#[0-9a-f]+)"', script)
+    assert note is not None
+    assert contrast(colour(note[1]), (255, 255, 255)) >= 4.5
+
+
+def test_no_text_of_the_style_is_outside_the_variables() -> None:
+    style = (PAGE / "style.css").read_text(encoding="utf-8")
+    colours = re.findall(r"(?<!-)\bcolor: ([^;]+);", style)
+    assert {value for value in colours if not value.startswith("var(--") and value != "inherit"} == set()

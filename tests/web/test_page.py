@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 import threading
@@ -15,6 +16,11 @@ import pytest
 
 import uhd
 from tests.web import chromium
+from uhd.cli.results import CSV_COLUMNS
+from uhd.detections import Detections
+from uhd.runtime.recorder import VideoRecorder
+from uhd.runtime.tracking.byte_track import ByteTracker, TrackingConfig
+from uhd.runtime.tracking.counting import LineCounter
 from uhd.runtime.web import PAGE, page_server
 
 pytestmark = [
@@ -137,3 +143,104 @@ def test_a_dropped_file_and_the_slider(page: chromium.Page, served: tuple[str, P
     assert "not a picture" in page.until(
         "document.getElementById('message').matches('.bad') && document.getElementById('message').textContent"
     )
+
+
+def test_people_are_followed_and_counted_as_in_python(page: chromium.Page, served: tuple[str, Path, Any]) -> None:
+    ready(page, served[0])
+    rng = np.random.default_rng(0)
+    tracker = ByteTracker(TrackingConfig(high=0.4, low=0.4 / 3))
+    counter = LineCounter(np.array([[0.5, 1.0], [0.5, 0.0]]))
+    start, speed = rng.uniform(100, 250, (6, 2)), rng.uniform(-4, 4, (6, 2)) * (1, 0.3)
+    frames, expected = [], []
+    for step in range(60):
+        here = start + speed * step + rng.normal(0, 1.5, (6, 2))
+        scores = rng.uniform(0.05, 0.95, 6)
+        order = np.argsort(-scores)
+        boxes = np.concatenate([here, here + np.array([30, 70])], axis=1).astype(np.float32)[order]
+        found = Detections(boxes, scores[order].astype(np.float32), np.zeros(6, np.int64), (400, 400))
+        frames.append(
+            [{"xyxy": b, "score": s, "class_id": 0} for b, s in zip(boxes.tolist(), found.scores.tolist(), strict=True)]
+        )
+        seen = tracker.update(found.above(0.4 / 3))
+        counter.update(seen)
+        assert seen.track_ids is not None
+        expected.append(seen.track_ids.tolist())
+    assert counter.forward + counter.backward >= 2
+    result = page.value(
+        "import('./track.js').then(({ Tracker, LineCounter }) => { const tracker = new Tracker(0.4); "
+        "const counter = new LineCounter([[0.5, 1], [0.5, 0]]); "
+        f"const numbers = {json.dumps(frames)}.map((boxes) => {{ "
+        "const seen = tracker.update(boxes.filter((box) => box.score >= 0.4 / 3)); counter.update(seen, 400, 400); "
+        "return seen.map((box) => box.track_id); }); "
+        "return { numbers, count: tracker.count, forward: counter.forward, backward: counter.backward }; })"
+    )
+    assert result["numbers"] == expected
+    assert result["count"] == tracker.count
+    assert {key: result[key] for key in ("forward", "backward")} == counter.counts()
+
+
+def test_a_small_picture_fills_the_stage(page: chromium.Page, served: tuple[str, Path, Any]) -> None:
+    address, folder, _ = served
+    small = cv2.resize(cv2.imread(str(folder / "astronaut.png")), (80, 60))
+    cv2.imwrite(str(folder / "small.png"), small)
+    in_page(page, address, "small.png")
+    shown, drawn, stage, window = page.value(
+        "(canvas => [canvas.clientWidth, canvas.width, document.getElementById('stage').clientWidth, innerHeight])"
+        "(document.getElementById('picture'))"
+    )
+    assert shown >= 0.95 * min(stage, 80 / 60 * 0.62 * window)
+    assert shown > 4 * 80
+    assert drawn >= shown  # letters are drawn at the size at which they are read
+
+
+def test_what_was_found_can_be_taken_away(page: chromium.Page, served: tuple[str, Path, Any]) -> None:
+    address, folder, _ = served
+    in_page(page, address, "astronaut.png")
+    taken = page.value(
+        "(async () => { const blobs = []; URL.createObjectURL = (blob) => { blobs.push(blob); return 'blob:none'; }; "
+        "HTMLAnchorElement.prototype.click = function () { blobs.push(this.download); }; "
+        "document.getElementById('save-json').click(); document.getElementById('save-csv').click(); "
+        "return [await blobs[0].text(), blobs[1], await blobs[2].text(), blobs[3]]; })()"
+    )
+    assert taken[1::2] == ["people.json", "people.csv"]
+    expected = json.loads(uhd.load()(folder / "astronaut.png", THRESHOLD).to_json(image="astronaut.png"))
+    found = json.loads(taken[0])
+    assert found.keys() == expected.keys()
+    assert (found["image"], found["width"]) == ("astronaut.png", expected["width"])
+    for here, there in zip(found["detections"], expected["detections"], strict=True):
+        assert here.keys() == there.keys()
+        assert here["xyxy"] == pytest.approx(there["xyxy"], abs=1)
+    rows = list(csv.DictReader(taken[2].splitlines()))
+    assert [row["class_name"] for row in rows] == ["person"] * len(expected["detections"])
+    assert set(rows[0]) == set(CSV_COLUMNS) - {"drawn"}
+
+
+def test_a_recording_of_ours_plays_and_people_in_it_are_followed(
+    page: chromium.Page, served: tuple[str, Path, Any]
+) -> None:
+    address, folder, _ = served
+    image = cv2.cvtColor(cv2.imread(str(folder / "astronaut.png")), cv2.COLOR_BGR2RGB)
+    with VideoRecorder(folder / "walk.mp4", 10) as recorder:
+        for step in range(10):
+            recorder.write(np.roll(image, 4 * step, axis=1))
+    if recorder.remark:
+        pytest.skip(recorder.remark)
+    ready(page, address)
+    page.value(
+        "fetch('walk.mp4').then((answer) => answer.blob()).then((blob) => { const files = new DataTransfer(); "
+        "files.items.add(new File([blob], 'walk.mp4', {type: 'video/mp4'})); "
+        "dispatchEvent(new DragEvent('drop', {dataTransfer: files, cancelable: true})); })"
+    )
+    page.until("!document.getElementById('following').hidden")
+    page.value("document.getElementById('follow').click()")
+    page.until("Number(document.getElementById('tracks').value) > 0")
+    # A line across the picture, dragged from its middle to the right.
+    page.value("document.getElementById('line').click()")
+    for kind, x in (("pointerdown", 0.3), ("pointermove", 0.5), ("pointerup", 0.8)):
+        page.value(
+            "((canvas) => { const place = canvas.getBoundingClientRect(); canvas.dispatchEvent(new PointerEvent("
+            f"'{kind}', {{clientX: place.left + {x} * place.width, clientY: place.top + 0.5 * place.height}})); }})"
+            "(document.getElementById('picture'))"
+        )
+    page.until("document.getElementById('forward').value !== '–'")
+    assert page.value("document.getElementById('line').textContent") == "Remove the line"

@@ -2,9 +2,13 @@
 
 import { Detector } from "./detector.js";
 import { draw } from "./draw.js";
+import { Rows, save } from "./rows.js";
 import { camera, cameras, picture, video } from "./sources.js";
+import { LineCounter, Tracker } from "./track.js";
 
 const LAST = 60; // detections that the median is taken of
+const SHOWN = ["picture", "downloads", "close"]; // with any picture
+const LIVE = ["pause", "following"]; // with a video or camera
 const part = (id) => document.getElementById(id);
 const canvas = part("picture");
 const pixels = document.createElement("canvas").getContext("2d", { willReadFrequently: true, alpha: false });
@@ -14,6 +18,11 @@ let source; // what is shown, from sources.js
 let still; // its ImageData, where it does not move
 let boxes = [];
 let paused = false;
+let rows; // what was found so far, for download
+let tracker; // while people are followed
+let counter; // while a line is counted
+let drawing; // the first point of a line that is being drawn, or true before it
+let frame = 0;
 const taken = []; // milliseconds of the last detections
 const began = []; // when they began
 
@@ -29,15 +38,36 @@ function read(from) {
 
 function detect(image) {
   const start = performance.now();
-  boxes = detector.detect(image, Number(part("threshold").value));
+  const threshold = Number(part("threshold").value);
+  const { width, height } = image;
+  if (tracker && source?.live) {
+    tracker.high = threshold;
+    tracker.low = threshold / 3;
+    boxes = tracker.update(detector.detect(image, tracker.low));
+    counter?.update(boxes, width, height);
+  } else {
+    boxes = detector.detect(image, threshold);
+  }
   taken.push(performance.now() - start);
   began.push(start);
   if (taken.length > LAST) taken.shift();
   if (began.length > LAST) began.shift();
 }
 
+function keep(image) {
+  if (!source.live) rows = new Rows(source.name);
+  const counts = counter ? { "line 1": { forward: counter.forward, backward: counter.backward } } : undefined;
+  const moving = source.live ? [frame++, source.seconds] : [];
+  rows.add(boxes, image.width, image.height, moving[0], moving[1], counts);
+}
+
 function show() {
-  draw(canvas, source, boxes, detector.info.names.length > 1);
+  const stage = part("stage").getBoundingClientRect();
+  const tallest = innerHeight * (innerWidth <= 832 ? 0.62 : 1) - (innerWidth <= 832 ? 0 : 104);
+  const line = counter
+    ? { points: counter.line, text: `forward ${counter.forward}, backward ${counter.backward}` }
+    : Array.isArray(drawing) && drawing.length === 2 ? { points: drawing } : undefined;
+  draw(canvas, source, boxes, [stage.width - 2, Math.max(120, tallest)], { several: detector.info.names.length > 1, line });
   const count = boxes.length;
   const noun = detector.info.names.length > 1 ? "found" : plural(detector.info.names[0], count);
   part("count").value = count;
@@ -45,6 +75,9 @@ function show() {
   part("latency").value = median(taken).toFixed(1);
   const span = began.at(-1) - began[0];
   part("rate").value = source.live && span > 0 ? Math.round((1000 * (began.length - 1)) / span) : "–";
+  part("tracks").value = tracker ? tracker.count : "–";
+  part("forward").value = counter ? counter.forward : "–";
+  part("backward").value = counter ? counter.backward : "–";
   canvas.setAttribute("aria-label", `Picture with ${count} ${noun}`);
 }
 
@@ -62,15 +95,19 @@ async function use(next) {
   stop();
   taken.length = began.length = 0;
   source = next;
-  for (const id of ["welcome"]) part(id).hidden = true;
-  for (const id of ["picture", "save", "close"]) part(id).hidden = false;
-  part("pause").hidden = !source.live;
+  frame = 0;
+  rows = new Rows(source.name);
+  restart();
+  part("welcome").hidden = true;
+  for (const id of SHOWN) part(id).hidden = false;
+  for (const id of LIVE) part(id).hidden = !source.live;
   if (source.live) {
     loop(source);
     return;
   }
   still = read(source);
   detect(still);
+  keep(still);
   show();
   announce();
   // A single run says little of the time it takes: run it again, between frames.
@@ -88,7 +125,9 @@ function loop(from) {
   from.next(() => {
     if (source !== from) return;
     if (!paused && from.width && from.height) {
-      detect(read(from));
+      const image = read(from);
+      detect(image);
+      keep(image);
       show();
     }
     loop(from);
@@ -100,13 +139,52 @@ function stop() {
   source?.image?.close?.();
   source = still = undefined;
   boxes = [];
+  drawing = undefined;
   setPaused(false);
+}
+
+// Begin to follow and to count anew, as the controls say.
+function restart() {
+  const line = counter?.line;
+  tracker = part("follow").checked || line ? new Tracker(Number(part("threshold").value)) : undefined;
+  counter = line ? new LineCounter(line) : undefined;
+  part("counts").hidden = !tracker;
+  part("line").textContent = line ? "Remove the line" : "Draw a counting line";
+}
+
+// A line is drawn by dragging, or with two clicks; shares of the picture.
+function drawLine(event) {
+  if (!drawing) return;
+  const place = canvas.getBoundingClientRect();
+  const point = [(event.clientX - place.left) / place.width, (event.clientY - place.top) / place.height];
+  const far = (other) => Math.hypot(point[0] - other[0], point[1] - other[1]) > 0.05;
+  if (event.type === "pointerdown" && drawing === true) drawing = [point, point];
+  else if (Array.isArray(drawing)) {
+    drawing[1] = point;
+    if (event.type !== "pointermove" && far(drawing[0])) {
+      counter = new LineCounter(drawing);
+      drawing = undefined;
+      canvas.classList.remove("drawing");
+      part("follow").checked = true;
+      restart();
+    }
+  }
+  if (source) show();
+}
+
+function askForLine() {
+  const had = counter || drawing;
+  counter = undefined;
+  drawing = had ? undefined : true;
+  canvas.classList.toggle("drawing", Boolean(drawing));
+  restart();
+  if (drawing) part("line").textContent = "Drag over the picture; or stop";
 }
 
 function leave() {
   if (!source) return;
   stop();
-  for (const id of ["picture", "save", "close", "pause", "cameras"]) part(id).hidden = true;
+  for (const id of [...SHOWN, ...LIVE, "cameras"]) part(id).hidden = true;
   for (const id of ["count", "latency", "rate"]) part(id).value = "–";
   part("welcome").hidden = false;
   tell("Show me a picture.");
@@ -140,7 +218,7 @@ async function attempt(action) {
 }
 
 function take(file) {
-  if (file) attempt(async () => use(file.type.startsWith("video/") ? await video(file) : await picture(file)));
+  if (file) attempt(async () => use(file.type.startsWith("video/") ? await video(file) : await picture(file, file.name)));
 }
 
 function startCamera(id) {
@@ -159,24 +237,28 @@ function wire() {
   part("camera").onclick = () => startCamera();
   part("which").onchange = (event) => startCamera(event.target.value);
   part("open").onclick = () => part("file").click();
-  part("example").onclick = () => attempt(async () => use(await picture(await (await fetch("example.jpg")).blob())));
+  part("example").onclick = () => attempt(async () => use(await picture(await (await fetch("example.jpg")).blob(), "example.jpg")));
   part("file").onchange = (event) => {
     take(event.target.files[0]);
     event.target.value = "";
   };
   part("pause").onclick = () => setPaused(!paused);
   part("close").onclick = leave;
-  part("save").onclick = () => canvas.toBlob((blob) => {
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(blob);
-    link.download = "people.png";
-    link.click();
-    URL.revokeObjectURL(link.href);
-  });
+  part("save").onclick = () => canvas.toBlob((blob) => save(blob, "image/png", "people.png"));
+  part("save-json").onclick = () => save(rows.json, "application/json", source.live ? "people.jsonl" : "people.json");
+  part("save-csv").onclick = () => save(rows.csv, "text/csv", "people.csv");
+  part("follow").onchange = () => {
+    if (!part("follow").checked) counter = undefined;
+    restart();
+  };
+  part("line").onclick = askForLine;
+  for (const kind of ["pointerdown", "pointermove", "pointerup"]) canvas.addEventListener(kind, drawLine);
+  addEventListener("resize", () => source && show());
   part("threshold").oninput = () => {
     part("shown").value = Number(part("threshold").value).toFixed(2);
     if (still) {
       detect(still);
+      keep(still);
       show();
       announce();
     }
@@ -210,7 +292,7 @@ async function fromAddress() {
   }
   if (!asked.has("image")) return;
   const blob = await (await fetch(asked.get("image"))).blob();
-  const finished = use(await picture(blob));
+  const finished = use(await picture(blob, asked.get("image")));
   if (!asked.has("json")) return;
   const found = { width: source.width, height: source.height, boxes };
   await finished;

@@ -3,10 +3,10 @@
 // Pixels as the file has them: no colour management, no alpha in front of them.
 const AS_STORED = { colorSpaceConversion: "none", premultiplyAlpha: "none" };
 
-export async function picture(blob) {
+export async function picture(blob, name = "picture") {
   try {
     const image = await createImageBitmap(blob, AS_STORED);
-    return { image, width: image.width, height: image.height, live: false };
+    return { image, width: image.width, height: image.height, live: false, name };
   } catch {
     throw new Error("This file is not a picture that the browser can read.");
   }
@@ -22,7 +22,7 @@ export async function video(file) {
     URL.revokeObjectURL(element.src);
     throw new Error("This file is not a video that the browser can play.");
   }
-  return live(element, () => URL.revokeObjectURL(element.src));
+  return live(element, file.name, () => URL.revokeObjectURL(element.src));
 }
 
 export async function camera(deviceId) {
@@ -41,7 +41,7 @@ export async function camera(deviceId) {
   const element = player();
   element.srcObject = stream;
   await element.play();
-  const source = live(element, () => stream.getTracks().forEach((track) => track.stop()));
+  const source = live(element, "camera", () => stream.getTracks().forEach((track) => track.stop()));
   source.deviceId = stream.getVideoTracks()[0]?.getSettings().deviceId;
   return source;
 }
@@ -58,9 +58,11 @@ function player() {
   return element;
 }
 
-function live(element, end) {
+function live(element, name, end) {
   return {
     image: element,
+    name,
+    get seconds() { return element.currentTime; },
     live: true,
     get width() { return element.videoWidth; },
     get height() { return element.videoHeight; },

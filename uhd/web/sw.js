@@ -1,16 +1,20 @@
 // Keeps the page so that it works without a network: the network first, what was kept when there is none.
 
-const KEPT = "uhd-page";
+// Another number with every change of these files, so that a browser drops what it kept of the page before.
+const KEPT = "uhd-page-2";
 const FILES = [
-  "./", "index.html", "style.css", "app.js", "detector.js", "sources.js", "draw.js", "model.wasm", "model.bin",
-  "example.jpg", "icon.svg", "manifest.webmanifest",
+  "./", "index.html", "style.css", "app.js", "detector.js", "sources.js", "draw.js", "rows.js", "track.js",
+  "model.wasm", "model.bin", "example.jpg", "icon.svg", "manifest.webmanifest",
 ];
 
 self.addEventListener("install", (event) => {
   event.waitUntil(caches.open(KEPT).then((cache) => cache.addAll(FILES)).then(() => self.skipWaiting()));
 });
 
-self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
+self.addEventListener("activate", (event) => {
+  const old = caches.keys().then((names) => names.filter((name) => name.startsWith("uhd-page") && name !== KEPT));
+  event.waitUntil(old.then((names) => Promise.all(names.map((name) => caches.delete(name)))).then(() => self.clients.claim()));
+});
 
 self.addEventListener("fetch", (event) => {
   if (event.request.method !== "GET" || new URL(event.request.url).origin !== location.origin) return;
