@@ -55,7 +55,7 @@ def feeds_of(graph: onnx.ModelProto, photos: Path) -> list[np.ndarray]:
         ("utod", {}),
         ("utod_classes", {"form": "raw"}),
         ("utod", {"form": "nms", "uint8_input": True, "dynamic_resize": True}),
-        ("centernet", {"form": "primitive", "batch": None}),
+        ("centernet_any_cell", {"form": "primitive", "batch": None}),
         ("anchor_cnn", {"form": "parts"}),
         ("transformer", {"form": "merged"}),
     ],

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from uhd.data.records import Record
-from uhd.data.split import split, write_list
+from uhd.data.split import split, spread, write_list
 from uhd.errors import UserError
 from uhd.objects import Objects
 
@@ -38,3 +38,9 @@ def test_shares_above_one() -> None:
 def test_list_is_written_absolute(tmp_path: Path) -> None:
     write_list([Record(tmp_path / "b.jpg", Objects.empty())], tmp_path / "train.txt")
     assert (tmp_path / "train.txt").read_text() == f"{tmp_path.resolve() / 'b.jpg'}\n"
+
+
+def test_spread_is_even_and_never_more_than_there_are() -> None:
+    assert spread(10, 3) == [0, 3, 6]
+    assert spread(3, 10) == [0, 1, 2]
+    assert spread(0, 5) == []

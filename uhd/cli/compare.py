@@ -50,6 +50,7 @@ def main(argv: Sequence[str]) -> int:
     from uhd.cli.bench import cpu_name
     from uhd.data.config import DataConfig
     from uhd.data.open import open_data, read_dataset
+    from uhd.data.split import spread
     from uhd.evaluation.compare import compare, to_text
     from uhd.load import load
 
@@ -66,8 +67,7 @@ def main(argv: Sequence[str]) -> int:
     opened = open_data(data, config.seed)
     records = {"val": opened.val, "train": opened.train, "all": [*opened.train, *opened.val]}[config.split]
     if config.images:
-        wanted = min(config.images, len(records))
-        records = [records[i * len(records) // wanted] for i in range(wanted)]
+        records = [records[i] for i in spread(len(records), config.images)]
     dataset = read_dataset(records, data, opened.report)
     sizes = {name: file.stat().st_size for name, file in zip(names, files, strict=True)}
     predictors = {name: detector.predictor for name, detector in detectors.items()}

@@ -67,6 +67,7 @@ def finetune(
     import torch
 
     from uhd.data.loader import Loader
+    from uhd.data.split import spread
     from uhd.export.espdl.finetune import Finetuning, measure, score_metadata, wanted_outputs
     from uhd.export.espdl.quantise import Quantisation, quantise
     from uhd.export.espdl.score import FloatGraph
@@ -83,8 +84,7 @@ def finetune(
     log = config.save_dir / f"{name}.log"
     log.write_text("", encoding="utf-8")
 
-    count = min(config.calib_steps * config.batch_size, len(train))
-    chosen = [i * len(train) // count for i in range(count)]
+    chosen = spread(len(train), config.calib_steps * config.batch_size)
     images = to_network(np.stack([train.network_sample(i, size, mode).image for i in chosen]), mode)
     equal = {
         "iterations": config.equalization_iterations,
@@ -92,7 +92,7 @@ def finetune(
         "opt_level": config.equalization_opt_level,
     }
     how = Quantisation(config.target, config.num_of_bits, "kl", not config.no_equalization, "cpu", 1, equal)
-    print(f"quantising for {config.target} on {count} images (esp-ppq prints to {log})", flush=True)
+    print(f"quantising for {config.target} on {len(chosen)} images (esp-ppq prints to {log})", flush=True)
     quantised = quantise(prepared.model, images, how, log=log)
     torch.manual_seed(config.seed)
     tuning = Finetuning(quantised.graph, prepared.constants, table, spec, outputs, config)

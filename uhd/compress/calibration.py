@@ -1,9 +1,10 @@
-"""Images that show esp-ppq the range of every activation."""
+"""Images that show the range of every activation: which of a folder, and how they become the input."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +12,14 @@ from numpy.typing import NDArray
 from uhd.data.discover import discover, label_path, read_list
 from uhd.data.formats.yolo import ClassMap, read_labels
 from uhd.data.problems import BAD_IMAGE, Report
-from uhd.data.split import split
+from uhd.data.split import split, spread
 from uhd.errors import UserError
 from uhd.read import UnreadableImage, read_image
 from uhd.resize import resize_image, to_network
 
-LEAST = 2  # images; esp-ppq refuses fewer
+T = TypeVar("T")
+LEAST = 2  # images; esp-ppq refuses fewer, and one shows no range
+Uint8 = NDArray[np.uint8]
 
 
 def calibration_paths(
@@ -58,39 +61,54 @@ def calibration_paths(
     return chosen
 
 
+def read_spread(
+    paths: Sequence[Path], count: int, prepare: Callable[[Uint8], T], report: Report, least: int = LEAST
+) -> list[T]:
+    """Read images evenly spread over the paths, and prepare each before the next is read: photographs are large.
+
+    Args:
+        paths: to choose from.
+        count: most images.
+        prepare: from an RGB image (H, W, 3) to what is kept of it.
+        report: receives unreadable ones; their neighbour takes their place.
+        least: images without which there is no calibration.
+
+    Raises:
+        UserError: fewer than ``least`` can be read.
+    """
+    order = spread(len(paths), count)
+    wanted = len(order)
+    order += sorted(set(range(len(paths))) - set(order))
+    found: list[T] = []
+    for index in order:
+        if len(found) == wanted:
+            break
+        try:
+            found.append(prepare(read_image(paths[index])))
+        except UnreadableImage as error:
+            report.problem(BAD_IMAGE, str(error))
+    if len(found) < least:
+        where = f"{paths[0].parent}: " if paths else ""
+        raise UserError(f"{where}{len(found)} of {len(paths)} images can be read; calibration needs {least}")
+    return found
+
+
 def calibration_images(
     paths: Sequence[Path], count: int, size: tuple[int, int], mode: str, report: Report
 ) -> NDArray[np.float32]:
-    """Read images evenly spread over the paths, as deployment resizes them.
+    """Return the input for images evenly spread over the paths, as deployment resizes them; see :func:`read_spread`.
 
     Args:
         paths: to choose from.
         count: most images.
         size: (height, width) of the network.
         mode: resize mode.
-        report: receives unreadable ones; their neighbour takes their place.
+        report: receives unreadable ones.
 
     Returns:
         (n, C, h, w) float32 in [0, 1].
-
-    Raises:
-        UserError: fewer than two can be read.
     """
-    wanted = min(count, len(paths))
-    order = [i * len(paths) // wanted for i in range(wanted)]
-    order += sorted(set(range(len(paths))) - set(order))
-    found: list[NDArray[np.uint8]] = []
-    for index in order:
-        if len(found) == wanted:
-            break
-        try:
-            found.append(resize_image(read_image(paths[index]), size, mode))
-        except UnreadableImage as error:
-            report.problem(BAD_IMAGE, str(error))
-    if len(found) < LEAST:
-        raise UserError(
-            f"{paths[0].parent}: {len(found)} of {len(paths)} images can be read; calibration needs {LEAST}"
-        )
+    found = read_spread(paths, count, lambda image: resize_image(image, size, mode), report)
     return to_network(np.stack(found), mode)
 
 

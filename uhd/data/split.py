@@ -41,6 +41,12 @@ def split(items: list[T], train_split: float, val_split: float, seed: int) -> tu
     return order[:train], order[train : train + val]
 
 
+def spread(count: int, wanted: int) -> list[int]:
+    """Return ``wanted`` of the numbers 0 to ``count - 1``, evenly spread; all of them where that are fewer."""
+    wanted = min(count, wanted)
+    return [i * count // wanted for i in range(wanted)]
+
+
 def write_list(records: Iterable[Record], path: Path) -> None:
     """Write the absolute image paths one per line, as ``--train-list`` and ``--val-list`` read them."""
     lines = [str(record.image.resolve()) for record in records]

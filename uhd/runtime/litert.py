@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,8 @@ class LitertPredictor(Predictor):
 
     Maps are height x width x channels in the file. Integer inputs and outputs are converted with their scale and zero
     point. A file without our metadata takes ``anchors`` and ``wh_scale`` from ``NAME_anchors.npy`` and
-    ``NAME_wh_scale.npy`` beside it, as the original's demo does.
+    ``NAME_wh_scale.npy`` beside it, as the original's demo does. The interpreter's tensors are its own: threads that
+    share it take turns.
 
     Args:
         path: the file, or its content.
@@ -45,6 +47,7 @@ class LitertPredictor(Predictor):
         path = path if isinstance(path, bytes) else Path(path)
         where = "the model" if isinstance(path, bytes) else str(path)
         self.interpreter, table = open_interpreter(path, threads)
+        self._turn = threading.Lock()
         for name in _READING:
             given = known.pop(name, None)
             if given is not None and not table.get(name):
@@ -82,11 +85,13 @@ class LitertPredictor(Predictor):
 
     def _run(self, image: Array) -> dict[str, Array]:
         pixels = np.ascontiguousarray(image.transpose(1, 2, 0)[None])
-        self.interpreter.set_tensor(self.feed["index"], quantised(pixels, self.feed))
-        self.interpreter.invoke()
         found = {}
+        with self._turn:
+            self.interpreter.set_tensor(self.feed["index"], quantised(pixels, self.feed))
+            self.interpreter.invoke()
+            read = {name: self.interpreter.get_tensor(detail["index"]) for name, detail in self.outputs.items()}
         for name, detail in self.outputs.items():
-            values = real(self.interpreter.get_tensor(detail["index"]), detail)
+            values = real(read[name], detail)
             found[name] = np.ascontiguousarray(values.transpose(0, 3, 1, 2)) if values.ndim == 4 else values
         return {**found, **self.constants}
 

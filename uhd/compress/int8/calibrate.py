@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod
 from onnxruntime.quantization.calibrate import TensorsData, create_calibrator
 
+from uhd.compress.calibration import read_spread
 from uhd.compress.int8.config import Int8Config
 from uhd.compress.int8.layers import body_of
 from uhd.data.discover import discover
-from uhd.data.problems import BAD_IMAGE, Report
+from uhd.data.problems import Report
 from uhd.errors import UserError
-from uhd.read import UnreadableImage, read_image
 from uhd.runtime.onnx import OnnxPredictor
 
 Feed = NDArray[np.generic]
@@ -36,7 +36,7 @@ _AT_ONCE = 32
 def calibration_feeds(predictor: OnnxPredictor, place: Path, count: int) -> tuple[list[Feed], Report]:
     """Return the model's input for images evenly spread over a folder, one array for each run, and what was skipped.
 
-    Every image goes through :meth:`OnnxPredictor.preprocess`, as at deployment.
+    Every image goes through :meth:`OnnxPredictor.preprocess`, as at deployment, before the next is read.
 
     Args:
         predictor: the float model.
@@ -48,18 +48,14 @@ def calibration_feeds(predictor: OnnxPredictor, place: Path, count: int) -> tupl
     """
     report = Report()
     paths = discover(place, None, None, report).train
-    wanted = min(count, len(paths))
-    images: list[NDArray[np.uint8]] = []
-    for index in range(wanted):
-        try:
-            images.append(read_image(paths[index * len(paths) // wanted]))
-        except UnreadableImage as error:
-            report.problem(BAD_IMAGE, str(error))
-    if not images:
+    if not paths:
         raise UserError(f"{place}: holds no image to calibrate on")
     step = predictor.batch or 1
-    images += [images[-1]] * (-len(images) % step)
-    return [predictor.feed(predictor.preprocess(images[i : i + step])) for i in range(0, len(images), step)], report
+    if step == 1:
+        return read_spread(paths, count, lambda image: predictor.feed(predictor.preprocess([image])), report, 1), report
+    rows = read_spread(paths, count, lambda image: predictor.preprocess([image]), report, 1)
+    rows += [rows[-1]] * (-len(rows) % step)
+    return [predictor.feed(np.concatenate(rows[i : i + step])) for i in range(0, len(rows), step)], report
 
 
 def activation_ranges(graph: onnx.ModelProto, feeds: Sequence[Feed], config: Int8Config) -> TensorsData:

@@ -12,13 +12,16 @@ from onnxruntime.quantization import QuantType
 from onnxruntime.quantization.calibrate import TensorsData
 from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 
+from uhd.compress.int8.weight_range import weight_overrides
+
 _WEIGHTS, _ACTIVATIONS = QuantType.QInt8, QuantType.QUInt8
 
 
 def to_int8(graph: onnx.ModelProto, ranges: TensorsData, nodes: Iterable[str]) -> onnx.ModelProto:
     """Return the graph with these nodes on eight bits; the argument is not changed.
 
-    Weights are int8, symmetric, with a scale for every output channel; activations uint8 with a zero point.
+    Weights are int8, symmetric, with a scale for every output channel that lets no processor saturate, see
+    :mod:`uhd.compress.int8.weight_range`; activations uint8 with a zero point.
 
     Args:
         graph: float, with shapes inferred.
@@ -41,7 +44,11 @@ def to_int8(graph: onnx.ModelProto, ranges: TensorsData, nodes: Iterable[str]) -
             nodes_to_quantize=nodes,
             nodes_to_exclude=[],
             op_types_to_quantize=kinds,
-            extra_options={"WeightSymmetric": True, "ActivationSymmetric": False},
+            extra_options={
+                "WeightSymmetric": True,
+                "ActivationSymmetric": False,
+                "TensorQuantOverrides": weight_overrides(graph, set(nodes)),
+            },
         )
         quantizer.quantize_model()
         quantizer.model.topological_sort()

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,8 @@ FLAGS = ("-O3", "-march=native")
 
 class CPredictor(Predictor):
     """A ``.c`` file that the export wrote, with its ``.h`` beside it.
+
+    The code works in static memory: threads that share it take turns.
 
     Args:
         path: the ``.c``.
@@ -65,6 +68,7 @@ class CPredictor(Predictor):
             ctypes.c_void_p, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_void_p, ctypes.c_int,
             ctypes.c_float, ctypes.c_float,
         ]  # fmt: skip
+        self._turn = threading.Lock()
         self._boxes = np.empty((self.count, 4), np.float32)
         self._scores = np.empty((self.count, self.classes), np.float32)
 
@@ -93,11 +97,12 @@ class CPredictor(Predictor):
         height, width = image.shape[:2]
         image = np.ascontiguousarray(image)
         rows = np.zeros(max_boxes, np.dtype([("box", "<f4", 4), ("score", "<f4"), ("class_id", "<i4")]))
-        found = self._detect(
-            image.ctypes.data, width, height, 3 * width, rows.ctypes.data, max_boxes,
-            self.spec.conf_thresh if conf_thresh is None else conf_thresh,
-            self.spec.suppression.at(nms_iou).iou,
-        )  # fmt: skip
+        with self._turn:
+            found = self._detect(
+                image.ctypes.data, width, height, 3 * width, rows.ctypes.data, max_boxes,
+                self.spec.conf_thresh if conf_thresh is None else conf_thresh,
+                self.spec.suppression.at(nms_iou).iou,
+            )  # fmt: skip
         if found < 0:
             raise ValueError("the C code refused the arguments")
         rows = rows[:found]
@@ -105,7 +110,8 @@ class CPredictor(Predictor):
         return Detections(rows["box"].copy(), rows["score"].copy(), ids, (height, width), self.spec.class_names)
 
     def _one(self, pixels: NDArray[np.uint8]) -> Prediction:
-        boxes, scores = (array.copy() for array in self.run(pixels))
+        with self._turn:
+            boxes, scores = (array.copy() for array in self.run(pixels))
         if self.every_class:
             boxes, scores = one_class_each(boxes, scores)
         if self.topk:

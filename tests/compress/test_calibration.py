@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from uhd.compress import calibration
 from uhd.compress.calibration import calibration_images, calibration_paths
 from uhd.data.config import DataConfig
 from uhd.data.open import open_data
@@ -69,3 +70,17 @@ def test_an_unreadable_one_is_reported_and_replaced(photographs: Path, tmp_path:
     assert any("broken.png" in line for line in report.lines())
     with pytest.raises(UserError, match="1 of 2 images can be read; calibration needs 2"):
         calibration_images([broken, good[0]], 2, (8, 8), "opencv_inter_nearest", Report())
+
+
+def test_photographs_are_prepared_one_by_one(photographs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+
+    def read(path: Path) -> np.ndarray:
+        order.append("read")
+        return read_image(path)
+
+    monkeypatch.setattr(calibration, "read_image", read)
+    paths = sorted((photographs / "train").glob("*.png"))
+    found = calibration.read_spread(paths, 3, lambda image: order.append("prepared") or image.shape, Report())
+    assert order == ["read", "prepared"] * 3
+    assert len(found) == 3
