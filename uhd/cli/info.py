@@ -13,15 +13,15 @@ from uhd.cli.flags import Flags
 from uhd.cli.output import claim
 from uhd.cli.sizes import sized_settings
 from uhd.config import knob
+from uhd.config.groups import JsonText
 from uhd.errors import UserError
 from uhd.models import ARCHITECTURES
 
 
 @dataclass(frozen=True)
-class InfoConfig:
+class InfoConfig(JsonText):
     """How ``uhd info`` prints. ``--layers`` is taken: so many has a transformer."""
 
-    json: bool = knob(False, "print JSON")
     layer_table: bool = knob(True, "print the table of layers", shortcuts={"no_layers": False})
     diagram: Path | None = knob(None, "draw the blocks of an .onnx file as SVG into this file")
 

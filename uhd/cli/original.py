@@ -9,9 +9,10 @@ from pathlib import Path
 
 from uhd.cli import guarded
 from uhd.cli.flags import Flags
-from uhd.config import knob
+from uhd.config import knob, same_knob
+from uhd.config.groups import Thresholds, Unsaid
 from uhd.errors import UserError
-from uhd.resize import format_size, parse_size
+from uhd.resize import format_size
 
 
 def train(argv: Sequence[str] | None = None) -> int:
@@ -86,12 +87,12 @@ class DemoLiteConfig:
     camera: int | None = knob(None, "camera number", minimum=0)
     onnx: Path | None = knob(None, "ONNX model")
     output: Path = knob(Path("demo_output"), "folder of drawn images")
-    img_size: tuple[int, int] = knob((64, 64), "network size of a model that does not say its own", parse=parse_size)
-    conf_thresh: float = knob(0.15, "least score", minimum=0, maximum=1)
+    img_size: tuple[int, int] = same_knob(Unsaid, "img_size", (64, 64))
+    conf_thresh: float = same_knob(Thresholds, "conf_thresh", 0.15, help="least score")
     record: Path = knob(Path("camera_record.mp4"), "recording of the camera")
-    use_nms: bool = knob(False, "drop duplicate boxes")
-    nms_iou: float = knob(0.45, "IoU at which boxes are duplicates", minimum=0, maximum=1)
-    topk: int = knob(20, "most boxes per image", minimum=1)
+    use_nms: bool = same_knob(Thresholds, "use_nms", False)
+    nms_iou: float = same_knob(Thresholds, "nms_iou", 0.45, help="IoU from which boxes are duplicates")
+    topk: int = same_knob(Thresholds, "most", 20, help="most boxes per image")
     topk_before_conf: bool = knob(False, "", ineffective="the best boxes above the threshold are the same either way")
 
 
@@ -118,8 +119,8 @@ class DemoConfig:
     onnx: Path | None = knob(None, "ONNX model")
     tflite: Path | None = knob(None, "LiteRT model, instead of --onnx")
     output: Path = knob(Path("demo_output"), "folder of drawn images")
-    img_size: tuple[int, int] = knob((64, 64), "network size of a model that does not say its own", parse=parse_size)
-    conf_thresh: float = knob(0.45, "least score", minimum=0, maximum=1)
+    img_size: tuple[int, int] = same_knob(Unsaid, "img_size", (64, 64))
+    conf_thresh: float = same_knob(Thresholds, "conf_thresh", 0.45, help="least score")
     score_mode: str = knob(
         "obj_quality_cls",
         "",
@@ -131,9 +132,9 @@ class DemoConfig:
     use_dynamic_threshold: bool = knob(False, "try half the threshold when nothing is found")
     record: Path = knob(Path("camera_record.mp4"), "recording of the camera")
     actual_size: bool = knob(False, "show camera frames at network size, enlarged, as the model sees them")
-    use_nms: bool = knob(False, "drop duplicate boxes")
-    nms_iou: float = knob(0.8, "IoU at which boxes are duplicates", minimum=0, maximum=1)
-    most: int | None = knob(None, "most boxes per image", minimum=1)
+    use_nms: bool = same_knob(Thresholds, "use_nms", False)
+    nms_iou: float = same_knob(Thresholds, "nms_iou", 0.8, help="IoU from which boxes are duplicates")
+    most: int | None = same_knob(Thresholds, "most", None)
 
 
 def _demo(argv: Sequence[str]) -> int:

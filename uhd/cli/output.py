@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from uhd.errors import UserError
+from uhd.files import save_atomic
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,3 +55,20 @@ def write_image(path: Path, image: NDArray[np.uint8]) -> None:
         raise UserError(f"{path}: not an image format that can be written; name a .png or .jpg")
     # Not cv2.imwrite: it neither says why it failed nor survives a file name that is not UTF-8.
     path.write_bytes(data.tobytes())
+
+
+def claim_json(path: Path | None, inputs: Iterable[Path] = ()) -> None:
+    """Make sure that the file of ``--json`` may be written; None and ``-`` (standard output) always may."""
+    if path is not None and str(path) != "-":
+        claim(path, JSON, inputs)
+
+
+def write_json(path: Path | None, table: Any) -> None:
+    """Write plain values as JSON to a file, whole or not at all; ``-`` is standard output, None nothing."""
+    if path is None:
+        return
+    text = json.dumps(table, indent=1)
+    if str(path) == "-":
+        print(text)
+    else:
+        save_atomic(path, lambda temporary: temporary.write_text(text + "\n", encoding="utf-8"))

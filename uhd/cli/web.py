@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from uhd.cli.flags import Flags
-from uhd.config import knob
+from uhd.config import knob, same_knob
+from uhd.config.groups import ModelFile
 from uhd.errors import UserError
 
 
@@ -19,7 +20,9 @@ class WebConfig:
 
     port: int = knob(8064, "port on 127.0.0.1; 0 takes a free one", minimum=0, maximum=65535)
     open: bool = knob(True, "open the page in the browser")
-    model: Path | None = knob(None, "folder written by uhd export --format web (default: the page in the package)")
+    model: Path | None = same_knob(
+        ModelFile, "model", None, help="folder written by uhd export --format web (default: the page in the package)"
+    )
 
 
 def main(argv: Sequence[str]) -> int:

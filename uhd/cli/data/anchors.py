@@ -11,13 +11,13 @@ from uhd.anchors import ALGORITHMS
 from uhd.cli.data.place import SeedConfig, read_flags, split_seed
 from uhd.cli.output import claim
 from uhd.config import knob
+from uhd.config.groups import JsonText
 
 
 @dataclass(frozen=True)
-class AnchorsConfig:
+class AnchorsConfig(JsonText):
     """How many anchors are chosen, and how."""
 
-    json: bool = knob(False, "print JSON")
     num_anchors: int = knob(8, "anchors to choose", minimum=1, maximum=64)
     algorithm: str = knob("kmeans", "how", choices=ALGORITHMS)
     bias: float = knob(0.2, "of stratified_large", minimum=0, exclusive_minimum=True)

@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from uhd.cli.data.place import SeedConfig, read_flags, split_seed
-from uhd.config import knob
+from uhd.config.groups import JsonText
 
 
 @dataclass(frozen=True)
-class CheckConfig:
+class CheckConfig(JsonText):
     """How the list is printed."""
-
-    json: bool = knob(False, "print JSON")
 
 
 def main(argv: Sequence[str]) -> int:

@@ -11,14 +11,14 @@ from typing import Any
 
 from uhd.cli.data.place import SeedConfig, read_flags, split_seed
 from uhd.config import knob
+from uhd.config.groups import JsonText
 from uhd.runtime.predictor import Predictor
 
 
 @dataclass(frozen=True)
-class ResizeConfig:
+class ResizeConfig(JsonText):
     """What is compared."""
 
-    json: bool = knob(False, "print JSON")
     count: int = knob(64, "validation images whose pixels are compared", minimum=1, maximum=400)
     models: tuple[str, ...] = knob((), "models trained with different modes, as FILE,FILE: AP50 under each mode")
 
