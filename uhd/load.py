@@ -57,6 +57,9 @@ def load(path: str | Path | None = None, **known: Any) -> Detector:
         raise UserError(f"{path}: not a model file; known are {', '.join(_PREDICTORS)}")
     if not path.is_file():
         raise UserError(f"{path}: there is no such file")
+    known = {name: value for name, value in known.items() if value is not None}
+    if "heads" in known and suffix not in (".pt", ".safetensors"):
+        raise UserError(f"{path}: its attention heads are built in; leave out --heads")
     module, name, extra = _PREDICTORS[suffix]
     try:
         return Detector(getattr(import_module(module), name)(path, **known))

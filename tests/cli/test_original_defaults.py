@@ -11,6 +11,7 @@ import onnx
 import pytest
 import yaml
 
+from uhd.card import ModelCard
 from uhd.cli import original
 from uhd.cli.scripts import SCRIPTS
 from uhd.load import default_model
@@ -112,6 +113,23 @@ def test_the_demo_says_when_a_flag_is_without_effect(
 ) -> None:
     assert original.demo(["--images", "photos", *flag]) == 0
     assert f"{flag[0]} is without effect" in capsys.readouterr().err
+
+
+def test_the_demo_scores_raw_outputs_as_it_is_told(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import uhd.cli.predict
+    from uhd.export.onnx.export import export_onnx
+    from uhd.models import create_model
+
+    export_onnx(create_model(cnn_width=4), place / "raw.onnx", ModelCard(), "raw", verify=False)
+    seen = []
+    monkeypatch.setattr(uhd.cli.predict, "predict", lambda _sources, settings: seen.append(settings) or 0)
+    command = ["--images", "photos", "--onnx", "raw.onnx"]
+    assert original.demo(command) == 0
+    assert original.demo([*command, "--score-mode", "obj_quality_cls", "--quality-power", "2"]) == 0
+    assert [(each.score_mode, each.quality_power) for each in seen] == [(None, None), ("obj_quality_cls", 2)]
+    assert "without effect" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

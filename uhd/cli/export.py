@@ -58,6 +58,12 @@ class ExportConfig:
     noconcat_box_obj_quality_cls: bool = knob(
         False, "separate raw outputs, with --no-merge-postprocess", group="output"
     )
+    all_branches: bool = knob(
+        False,
+        "every branch among separate raw outputs, also those that no score needs",
+        group="output",
+        original=True,
+    )
     merge_primitive_postprocess: bool = knob(False, "decoded maps cx, cy, bw, bh, score, ...", group="output")
     nms: bool = knob(False, "drop duplicate boxes in the graph", group="output")
     nms_iou: float | None = knob(
@@ -106,15 +112,14 @@ def main(argv: Sequence[str], program: str = "uhd export", default_preset: str =
     form = form_of(config)
 
     from uhd.export.onnx.export import export_onnx
-    from uhd.models.weights import load_model
+    from uhd.models.weights import architecture_of, load_model, read_weights
 
     # Flags of an architecture can only be judged once it is known.
-    network, meta = load_model(source, config.ema, None, not config.non_strict)
-    if config.arch is not None and config.arch != network.arch:
-        raise UserError(f"{source}: is of {network.arch}, not {config.arch}; leave out --arch")
-    changes = changes_of(resolved[overrides], network.arch)
-    if changes:
-        network, meta = load_model(source, config.ema, changes, not config.non_strict)
+    arch, _ = architecture_of(*read_weights(source, config.ema), source)
+    if config.arch is not None and config.arch != arch:
+        raise UserError(f"{source}: is of {arch}, not {config.arch}; leave out --arch")
+    changes = changes_of(resolved[overrides], arch)
+    network, meta = load_model(source, config.ema, changes, not config.non_strict)
     spec = _spec(network, meta, config, "img_size" in resolved.typed)
     graph = export_onnx(network, output, spec, form, config.opset, config.simplify)
     if config.verify:
@@ -152,7 +157,7 @@ def form_of(config: ExportConfig) -> ExportForm:
         name = "parts"
     return ExportForm(
         name, config.topk, config.conf_thresh, config.nms_iou if config.nms else None, config.batch or None,
-        config.dynamic_resize, config.dynamic, config.uint8_input,
+        config.dynamic_resize, config.dynamic, config.uint8_input, config.all_branches and name == "parts",
     )  # fmt: skip
 
 

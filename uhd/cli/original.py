@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from uhd.cli import guarded
-from uhd.cli.flags import Flags
+from uhd.cli.flags import Flags, warn
 from uhd.config import knob, same_knob
 from uhd.config.groups import Thresholds, Unsaid
 from uhd.errors import UserError
@@ -123,11 +123,10 @@ class DemoConfig:
     conf_thresh: float = same_knob(Thresholds, "conf_thresh", 0.45, help="least score")
     score_mode: str = knob(
         "obj_quality_cls",
-        "",
-        ineffective="the score of raw outputs follows the file's metadata, else the branches it has",
+        "score of raw outputs; only what is typed wins over the file",
         choices=("obj_quality_cls", "quality_cls", "obj_cls", "cls"),
     )
-    quality_power: float | None = knob(None, "", ineffective="follows the file's metadata, else 1", minimum=0)
+    quality_power: float | None = knob(None, "exponent of the quality in it (default: the file's, else 1)", minimum=0)
     swap_logit_samples: int = knob(5, "", ineffective="outputs are told apart by name", minimum=0)
     use_dynamic_threshold: bool = knob(False, "try half the threshold when nothing is found")
     record: Path = knob(Path("camera_record.mp4"), "recording of the camera")
@@ -150,6 +149,11 @@ def _demo(argv: Sequence[str]) -> int:
     from uhd.cli.predict_config import PredictConfig
 
     size, mode = _unsaid(config, "img_size" in resolved.typed)
+    typed = {name: getattr(config, name) for name in ("score_mode", "quality_power") if name in resolved.typed}
+    if typed and not _has_raw_outputs(config.tflite or config.onnx):
+        for name in typed:
+            warn(f"--{name.replace('_', '-')} is without effect: the file computes its scores itself")
+        typed = {}
     source = config.images if config.images is not None else config.camera
     settings = PredictConfig(
         model=config.tflite or config.onnx,
@@ -164,8 +168,22 @@ def _demo(argv: Sequence[str]) -> int:
         overwrite=True,
         img_size=size,
         resize_mode=mode,
+        **typed,
     )
     return predict([source], settings)
+
+
+def _has_raw_outputs(model: Path | None) -> bool:
+    """Return whether the score of a file is made outside it; True too where it cannot be read, as loading will tell."""
+    from uhd.load import load
+    from uhd.runtime.raw_output import is_raw
+
+    try:
+        predictor = load(model, resize_mode="opencv_inter_nearest").predictor
+    except UserError:
+        return True
+    outputs, constants = getattr(predictor, "outputs", None), getattr(predictor, "constants", {})
+    return outputs is None or is_raw([*outputs, *constants])
 
 
 def _unsaid(config: DemoConfig, size_typed: bool) -> tuple[tuple[int, int] | None, str | None]:

@@ -69,7 +69,10 @@ def predict(sources: Sequence[Any], config: PredictConfig) -> int:
 def _load(config: PredictConfig) -> Detector:
     from uhd.load import load
 
-    detector = load(config.model, threads=config.threads, resize_mode=config.resize_mode, input_size=config.img_size)
+    detector = load(
+        config.model, threads=config.threads, resize_mode=config.resize_mode, input_size=config.img_size,
+        score_mode=config.score_mode, quality_power=config.quality_power, heads=config.heads,
+    )  # fmt: skip
     if not config.tiles:
         return detector
     from uhd.runtime.detector import Detector

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from uhd.config import knob
+from uhd.heads import SCORE_MODES
 from uhd.resize import parse_size
 
 if TYPE_CHECKING:
@@ -58,6 +59,11 @@ class PredictConfig:
     overwrite: bool = knob(False, "replace pictures and recordings of the same name; without it new ones get a number")
     resize_mode: str | None = knob(None, "for a model file that does not say its own")
     img_size: tuple[int, int] | None = knob(None, "for a model file that does not say its own", parse=parse_size)
+    score_mode: str | None = knob(
+        None, "which branches make the score of raw outputs (default: as the file says)", choices=SCORE_MODES
+    )
+    heads: int | None = knob(None, "attention heads of a transformer whose file does not say", minimum=1)
+    quality_power: float | None = knob(None, "exponent of the quality in that score", minimum=0)
     threads: int = knob(1, "threads of the runtime", minimum=1)
 
 

@@ -12,6 +12,7 @@ from uhd.cli.output import JSON, claim
 from uhd.config import knob
 from uhd.data.config import parse_classes
 from uhd.errors import UserError
+from uhd.heads import SCORE_MODES
 from uhd.resize import parse_size
 
 
@@ -33,6 +34,10 @@ class ValConfig:
     strict: bool = knob(False, "stop at the first bad image or label")
     resize_mode: str | None = knob(None, "for a model file that does not say its own")
     img_size: tuple[int, int] | None = knob(None, "for a model file that does not say its own", parse=parse_size)
+    score_mode: str | None = knob(
+        None, "which branches make the score of raw outputs (default: as the file says)", choices=SCORE_MODES
+    )
+    heads: int | None = knob(None, "attention heads of a transformer whose file does not say", minimum=1)
     threads: int = knob(1, "threads of the runtime", minimum=1)
 
 
@@ -53,7 +58,10 @@ def main(argv: Sequence[str]) -> int:
     from uhd.evaluation.dataset import evaluate_dataset
     from uhd.load import load
 
-    detector = load(config.model, threads=config.threads, resize_mode=config.resize_mode, input_size=config.img_size)
+    detector = load(
+        config.model, threads=config.threads, resize_mode=config.resize_mode, input_size=config.img_size,
+        score_mode=config.score_mode, heads=config.heads,
+    )  # fmt: skip
     spec = detector.spec
     data = DataConfig(
         image_dir=place,

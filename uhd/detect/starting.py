@@ -16,7 +16,7 @@ from uhd.detect.settings import Settings
 from uhd.errors import UserError
 from uhd.load import default_model
 from uhd.migrations import settings_of
-from uhd.models.weights import architecture_of, read_checkpoint, read_weights
+from uhd.models.weights import architecture_of, read_checkpoint, read_weights, unsaid
 from uhd.resize import format_size
 from uhd.training.checkpoint import newest_last
 
@@ -76,7 +76,7 @@ def take_settings(settings: Settings, path: Path, model_of: Callable[[str], Any]
         "train": {},
         "detect": {"arch": arch},
         "data": _input_values(meta, network),
-        "model": to_plain(network),
+        "model": {name: value for name, value in to_plain(network).items() if name not in unsaid(arch, meta)},
         "quantisation": to_plain(quantisation_of(meta, str(path))),
     }
     if resume and ours:

@@ -16,7 +16,7 @@ from uhd.errors import UserError
 from uhd.losses.distillation.config import DistillConfig
 from uhd.models.network import AnchorNetwork, DetectorNetwork, check_size
 from uhd.models.vision_transformer import VisionTransformer, vit_of
-from uhd.models.weights import load_model, read_weights
+from uhd.models.weights import architecture_of, load_model, read_weights, unsaid
 from uhd.resize import canonical_mode, format_size, parse_size
 
 _SAME_ANCHOR = 0.7  # least wh-IoU of two anchors that stand for the same sizes
@@ -57,7 +57,11 @@ def load_teachers(config: DistillConfig, size: tuple[int, int], mode: str) -> Te
         return None
     detector = backbone = trained_at = None
     if config.teacher_ckpt is not None:
-        detector, meta = load_model(config.teacher_ckpt)
+        # Some files of the original do not tell it; where a file does, the flag is checked against it.
+        said = None if config.teacher_heads is None else {"heads": config.teacher_heads}
+        state, meta = read_weights(config.teacher_ckpt)
+        arch, _ = architecture_of(state, meta, config.teacher_ckpt)
+        detector, meta = load_model(config.teacher_ckpt, changes=said if unsaid(arch, meta) else None)
         _check(config, detector, config.teacher_ckpt)
         trained_at, mode = _size_of(meta), canonical_mode(str(meta.get("resize_mode") or mode))
         size = trained_at or size

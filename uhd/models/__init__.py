@@ -27,11 +27,13 @@ class Architecture:
         config: frozen dataclass of knobs.
         builder: where what takes a configuration and returns the network is, ``module:name``.
         recogniser: where what finds the configuration of a state dict is, ``module:name``.
+        unsaid: knobs that no shape shows and no file of the original records.
     """
 
     config: type[Any]
     builder: str
     recogniser: str
+    unsaid: tuple[str, ...] = ()
 
     def network(self, config: Any) -> DetectorNetwork:
         """Return a network with fresh weights."""
@@ -55,6 +57,7 @@ ARCHITECTURES: dict[str, Architecture] = {
         TransformerConfig,
         "uhd.models.transformer.network:QueryTransformer",
         "uhd.models.transformer.infer:config_of",
+        ("heads",),
     ),
 }
 

@@ -14,6 +14,8 @@ from uhd.models.network import DetectorNetwork, maps_of
 from uhd.models.weights import load_model
 from uhd.runtime.predictor import Prediction, Predictor
 
+_OF_THE_NETWORK = ("heads", "score_mode", "quality_power")
+
 
 class TorchPredictor(Predictor):
     """A detector network in torch.
@@ -22,7 +24,8 @@ class TorchPredictor(Predictor):
         source: a checkpoint, or a model that is used as it is.
         spec: how to feed a model given as such; a checkpoint brings its own.
         threads: torch threads, or None to leave them.
-        known: fields of :class:`ModelCard` that replace the checkpoint's.
+        known: fields of :class:`ModelCard` that replace the checkpoint's, and ``heads``, ``score_mode`` and
+            ``quality_power`` of its network.
     """
 
     def __init__(
@@ -33,7 +36,8 @@ class TorchPredictor(Predictor):
         if isinstance(source, DetectorNetwork):
             self.model, self.spec = source, spec or ModelCard()
         else:
-            self.model, meta = load_model(Path(source))
+            changes = {name: value for name in _OF_THE_NETWORK if (value := known.pop(name, None)) is not None}
+            self.model, meta = load_model(Path(source), changes=changes)
             self.spec = spec_of(meta, **known)
         self.device = next(self.model.parameters()).device
 

@@ -87,10 +87,14 @@ def load_model(
         strict: whether a tensor that the model has no place for is an error. A missing one always is.
 
     Raises:
-        UserError: unreadable, of an unknown architecture, or weights that do not fit.
+        UserError: unreadable, of an unknown architecture, a setting that nothing tells, or weights that do not fit.
     """
     state, meta = read_weights(path, averaged)
     arch, config = architecture_of(state, meta, path)
+    for name in unsaid(arch, meta):
+        if name not in (changes or {}):
+            flag, usual = name.replace("_", "-"), getattr(config, name)
+            raise UserError(f"{path}: nothing in it tells its --{flag}: give --{flag} N (usually {usual})")
     if changes:
         config = from_plain(ARCHITECTURES[arch].config, changes, arch, config)
     model = repeat_modifications(ARCHITECTURES[arch].network(config), meta, str(path))
@@ -120,6 +124,13 @@ def architecture_of(state: State, meta: dict[str, Any], where: Path) -> tuple[st
         if config is not None:
             return name, config
     raise UserError(f"{where}: holds weights of no known architecture{f' but of {arch!r}' if arch else ''}")
+
+
+def unsaid(arch: str, meta: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the knobs of an architecture that neither weights nor these metadata of a checkpoint tell."""
+    if isinstance(meta.get("model_config"), Mapping):
+        return ()
+    return tuple(name for name in ARCHITECTURES[arch].unsaid if meta.get(name) is None)
 
 
 def describe(model: DetectorNetwork, **more: Any) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from uhd.card import ModelSpec
 from uhd.errors import UserError
 from uhd.resize import format_size, input_channels
+from uhd.runtime.original_files import reading
 from uhd.runtime.outputs import ROWS, can_read, reader_of
 from uhd.runtime.predictor import Prediction, Predictor
 from uhd.runtime.quiet import quietly
@@ -36,7 +37,7 @@ class LitertPredictor(Predictor):
         path: the file, or its content.
         threads: of the interpreter.
         known: fields of :class:`ModelSpec` that replace the file's metadata, and ``score_mode`` and ``quality_power``
-            of raw outputs, where the file does not say them.
+            of raw outputs.
 
     Raises:
         UserError: not a LiteRT file, or not a detector of these forms.
@@ -48,10 +49,7 @@ class LitertPredictor(Predictor):
         where = "the model" if isinstance(path, bytes) else str(path)
         self.interpreter, table = open_interpreter(path, threads)
         self._turn = threading.Lock()
-        for name in _READING:
-            given = known.pop(name, None)
-            if given is not None and not table.get(name):
-                table[name] = str(given)
+        given = {name: str(value) for name in _READING if (value := known.pop(name, None)) is not None}
         feed = self.interpreter.get_input_details()
         if len(feed) != 1 or len(feed[0]["shape"]) != 4 or feed[0]["shape"][0] != 1:
             raise UserError(f"{where}: a detector takes one image as 1 x height x width x channels")
@@ -65,6 +63,7 @@ class LitertPredictor(Predictor):
             raise UserError(f"{where}: does not say how images are resized; give --resize-mode")
         self.constants = _constants(None if isinstance(path, bytes) else path, table)
         self.outputs = _named_outputs(self.interpreter, self.constants)
+        table = reading([*self.outputs, *self.constants], table, given, path, where)
         try:
             self.spec = ModelSpec.from_metadata(table, **known)
             names = [*self.outputs, *self.constants]

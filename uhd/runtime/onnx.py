@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from uhd.card import ModelSpec
 from uhd.errors import UserError
 from uhd.resize import input_channels, to_network
+from uhd.runtime.original_files import has_old_names, present_names, reading
 from uhd.runtime.outputs import ROWS, can_read, reader_of
 from uhd.runtime.predictor import Prediction, Predictor
 
@@ -25,7 +26,7 @@ _INPUT_MODES = {
     "input_y_bin": "opencv_inter_nearest_y_bin",
     "input_y_tri": "opencv_inter_nearest_y_tri",
 }
-# How raw outputs are read, where the file does not say.
+# How raw outputs are read.
 _READING = ("score_mode", "quality_power")
 
 
@@ -36,17 +37,20 @@ class OnnxPredictor(Predictor):
         path: the file, whose metadata says how to feed it; or a graph as bytes.
         threads: of onnxruntime. One, without spinning, is fastest for networks well below a millisecond.
         known: fields of :class:`ModelSpec` that replace the file's metadata (``resize_mode=...``), and
-            ``score_mode`` and ``quality_power`` of raw outputs, where the file does not say them.
+            ``score_mode`` and ``quality_power`` of raw outputs.
 
     Raises:
         UserError: not an ONNX file, or not a detector of these forms.
     """
 
     def __init__(self, path: str | Path | bytes, threads: int = 1, **known: Any) -> None:
-        self.session = open_session(path if isinstance(path, bytes) else Path(path), threads)
-        where = "the graph" if isinstance(path, bytes) else str(path)
+        source = path if isinstance(path, bytes) else Path(path)
+        self.session = open_session(source, threads)
+        where = "the graph" if isinstance(source, bytes) else str(source)
         feed = self.session.get_inputs()
         self.outputs: list[str] = [output.name for output in self.session.get_outputs()]
+        if has_old_names(self.outputs):
+            self.outputs = present_names(self.outputs, source if isinstance(source, bytes) else source.read_bytes())
         if len(feed) != 1 or len(feed[0].shape) != 4 or not can_read(self.outputs):
             raise UserError(
                 f"{where}: outputs {', '.join(self.outputs)}; a detector has the one output {ROWS}, or raw maps "
@@ -56,11 +60,8 @@ class OnnxPredictor(Predictor):
         self.takes_bytes = feed[0].type == "tensor(uint8)"
         batch, channels, height, width = feed[0].shape
         self.batch = batch if isinstance(batch, int) else None
-        table = dict(self.session.get_modelmeta().custom_metadata_map)
-        for name in _READING:
-            given = known.pop(name, None)
-            if given is not None and not table.get(name):
-                table[name] = str(given)
+        given = {name: str(value) for name in _READING if (value := known.pop(name, None)) is not None}
+        table = reading(self.outputs, dict(self.session.get_modelmeta().custom_metadata_map), given, source, where)
         self.resizes = not isinstance(height, int) and table.get("dynamic_resize", "").lower() == "true"
         if isinstance(height, int) and isinstance(width, int):
             known["input_size"] = _agree(where, known.get("input_size"), (height, width))

@@ -23,6 +23,12 @@ def is_raw(outputs: Sequence[str]) -> bool:
     return _is_concatenated(maps) or ("box" in maps and len(maps) > 1 and set(maps) <= set(PARTS))
 
 
+def fields_of(outputs: Sequence[str]) -> set[str]:
+    """Return the branches (``box``, ``obj``, ``quality``, ``cls``) that raw outputs of these names hold."""
+    maps = _maps(outputs)
+    return set(maps[0].split("_")) if _is_concatenated(maps) else set(maps)
+
+
 def _maps(outputs: Sequence[str]) -> list[str]:
     return [name for name in outputs if name not in CONSTANTS + ATTRIBUTES]
 
@@ -44,7 +50,7 @@ def read_layout(tensors: Mapping[str, Array], table: Mapping[str, str]) -> HeadL
     anchors = np.asarray(tensors["anchors"], np.float32).reshape(-1, 2)
     scale = np.asarray(tensors["wh_scale"], np.float32).reshape(-1, 2)
     maps = _maps(list(tensors))
-    fields = set(maps[0].split("_")) if _is_concatenated(maps) else set(maps)
+    fields = fields_of(list(tensors))
     has_quality = "quality" in fields
     if _is_concatenated(maps):
         classes, rest = divmod(tensors[maps[0]].shape[1], len(anchors))

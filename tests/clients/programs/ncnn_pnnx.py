@@ -25,7 +25,7 @@ for path in sorted(folder.glob("*.onnx")):
     if names is None:
         refused[path.stem] = "not tried: ncnn has no TopK"
         continue
-    subprocess.run([converter, path, f"inputshape=[{shape}]"], check=True, capture_output=True, cwd=folder)
+    subprocess.run([converter, path, f"inputshape=[{shape}]", "fp16=0"], check=True, capture_output=True, cwd=folder)
     network = ncnn.Net()
     network.opt.num_threads = 1
     network.opt.use_fp16_packed = network.opt.use_fp16_storage = network.opt.use_fp16_arithmetic = False

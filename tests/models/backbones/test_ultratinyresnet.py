@@ -65,3 +65,22 @@ def test_unused_weights_of_the_original_are_dropped_on_loading(skip: str) -> Non
     assert set(model.state_dict()) == set(state)
     with pytest.raises(RuntimeError, match=r"skip_proj\.4"):
         model.load_state_dict(state | {"skip_proj.4.conv.weight": torch.rand(2)})
+
+
+@pytest.mark.parametrize("skip", SKIPS)
+def test_a_pyramid_of_the_original_starts_at_the_last_stage(skip: str | None) -> None:
+    """So its skips reach nothing: what is loaded is the network without them."""
+    trained, plain = build(skip, pyramid=True), build(None, pyramid=True)
+    theirs = {name.replace("fpn_laterals", "fpn_convs"): value for name, value in trained.state_dict().items()}
+    plain.load_state_dict(theirs)
+    images = torch.rand(1, 3, 16, 24)
+    stages = [trained.blocks[0](trained.stem(images))]
+    for i in (1, 2, 3):
+        stages.append(trained.blocks[i](trained.downs[str(i)](stages[-1])))
+    x: Tensor = stages[3]
+    for i in (2, 1, 0):
+        x = F.interpolate(x, scale_factor=2.0, mode="nearest") + trained.fpn_laterals[i](stages[i])
+    torch.testing.assert_close(plain(images), x[..., ::8, ::8], rtol=0, atol=0)
+    if skip is not None:
+        with pytest.raises(RuntimeError, match="skip_proj"):
+            plain.load_state_dict(trained.state_dict())  # ours reach the output

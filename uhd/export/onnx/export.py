@@ -47,7 +47,8 @@ def export_onnx(
     * ``merged``: ``score_classid_cxcywh`` [1, K, 6] out, best first, normalised, without suppression;
     * ``nms``: the same rows without duplicates; rows that are left over have score 0;
     * ``raw``: ``txtywh_obj_quality_cls_x8`` [1, A * no, h, w], ``anchors`` [A, 2], ``wh_scale`` [A, 2];
-    * ``parts``: ``box`` [1, 4A, h, w], those of ``obj``, ``quality``, ``cls`` that the score needs, and the same two;
+    * ``parts``: ``box`` [1, 4A, h, w], those of ``obj``, ``quality``, ``cls`` that the score needs (or
+      all of them), and the same two;
     * ``primitive``: ``cx``, ``cy``, ``bw``, ``bh``, ``score`` [1, A, h, w], ``cls_scores`` [1, A, h, w, C]; only anchor
       networks have a score without class.
 
@@ -64,7 +65,7 @@ def export_onnx(
         simplify: run the graph through onnxslim.
         verify: compare with the model before anything is written.
         options: fields of :class:`ExportForm` beside its name: ``topk``, ``conf_thresh``, ``nms_iou``, ``batch``,
-            ``dynamic_resize``, ``dynamic``, ``uint8_input``.
+            ``dynamic_resize``, ``dynamic``, ``uint8_input``, ``all_branches``.
 
     Returns:
         The graph as written.

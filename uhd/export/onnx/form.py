@@ -23,6 +23,7 @@ class ExportForm:
         dynamic_resize: the input is a camera frame of any size, reduced to the network size inside the graph.
         dynamic: height and width of the input are free, multiples of the stride; nothing is resized.
         uint8_input: the input is uint8, 0 to 255, and is normalised inside the graph.
+        all_branches: the parts form has every branch of the network, also those that no score needs.
 
     Raises:
         UserError: a value out of range, or choices that exclude each other.
@@ -36,6 +37,7 @@ class ExportForm:
     dynamic_resize: bool = False
     dynamic: bool = False
     uint8_input: bool = False
+    all_branches: bool = False
 
     def __post_init__(self) -> None:
         if self.name not in FORMS:
@@ -48,6 +50,8 @@ class ExportForm:
             raise UserError(f"--nms-iou {self.nms_iou} must be above 0 and at most 1")
         if self.batch is not None and self.batch < 1:
             raise UserError(f"--batch {self.batch} must be at least 1, or dynamic")
+        if self.all_branches and self.name != "parts":
+            raise UserError("--all-branches goes with separate raw outputs: --noconcat-box-obj-quality-cls")
         if self.dynamic and self.dynamic_resize:
             raise UserError(
                 "--dynamic (the network runs at any size) and --dynamic-resize (any frame is reduced to the network "

@@ -34,10 +34,15 @@ def outputs_of(network: DetectorNetwork, form: ExportForm) -> tuple[tuple[str, .
     if form.name == "raw":
         names = (raw_name(layout), *(["attr_logits"] if layout.num_attributes else []))
         return names, lambda maps: (_raw(maps), *([maps["attr"]] if layout.num_attributes else []))
-    needed = layout.score_mode.split("_")
-    parts = ("box", *(name for name in ("obj", "quality", "cls") if name in needed))
+    parts = ("box", *(name for name in ("obj", "quality", "cls") if name in _wanted(layout, form)))
     parts += ("attr",) if layout.num_attributes else ()
     return parts, lambda maps: tuple(branches(network, maps)[name] for name in parts)
+
+
+def _wanted(layout: HeadLayout, form: ExportForm) -> list[str]:
+    if not form.all_branches:
+        return layout.score_mode.split("_")
+    return ["obj", *["quality"] * layout.has_quality, *["cls"] * (layout.num_classes > 0)]
 
 
 def raw_name(layout: HeadLayout) -> str:

@@ -150,6 +150,7 @@ def _maps_difference(
     layout = read_layout(tensors, predictor.session.get_modelmeta().custom_metadata_map)
     shape = (len(raw[0]), layout.num_anchors, layout.channels_per_anchor, *raw[0].shape[2:])
     ours, theirs = raw_map(tensors, layout).reshape(shape), raw[0].reshape((*shape[:2], -1, *shape[3:]))
-    if "box" in tensors:
-        return worst  # the branches that parts hold are all in the predictions
-    return max(worst, _apart(ours, theirs))
+    # Parts lack the branches that no score needs, and hold those that were asked for.
+    named = ["box"] * 4 + ["obj"] + ["quality"] * layout.has_quality + ["cls"] * layout.num_classes
+    held = [i for i, name in enumerate(named) if "box" not in tensors or name in tensors]
+    return max(worst, _apart(ours[:, :, held], theirs[:, :, held]))

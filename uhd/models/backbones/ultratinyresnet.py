@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from uhd.models.backbones.layers import shuffle_channels
 from uhd.models.layers import Blocks
 
+ORIGINAL_PYRAMID = "fpn_convs."  # what the original calls the laterals, in the same order
+
 
 class ResidualBlock(nn.Module):
     """Two 3x3 convolutions, both with norm and activation, added to the input (after He et al., 2016)."""
@@ -30,7 +32,9 @@ class UltraTinyResNet(nn.Module):
     """Map (B, in_channels, H, W) to (B, channels[-1], H / stride, W / stride).
 
     The original also creates a skip projection for the last stage and never uses it; here it
-    does not exist, and loading drops it from the original's checkpoints.
+    does not exist, and loading drops it from the original's checkpoints. Its pyramid starts at the last stage and not
+    at what the skips made of it, so with a pyramid its skips reach nothing: such a checkpoint is a network without
+    them, and loading drops their weights.
 
     Args:
         blocks: maker of layers.
@@ -78,7 +82,7 @@ class UltraTinyResNet(nn.Module):
         self.fpn_laterals = nn.ModuleList(blocks.cba(width, out) for width, _ in early) if pyramid else None
         extra = (stride // 2**last).bit_length() - 1
         self.extra_downs = nn.ModuleList(blocks.cba(out, out, 3, 2) for _ in range(extra))
-        self.register_load_state_dict_pre_hook(_drop_unused)  # type: ignore[no-untyped-call]
+        self.register_load_state_dict_pre_hook(_take_from_original)  # type: ignore[no-untyped-call]
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the feature map."""
@@ -121,7 +125,12 @@ class UltraTinyResNet(nn.Module):
         return F.interpolate(x, size, mode="nearest")
 
 
-def _drop_unused(module: UltraTinyResNet, state: dict[str, Any], prefix: str, *_: Any) -> None:
-    unused = f"{prefix}skip_proj.{len(module.ratios)}."
+def _take_from_original(module: UltraTinyResNet, state: dict[str, Any], prefix: str, *_: Any) -> None:
+    unused: tuple[str, ...] = (f"{prefix}skip_proj.{len(module.ratios)}.",)
+    pyramid = [name for name in state if name.startswith(f"{prefix}{ORIGINAL_PYRAMID}")]
+    for name in pyramid:
+        state[f"{prefix}fpn_laterals.{name.removeprefix(f'{prefix}{ORIGINAL_PYRAMID}')}"] = state.pop(name)
+    if pyramid and module.skip is None:
+        unused = (f"{prefix}skip_proj.", f"{prefix}skip_concat_reduce.")
     for name in [name for name in state if name.startswith(unused)]:
         del state[name]

@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
+from uhd.models.backbones.ultratinyresnet import ORIGINAL_PYRAMID
 from uhd.models.cnn.config import CNNConfig
 
 Shapes = dict[str, tuple[int, ...]]
@@ -89,10 +90,12 @@ def _resnet(inner: Shapes) -> dict[str, Any]:
         "in_channels": in_channels,
         "backbone_channels": channels,
         "backbone_blocks": tuple(len(_indices(inner, f"blocks.{i}.")) for i in range(len(channels))),
-        "backbone_fpn": _has(inner, "fpn_laterals."),
+        "backbone_fpn": _has(inner, "fpn_laterals.") or _has(inner, ORIGINAL_PYRAMID),
         "backbone_out_stride": 2 ** (len(channels) - 1 + extra) if extra else None,
     }
     projection = inner.get("skip_proj.0.conv.weight")
+    if _has(inner, ORIGINAL_PYRAMID):
+        return options  # its skips reach nothing
     if projection is not None:
         options["backbone_skip"] = True
         if projection[2] == 3:
