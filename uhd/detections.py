@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +16,12 @@ if TYPE_CHECKING:
     import supervision
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
 class Detections:
     """Boxes of one image, best score first.
+
+    Iterating gives one dict for each box (:meth:`to_dicts`); an index of any kind gives :class:`Detections`. Numbers of
+    another width are taken over as those named here.
 
     Attributes:
         xyxy: (N, 4) float32, left, top, right, bottom in pixels of the source image.
@@ -27,6 +30,9 @@ class Detections:
         image_size: (height, width) of the source image in pixels.
         class_names: names by class id.
         track_ids: (N,) int64, the number of each person in a video, or None where nobody tracks.
+
+    Raises:
+        ValueError: shapes that disagree, or values that are no numbers of the named kind.
     """
 
     xyxy: NDArray[np.float32]
@@ -37,6 +43,11 @@ class Detections:
     track_ids: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
+        for name in ("xyxy", "scores"):
+            object.__setattr__(self, name, _as_floats(name, getattr(self, name)))
+        for name in ("class_ids", "track_ids"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, _as_whole(name, getattr(self, name)))
         count = len(self.xyxy)
         if self.xyxy.shape != (count, 4) or self.scores.shape != (count,) or self.class_ids.shape != (count,):
             raise ValueError(
@@ -51,14 +62,57 @@ class Detections:
         none = np.zeros((0, 4), np.float32)
         return cls(none, np.zeros(0, np.float32), np.zeros(0, np.int64), image_size, class_names)
 
+    @classmethod
+    def merge(cls, parts: Sequence[Detections]) -> Detections:
+        """Return the detections of several searches of one image together, best first; equal scores keep their order.
+
+        Args:
+            parts: at least one, of the same image size and class names, all or none of them tracked.
+
+        Raises:
+            ValueError: none is given, or they are not of one image and one set of names.
+        """
+        if not parts:
+            raise ValueError("no detections to merge; an image without any is Detections.empty(image_size)")
+        first = parts[0]
+        for part in parts:
+            if (part.image_size, part.class_names) != (first.image_size, first.class_names):
+                raise ValueError(f"{part!r} and {first!r} are not of one image and one set of class names")
+            if (part.track_ids is None) != (first.track_ids is None):
+                raise ValueError("some of these detections are tracked and some are not")
+        xyxy, scores, class_ids = (
+            np.concatenate([getattr(part, name) for part in parts]) for name in ("xyxy", "scores", "class_ids")
+        )
+        numbers = [part.track_ids for part in parts if part.track_ids is not None]
+        together = cls(
+            xyxy, scores, class_ids, first.image_size, first.class_names, np.concatenate(numbers) if numbers else None
+        )
+        return together[np.argsort(-scores, kind="stable")]
+
+    def __repr__(self) -> str:
+        height, width = self.image_size
+        shown = [
+            f"{self.name_of(int(i))} {score:.2f}" for i, score in zip(self.class_ids[:3], self.scores, strict=False)
+        ]
+        more = [f"{len(self) - 3} more"] if len(self) > 3 else []
+        return f"<Detections {len(self)} in {width}x{height}{': ' if shown else ''}{', '.join(shown + more)}>"
+
     def __len__(self) -> int:
         return len(self.scores)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return iter(self.to_dicts())
 
-    def __getitem__(self, index: NDArray[Any] | slice | list[int]) -> Detections:
-        """Return the detections that a mask, an index array or a slice selects."""
+    def __getitem__(self, index: int | NDArray[Any] | slice | list[int] | list[bool]) -> Detections:
+        """Return the detections that a number, a mask, an index array or a slice selects.
+
+        Raises:
+            IndexError: there is no such detection.
+        """
+        if isinstance(index, int | np.integer):
+            index = [range(len(self))[index]]
+        elif isinstance(index, list) and not index:
+            index = slice(0, 0)
         track_ids = None if self.track_ids is None else self.track_ids[index]
         return Detections(
             self.xyxy[index], self.scores[index], self.class_ids[index], self.image_size, self.class_names, track_ids
@@ -116,3 +170,21 @@ class Detections:
             tracker_id=self.track_ids,
             data={"class_name": names},
         )
+
+
+def _as_floats(name: str, values: Any) -> NDArray[np.float32]:
+    found = np.asarray(values)
+    if found.dtype == np.float32:
+        return found
+    if found.dtype.kind not in "fiu":
+        raise ValueError(f"{name} of type {found.dtype} are not numbers")
+    return found.astype(np.float32)
+
+
+def _as_whole(name: str, values: Any) -> NDArray[np.int64]:
+    found = np.asarray(values)
+    if found.dtype == np.int64:
+        return found
+    if found.dtype.kind not in "iu" and found.size:
+        raise ValueError(f"{name} of type {found.dtype} are not whole numbers")
+    return found.astype(np.int64)

@@ -167,9 +167,11 @@ def select(
     Returns:
         boxes (K, 4), scores (K,), class ids (K,).
     """
-    class_ids = scores.argmax(1) if scores.shape[1] > 1 else np.zeros(len(scores), np.int64)
-    best = scores[np.arange(len(scores)), class_ids]
+    best = scores[:, 0] if scores.shape[1] == 1 else scores.max(1)
     index = np.flatnonzero(best >= conf_thresh)
-    index = index[np.argsort(-best[index], kind="stable")][:topk]
-    found = boxes[index], best[index], class_ids[index].astype(np.int64)
+    best = best[index]
+    order = np.argsort(-best, kind="stable")[:topk]
+    index, best = index[order], best[order]
+    class_ids = np.zeros(len(index), np.int64) if scores.shape[1] == 1 else scores[index].argmax(1)
+    found = boxes[index], best, class_ids
     return found if suppression is None else suppression(*found)

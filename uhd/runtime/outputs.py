@@ -69,12 +69,14 @@ def _each(boxes: Array, scores: Array, every_class: bool) -> list[Prediction]:
 
 def _rows(rows: Array, known_classes: int) -> Prediction:
     half = rows[:, 4:6] / 2
-    boxes = np.concatenate([rows[:, 2:4] - half, rows[:, 2:4] + half], 1)
-    class_ids = rows[:, 1].astype(np.int64)
+    boxes = np.empty((len(rows), 4), np.float32)
+    np.subtract(rows[:, 2:4], half, out=boxes[:, :2])
+    np.add(rows[:, 2:4], half, out=boxes[:, 2:])
     # A file of the original does not name its classes: ids beyond the names must not be lost.
-    classes = max(known_classes, int(class_ids.max(initial=0)) + 1)
+    classes = max(known_classes, int(rows[:, 1].max(initial=0)) + 1)
     if classes == 1:
         return boxes, rows[:, :1]
+    class_ids = rows[:, 1].astype(np.int64)
     scores = np.zeros((len(rows), classes), np.float32)
     scores[np.arange(len(rows)), class_ids] = rows[:, 0]
     return boxes, scores

@@ -60,6 +60,8 @@ class Predictor(ABC):
         """
         threshold = self.spec.conf_thresh if conf_thresh is None else conf_thresh
         boxes, scores, class_ids = select(*prediction, threshold)
+        if not len(boxes):
+            return Detections(boxes, scores, class_ids, image_size, self.spec.class_names)
         # Duplicates are judged by what is seen of them: after clipping to the frame, as in the original.
         boxes = np.clip(boxes, 0, 1)
         boxes, scores, class_ids = self.spec.suppression.at(nms_iou)(boxes, scores, class_ids)
