@@ -201,7 +201,7 @@ def test_stopped_among_images(place: Path, monkeypatch: pytest.MonkeyPatch, caps
 
     monkeypatch.setattr(predict_config, "detect", interrupted)
     assert main(["predict", "i", "--no-draw", "--json", "r.jsonl"]) == 130
-    assert "stopped after 3 of 5 images; lines so far are in r.jsonl" in capsys.readouterr().out
+    assert "stopped after 3 of 5 images; lines so far are in r.jsonl" in capsys.readouterr().err
 
 
 def test_a_cut_video_was_searched(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

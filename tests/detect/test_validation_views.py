@@ -46,7 +46,10 @@ def test_samples_are_drawn_as_the_model_sees_them(run: Path) -> None:
     pictures = sorted((run / "samples").glob("*.png"))
     assert pictures
     # Photographs are 72 x 90; the squares cut out of them are drawn at a multiple of the network's size.
-    assert {cv2.imread(str(path)).shape[:2] for path in pictures} == {(384, 512)}
+    # Labels stand on the left, what was found on the right.
+    assert {cv2.imread(str(path)).shape[:2] for path in pictures} == {(384, 512 + 6 + 512)}
+    assert pictures[0].name.startswith("0001_")
+    assert cv2.imread(str(run / "results.png")) is not None
 
 
 def test_what_val_only_measures_and_draws(run: Path, photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -61,7 +64,8 @@ def test_what_val_only_measures_and_draws(run: Path, photos: Path, capsys: pytes
     for path in samples:
         maps = sorted((folder / path.stem).glob("heatmap_*.png"))
         assert len(maps) >= 6
-        assert {cv2.imread(str(each)).shape for each in maps} == {cv2.imread(str(path)).shape}
+        assert {cv2.imread(str(each)).shape for each in maps} == {(72, 90, 3)}
+        assert (folder / path.stem / "layers.png").is_file()
 
 
 def test_validation_images_pass_through_the_pipeline(run: Path, photos: Path) -> None:

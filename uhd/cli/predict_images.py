@@ -53,8 +53,7 @@ def search_images(
             if line_each:
                 results.say(f"{frame.path}: {len(found)} {_plural(found)}{f' -> {target}' if config.draw else ''}")
     except KeyboardInterrupt:
-        results.say(stopped(f"{count} of {len(source)} images", results))
-        raise
+        raise KeyboardInterrupt(stopped(f"{count} of {len(source)} images", results)) from None
     if count and not line_each:
         where = f" -> {config.output}" if config.draw or config.save_txt else ""
         results.say(f"{count} images, {people} detections{where}")
@@ -64,7 +63,7 @@ def search_images(
 def stopped(how_far: str, results: Results) -> str:
     """Return what to say when somebody stops a search after, for example, ``3 of 12 images``."""
     lines = f"; lines so far are in {' and '.join(map(str, results.files))}" if results.files else ""
-    return f"stopped after {how_far}{lines}"
+    return f"after {how_far}{lines}"
 
 
 def _targets(source: ImageSource, config: PredictConfig, names: ResultNames) -> list[Path]:

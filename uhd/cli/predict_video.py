@@ -61,7 +61,7 @@ def search_video(
         search.run(view)
     except KeyboardInterrupt:
         of = f" of {len(source)}" if len(source) else ""
-        results.say(stopped(f"{search.count} frames{of}", results))
+        results.say(f"stopped {stopped(f'{search.count} frames{of}', results)}")
         raise
     finally:
         source.close()

@@ -17,7 +17,7 @@ class DetectConfig:
     """What a run of the detector has beside what every run has: architecture, augmentation, anchors, measure."""
 
     arch: str = knob("ultratinyod", "architecture", group=_RUN, choices=tuple(ARCHITECTURES), original="cnn")
-    samples: int = knob(10, "validation images drawn with their boxes at a new best", group=_RUN, minimum=0)
+    samples: int = knob(10, "validation images with most mistakes, drawn at a new best", group=_RUN, minimum=0)
     aug_config: Path | None = knob(
         None, "augmentation YAML (default: our recipe)", group=_OPT, original=Path("uhd/aug.yaml")
     )

@@ -1,4 +1,4 @@
-"""What a person wants to see of a run: report and curves of the last evaluation, validation images with boxes."""
+"""What a person wants to see of a run: loss and scores over the epochs, the last evaluation, its worst images."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from numpy.typing import NDArray
 from uhd.detect.task import DetectTask
 from uhd.draw import draw
 from uhd.evaluation.curves import plot_curves
-from uhd.models.heatmaps import heatmaps
+from uhd.evaluation.evaluate import LOWEST_SCORE, select_all
+from uhd.evaluation.results_plot import plot_results
+from uhd.evaluation.samples import draw_sample, rows_to_show, worst_first
+from uhd.models.heatmaps import heatmap_sheet, heatmaps
 from uhd.models.network import DetectorNetwork
 from uhd.models.predictor import TorchPredictor
 from uhd.resize import to_network
@@ -22,7 +25,7 @@ from uhd.training.trainer import Trainer
 
 
 class Pictures(Hook):
-    """Writes report, curves and samples at a new best.
+    """Writes report, curves and samples at a new best, and the whole run's loss and scores at its end.
 
     Args:
         task: whose evaluation is shown.
@@ -38,7 +41,17 @@ class Pictures(Hook):
         if best:
             assert isinstance(trainer.model, DetectorNetwork)
             write_report(self.task, trainer.folder)
-            draw_samples(self.task, trainer.model, trainer.folder / "samples", self.samples)
+            folder = trainer.folder / "samples"
+            # Of the best model before: other images may have been its worst.
+            for old in folder.glob("[0-9][0-9][0-9][0-9]_*.png"):
+                old.unlink()
+            draw_samples(self.task, trainer.model, folder, self.samples)
+
+    def on_end(self, trainer: Trainer) -> None:
+        """Write ``results.png`` of the whole run."""
+        metrics = trainer.folder / "metrics.csv"
+        if metrics.is_file() and find_spec("matplotlib") is not None:
+            plot_results(metrics, trainer.folder / "results.png")
 
 
 def write_report(task: DetectTask, folder: Path) -> Path:
@@ -54,26 +67,32 @@ def write_report(task: DetectTask, folder: Path) -> Path:
 def draw_samples(
     task: DetectTask, model: DetectorNetwork, folder: Path, samples: int, heatmap: str | None = None
 ) -> None:
-    """Write the first validation images with people, as the model sees them, with the boxes it finds.
+    """Write the validation images with most mistakes: labels beside what the model finds, as it sees them.
+
+    Names begin with the rank, the worst first. The least score shown is that of the best F1, which the model's file
+    will carry.
 
     Args:
-        task: holds the validation images.
+        task: holds the validation images and the last evaluation.
         model: in evaluation mode.
         folder: of the pictures.
         samples: how many.
         heatmap: ``mean`` or ``sum``: beside each picture a folder of its name with a heat map of every layer.
     """
     predictor, mode = TorchPredictor(model, task.card()), task.data.resize_mode
-    chosen = [i for i in range(len(task.val)) if len(task.truths[i].boxes)][:samples]
-    for i in chosen:
-        image, sample = task.views.show(i)
+    threshold = task.report.metrics["best_threshold"] if task.report is not None else task.conf_thresh
+    worst = worst_first(select_all(task.found), task.truths, threshold) if samples and task.found else ()
+    for rank, i in enumerate(worst[:samples], 1):
+        image, sample = task.views.show(int(i))
         prediction = predictor.infer(to_network(image[None], mode))[0]
-        height, width = sample.image.shape[:2]
-        drawn = draw(sample.image, predictor.postprocess(prediction, (height, width), task.conf_thresh))
-        name = f"{i:04d}_{Path(sample.name).stem}"
-        _write(folder / f"{name}.png", drawn)
+        size = (sample.image.shape[0], sample.image.shape[1])
+        found = predictor.postprocess(prediction, size, LOWEST_SCORE)
+        name = f"{rank:04d}_{Path(sample.name).stem}"
+        _write(folder / f"{name}.png", draw_sample(sample, found, threshold))
         if heatmap is not None:
-            for file, picture in heatmaps(model, image, mode, drawn, heatmap):
+            shown, _ = rows_to_show(found, threshold)
+            layers = list(heatmaps(model, image, mode, draw(sample.image, shown, labels=False), heatmap))
+            for file, picture in [*layers, ("layers.png", heatmap_sheet(layers))]:
                 _write(folder / name / file, picture)
 
 

@@ -29,6 +29,7 @@ from uhd.models.network import DetectorNetwork
 from uhd.models.predictor import TorchPredictor
 from uhd.models.weights import describe
 from uhd.resize import to_network
+from uhd.runtime.predictor import Prediction
 from uhd.training.parameters import ParameterGroups, group_parameters
 from uhd.training.task import Metric
 
@@ -76,6 +77,7 @@ class DetectTask:
         self.views = Views(val, data.img_size, data.resize_mode, val_transform)
         self.val_images, self.truths = self.views.read()  # once per run
         self.report: Report | None = None
+        self.found: list[Prediction] = []  # of the last evaluation, image by image
 
     def parameter_groups(self) -> ParameterGroups:
         """Return the network's parameters by what optimisers may do with them."""
@@ -104,7 +106,7 @@ class DetectTask:
     def evaluate(self, model: nn.Module) -> dict[str, float]:
         """Return the metrics of a model on the validation images."""
         assert isinstance(model, DetectorNetwork)
-        found = infer_images(TorchPredictor(model, self.card()), self.val_images)
+        self.found = found = infer_images(TorchPredictor(model, self.card()), self.val_images)
         self.report = evaluate(found, self.truths, self.names, self.data.img_size[0], self.conf_thresh)
         metrics = dict(self.report.metrics)
         if self.coco:
