@@ -3,12 +3,35 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
+from uhd.jpeg import jpeg_damage, jpeg_ends_early
+
+# HEIC and others that OpenCV may not read are looked for all the same: what cannot be used is to be named.
+IMAGE_SUFFIXES = frozenset(
+    {
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".jfif",
+        ".png",
+        ".bmp",
+        ".webp",
+        ".tif",
+        ".tiff",
+        ".gif",
+        ".avif",
+        ".jp2",
+        ".heic",
+        ".heif",
+    }
+)
+_JPEG = b"\xff\xd8"
+_BRANDS = {b"avif": "AVIF", b"avis": "AVIF", b"heic": "HEIC", b"heix": "HEIC", b"mif1": "HEIC", b"msf1": "HEIC"}
 
 
 class UnreadableImage(Exception):
@@ -47,7 +70,11 @@ def decode_image(data: NDArray[np.uint8], where: str = "image") -> NDArray[np.ui
     except cv2.error as error:
         raise UnreadableImage(f"{where}: {' '.join(str(error.err or error).split())}") from error
     if image is None:
-        raise UnreadableImage(f"{where}: is not an image, or damaged")
+        kind = _kind(data)
+        told = f"is {kind}, which this OpenCV cannot read (or it is damaged): save it as PNG or JPEG" if kind else ""
+        raise UnreadableImage(f"{where}: {told or 'is not an image, or damaged'}")
+    if _ends_early(data, image):
+        raise UnreadableImage(f"{where}: the JPEG is truncated (its data end before the picture does)")
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image), dtype=np.uint8)
 
 
@@ -66,8 +93,8 @@ def _read_bytes(path: Path) -> NDArray[np.uint8]:
 def _truncation(data: NDArray[np.uint8]) -> str:
     """Return why the bytes cannot be a whole image, or "". Decoders fill what is missing with gray and say nothing."""
     head = data[:16].tobytes()
-    if head[:2] == b"\xff\xd8":
-        return "" if _jpeg_ends(data.tobytes()) else "the JPEG is truncated (no end marker)"
+    if head[:2] == _JPEG:
+        return jpeg_damage(data)
     if head[:8] == b"\x89PNG\r\n\x1a\n":
         return "" if data.tobytes().rfind(b"IEND") > 0 else "the PNG is truncated (no end chunk)"
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
@@ -75,19 +102,45 @@ def _truncation(data: NDArray[np.uint8]) -> str:
     return ""
 
 
-def _jpeg_ends(data: bytes) -> bool:
-    """Return whether an end-of-image marker follows the first scan.
+def _ends_early(data: NDArray[np.uint8], image: NDArray[np.uint8]) -> bool:
+    """Return whether a JPEG's data end before its picture; ``image`` may be turned by EXIF already.
 
-    The search starts behind the headers because an EXIF thumbnail is a JPEG of its own with its own end marker. Inside
-    a scan 0xFF is always followed by 0x00 or a restart marker, so FF D9 there is the end.
+    What a decoder paints over missing data is flat, so only a picture with a flat corner is looked at closely.
     """
-    at = 2
-    while at + 4 <= len(data) and data[at] == 0xFF:
-        marker = data[at + 1]
-        if marker == 0xFF:  # fill byte
-            at += 1
-            continue
-        if marker == 0xDA:
-            return data.find(b"\xff\xd9", at + 2) >= 0
-        at += 2 if 0xD0 <= marker <= 0xD7 or marker == 0x01 else 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-    return data.find(b"\xff\xd9", min(at, len(data))) >= 0
+    if data[:2].tobytes() != _JPEG:
+        return False
+    corners = (image[-8:, -8:], image[:8, :8], image[:8, -8:], image[-8:, :8])
+    if not any((part == part[0, 0]).all() for part in corners):
+        return False
+    height, width = image.shape[:2]
+    turned = orientation_of(data) > 4
+    return jpeg_ends_early(data, width if turned else height, height if turned else width)
+
+
+def orientation_of(data: NDArray[np.uint8]) -> int:
+    """Return the EXIF orientation, 1 to 8, of a JPEG's bytes; 1 where there is none."""
+    raw = data[: 1 << 17].tobytes()
+    at = raw.find(b"Exif\0\0")
+    if at < 0 or not raw.startswith(_JPEG):
+        return 1
+    tiff = raw[at + 6 :]
+    order: Literal["little", "big"] = "little" if tiff[:2] == b"II" else "big"
+    first = int.from_bytes(tiff[4:8], order)
+    for number in range(int.from_bytes(tiff[first : first + 2], order)):
+        entry = tiff[first + 2 + 12 * number : first + 14 + 12 * number]
+        if int.from_bytes(entry[:2], order) == 0x0112:
+            value = int.from_bytes(entry[8:10], order)
+            return value if 1 <= value <= 8 else 1
+    return 1
+
+
+def _kind(data: NDArray[np.uint8]) -> str:
+    """Return the name of a format that not every OpenCV reads, or ""."""
+    head = data[:12].tobytes()
+    if head[4:8] == b"ftyp":
+        return _BRANDS.get(head[8:12], "")
+    if head[:4] in (b"II*\0", b"MM\0*"):
+        return "TIFF"
+    if head[:4] == b"GIF8":
+        return "GIF"
+    return "JPEG 2000" if head[4:8] == b"jP  " or head[:4] == b"\xff\x4f\xff\x51" else ""

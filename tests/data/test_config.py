@@ -33,7 +33,7 @@ def test_plain_round_trip() -> None:
         ("classes", "0,0"),
         ("classes", ""),
         ("classes", "-1"),
-        ("classes", "person"),
+        ("classes", "person,1"),
         ("img_size", "0x64"),
         ("train_split", 1.5),
         ("cache", "disk"),

@@ -20,10 +20,15 @@ def names(paths: list[Path] | None) -> list[str]:
 
 
 def test_recursive_sorted_any_case(tmp_path: Path) -> None:
-    touch(*(tmp_path / name for name in ("b.JPG", "a.png", "sub/deep/c.WebP", "d.bmp", "e.jpeg", "x.txt", "y.gif")))
+    touch(
+        *(
+            tmp_path / name
+            for name in ("b.JPG", "a.png", "sub/deep/c.WebP", "d.bmp", "e.jpeg", "x.txt", "y.gif", "z.svg")
+        )
+    )
     touch(tmp_path / ".thumbs/t.jpg", tmp_path / "._a.png")
     found = find_images(tmp_path, Report())
-    assert names(found) == ["a.png", "b.JPG", "d.bmp", "e.jpeg", "c.WebP"]
+    assert names(found) == ["a.png", "b.JPG", "d.bmp", "e.jpeg", "c.WebP", "y.gif"]
     assert found == sorted(found, key=str)
 
 

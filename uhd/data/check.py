@@ -5,19 +5,26 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from uhd.data.config import DataConfig
 from uhd.data.dataset import Dataset
+from uhd.data.discover import label_path
+from uhd.data.formats import annotation_format
+from uhd.data.formats.yolo import read_text
 from uhd.data.open import open_data, read_dataset
 from uhd.data.problems import Report
 from uhd.data.statistics import Statistics, statistics
+from uhd.read import is_image_name
 from uhd.resize import format_size
 
 _SHOWN = 5
+ORPHAN = "label file without image"
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,9 +33,9 @@ class DataCheck:
 
     Attributes:
         size: network size (h, w) in which box heights are measured.
-        splits: statistics of ``train`` and ``val``.
+        splits: statistics of ``train``, ``val`` and, where there is one, ``test``.
         duplicates: groups of image paths with equal pixels within one split.
-        leaks: groups of image paths with equal pixels on both sides of the split.
+        leaks: groups of image paths with equal pixels in several parts.
         report: files and lines that were skipped.
     """
 
@@ -49,8 +56,8 @@ class DataCheck:
         for name, found in self.splits.items():
             lines += [name, *(f"  {line}" for line in found.lines())]
         lines += _group_lines("image(s) repeated within a split", self.duplicates)
-        lines += _group_lines("image(s) in both train and val: the validation result will be too good", self.leaks)
-        lines += self.report.lines(_SHOWN)
+        lines += _group_lines("image(s) in several parts (train, val, test): the result will be too good", self.leaks)
+        lines += self.report.lines(_SHOWN, _SHOWN)
         lines.append("nothing to mend" if self.clean else "the lines above name what to mend")
         return "\n".join(lines)
 
@@ -79,10 +86,11 @@ def check_data(config: DataConfig, seed: int = 42, progress: bool = True) -> Dat
         UserError: missing or empty folder, no labels at all; with ``strict`` the first problem.
     """
     opened = open_data(dataclasses.replace(config, drop_empty=False), seed)
-    train = read_dataset(opened.train, config, opened.report, progress)
-    val = read_dataset(opened.val, config, opened.report, progress)
+    parts = {"train": opened.train, "val": opened.val} | ({} if not opened.test else {"test": opened.test})
+    datasets = {name: read_dataset(part, config, opened.report, progress) for name, part in parts.items()}
+    name_orphans([record.image for part in parts.values() for record in part], opened.report)
     places: dict[bytes, list[tuple[str, str]]] = defaultdict(list)
-    for split, dataset in (("train", train), ("val", val)):
+    for split, dataset in datasets.items():
         for name, digest in _pixel_hashes(dataset):
             places[digest].append((split, name))
     duplicates: list[list[str]] = []
@@ -92,8 +100,31 @@ def check_data(config: DataConfig, seed: int = 42, progress: bool = True) -> Dat
             is_leak = len({split for split, _ in group}) > 1
             (leaks if is_leak else duplicates).append(sorted({name for _, name in group}))
     rows = config.img_size[0]
-    splits = {"train": statistics(train, opened.names, rows), "val": statistics(val, opened.names, rows)}
+    splits = {name: statistics(dataset, opened.names, rows) for name, dataset in datasets.items()}
     return DataCheck(config.img_size, splits, sorted(duplicates), sorted(leaks), opened.report)
+
+
+def name_orphans(images: Sequence[Path], report: Report) -> None:
+    """Report the label files that lie where the images' do, hold labels, and belong to no image."""
+    folders = {image.parent for image in images if annotation_format(image) is None}
+    # Every image there, also one that the split leaves out.
+    there = (path for folder in folders for path in folder.iterdir() if is_image_name(path.name))
+    wanted = {label_path(image) for image in there}
+    for folder in sorted({path.parent for path in wanted}):
+        if not folder.is_dir():
+            continue
+        for path in sorted(folder.iterdir()):
+            if path.suffix.lower() == ".txt" and path not in wanted and _holds_labels(path):
+                report.problem(ORPHAN, f"{path}: belongs to no image")
+
+
+def _holds_labels(path: Path) -> bool:
+    """Return whether a text file begins with a line of labels: lists of classes or images lie beside labels too."""
+    try:
+        first = read_text(path).split("\n", 1)[0].split()
+        return len(first) >= 5 and all(math.isfinite(float(field)) for field in first[:5])
+    except (OSError, ValueError):
+        return False
 
 
 def _pixel_hashes(dataset: Dataset) -> Iterator[tuple[str, bytes]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from uhd.config import knob
 from uhd.resize import RESIZE_MODES, canonical_mode, parse_size
@@ -13,20 +14,32 @@ _GROUP = "data"
 
 
 def parse_classes(text: str) -> tuple[int, ...]:
-    """Turn ``"0"`` or ``"0,2,5"`` into class numbers.
+    """Turn ``"0"`` or ``"0,2,5"`` into class numbers; ``"person,traffic light"`` into names.
+
+    Names become numbers once the data set is known (:func:`uhd.data.class_names.named_classes`), before anything else
+    reads them; the type says numbers.
 
     Raises:
-        ValueError: not whole numbers from 0, repeated, or none at all.
+        ValueError: negative, repeated, numbers among names, or none at all.
     """
     try:
         classes = tuple(int(part) for part in text.replace(",", " ").split())
     except ValueError:
-        raise ValueError("is not a list of class numbers such as 0,1") from None
+        return _parse_class_names(text)
     if not classes or min(classes) < 0:
-        raise ValueError("needs class numbers from 0, such as 0,1")
+        raise ValueError("needs class numbers from 0, such as 0,1, or names")
     if len(set(classes)) != len(classes):
         raise ValueError("names a class twice")
     return classes
+
+
+def _parse_class_names(text: str) -> tuple[int, ...]:
+    names = parse_names(text)
+    if not names or any(name.lstrip("-").replace(".", "").isdigit() for name in names):
+        raise ValueError("is not a list of class numbers such as 0,1, or of names")
+    if len(set(names)) != len(names):
+        raise ValueError("names a class twice")
+    return cast("tuple[int, ...]", names)
 
 
 def parse_some_classes(text: str) -> tuple[int, ...]:
@@ -57,7 +70,11 @@ class DataConfig:
         42, "seed of the split, where the data has none; none: --seed", group=_GROUP, minimum=0, original=None
     )
     classes: tuple[int, ...] = knob(
-        (0,), "class numbers in the label files to detect, e.g. 0,2", group=_GROUP, minimum=0, parse=parse_classes
+        (0,),
+        "classes to detect: numbers in the label files, e.g. 0,2, or names",
+        group=_GROUP,
+        minimum=0,
+        parse=parse_classes,
     )
     class_names: tuple[str, ...] = knob(
         (), "names of --classes in the same order (default: from data.yaml)", group=_GROUP, parse=parse_names

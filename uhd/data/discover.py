@@ -3,32 +3,45 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from uhd.data.formats import annotation_format
 from uhd.data.problems import MISSING_IMAGE, Report
 from uhd.errors import UserError
-from uhd.read import is_image_name
+from uhd.read import IMAGE_SUFFIXES, is_image_name
 
 VAL_NAMES = ("val", "valid", "validation")
+# Folders that hold a part, whatever their case; COCO's end in a year.
+_PARTS = {
+    part: re.compile(rf"({names})([-_]?\d{{4}})?", re.IGNORECASE)
+    for part, names in (("train", "train|training"), ("val", "val|valid|validation"), ("test", "test|testing"))
+}
 
 
 @dataclass(frozen=True)
 class Found:
     """Image files of a data set.
 
+    A file of annotations among them stands for the images that it names.
+
     Attributes:
         train: images to train on, or all images when ``val`` is None.
         val: images to validate on; None when the data set leaves the split open.
         names: class names by raw class number, from data.yaml; empty when unknown.
+        test: images of a part that neither trains nor chooses; None where there is none.
+        keypoints: ``kpt_shape`` of data.yaml: how many, and numbers of each.
     """
 
     train: list[Path]
     val: list[Path] | None = None
     names: tuple[str, ...] = ()
+    test: list[Path] | None = None
+    keypoints: tuple[int, int] | None = None
 
 
 def discover(image_dir: Path | None, train_list: Path | None, val_list: Path | None, report: Report) -> Found:
@@ -46,11 +59,13 @@ def discover(image_dir: Path | None, train_list: Path | None, val_list: Path | N
         missing = "--val-list" if val_list is None else "--train-list"
         raise UserError(f"{missing} is missing: give both --train-list and --val-list, or neither")
     if train_list is not None and val_list is not None:
-        return Found(read_list(train_list, image_dir, report), read_list(val_list, image_dir, report))
+        return Found(_listed(train_list, image_dir, report), _listed(val_list, image_dir, report))
     if image_dir is None:
         raise UserError("no data set: name a folder of images or a data.yaml with --image-dir")
     if image_dir.is_file() and image_dir.suffix.lower() in {".yaml", ".yml"}:
         return read_data_yaml(image_dir, report)
+    if image_dir.is_file() and annotation_format(image_dir) is not None:
+        return Found([image_dir])
     if image_dir.is_file() and image_dir.suffix.lower() == ".txt":
         return Found(read_list(image_dir, None, report))
     if image_dir.is_file():
@@ -87,7 +102,7 @@ def find_images(folder: Path, report: Report) -> list[Path]:
             else:
                 report.problem(MISSING_IMAGE, f"{path}: the link leads nowhere")
     if not found:
-        raise UserError(f"{folder}: holds no image (.jpg .jpeg .png .bmp .webp): check --image-dir")
+        raise UserError(f"{folder}: holds no image ({' '.join(sorted(IMAGE_SUFFIXES))}): check --image-dir")
     return [Path(path) for path in sorted(found)]
 
 
@@ -101,7 +116,7 @@ def read_list(path: Path, image_dir: Path | None, report: Report) -> list[Path]:
         UserError: the list is missing or no entry leads to a file.
     """
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = path.read_text(encoding="utf-8-sig", errors="surrogateescape").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot read the list of images ({error})") from None
     folder = image_dir if image_dir is None or image_dir.is_dir() else image_dir.parent
@@ -130,47 +145,86 @@ def read_data_yaml(path: Path, report: Report) -> Found:
     Raises:
         UserError: not YAML, no ``train``, or a folder is missing.
     """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"{path}: cannot be read as YAML ({' '.join(str(error).split())})") from None
-    if not isinstance(content, dict) or not content.get("train"):
+    content = _read_yaml(path)
+    if not content.get("train"):
         raise UserError(f"{path}: needs a key 'train' with a folder or list of images")
     root = path.parent
     if content.get("path"):
         root = next((p for p in (root / str(content["path"]), Path(str(content["path"]))) if p.is_dir()), root)
     train = _yaml_images(content["train"], root, path, report)
     val = next((content[name] for name in VAL_NAMES if content.get(name)), None)
+    test = content.get("test")
     return Found(
-        train, None if val is None else _yaml_images(val, root, path, report), _names(content.get("names"), path)
+        train,
+        None if val is None else _yaml_images(val, root, path, report),
+        _names(content.get("names"), path),
+        None if not test else _test_images(test, root, path, report),
+        _keypoint_shape(content.get("kpt_shape"), path),
     )
 
 
+def yaml_names(path: Path) -> tuple[str, ...]:
+    """Return the class names that a data.yaml gives, by number; () where it gives none.
+
+    Raises:
+        UserError: not YAML, or ``names`` of another form.
+    """
+    return _names(_read_yaml(path).get("names"), path)
+
+
 def label_path(image: Path) -> Path:
-    """Return the label file of an image: beside it, else the last folder ``images`` of its path read as ``labels``."""
+    """Return the label file of an image: beside it, else the last folder ``images`` of its path read as ``labels``.
+
+    ``photo.txt`` is looked for first, then ``photo.TXT``, ``photo.jpg.txt`` and ``photo.jpg.TXT``.
+    """
     beside = image.with_suffix(".txt")
     if beside.is_file():
         return beside
-    parts = image.parts
+    other, parts = beside, image.parts
     for at in range(len(parts) - 2, -1, -1):
         if parts[at].lower() == "images":
-            return Path(
-                *parts[:at], parts[at].replace("images", "labels").replace("Images", "Labels"), *parts[at + 1 :]
-            ).with_suffix(".txt")
-    return beside
+            folder = parts[at].replace("images", "labels").replace("Images", "Labels").replace("IMAGES", "LABELS")
+            other = Path(*parts[:at], folder, *parts[at + 1 :]).with_suffix(".txt")
+            break
+    if other.is_file():
+        return other
+    for place in dict.fromkeys((beside, other)):
+        for name in (f"{image.stem}.TXT", f"{image.name}.txt", f"{image.name}.TXT"):
+            if (place.parent / name).is_file():
+                return place.parent / name
+    return other
 
 
 def _find_in_folder(folder: Path, report: Report) -> Found:
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder: check --image-dir")
-    for base in (folder, folder / "images"):
-        if (base / "train").is_dir() and not _holds_images(base):
-            val = next((base / name for name in VAL_NAMES if (base / name).is_dir()), None)
-            return Found(find_images(base / "train", report), None if val is None else find_images(val, report))
+    images = next((folder / name for name in ("images", "Images", "IMAGES") if (folder / name).is_dir()), None)
+    for base in (folder, images):
+        parts = {} if base is None else _part_folders(base)
+        if base is None or "train" not in parts:
+            continue
+        stray = sum(entry.is_file() and is_image_name(entry.name) for entry in os.scandir(base))
+        if stray and "val" not in parts:
+            continue
+        report.note(f"image beside {parts['train'][0].name}/ in {base} (left out: not in any part)", stray)
+        found = {
+            part: [image for at in folders for image in find_images(at, report)] for part, folders in parts.items()
+        }
+        return Found(found["train"], found.get("val"), test=found.get("test"))
     # Beside images/ there may be masks/ or previews/ that are no photographs of the data set.
-    if (folder / "images").is_dir() and not _holds_images(folder):
-        folder = folder / "images"
+    if images is not None and not _holds_images(folder):
+        folder = images
     return Found(find_images(folder, report))
+
+
+def _part_folders(base: Path) -> dict[str, list[Path]]:
+    """Return the folders that hold the parts of a data set, by part."""
+    found: dict[str, list[Path]] = {}
+    for entry in sorted(os.scandir(base), key=lambda entry: entry.name):
+        for part, pattern in _PARTS.items():
+            if pattern.fullmatch(entry.name) and entry.is_dir():
+                found.setdefault(part, []).append(Path(entry.path))
+    return found
 
 
 def _holds_images(folder: Path) -> bool:
@@ -185,8 +239,40 @@ def _yaml_images(value: Any, root: Path, where: Path, report: Report) -> list[Pa
         place = next((candidate for candidate in candidates if candidate.exists()), None)
         if place is None:
             raise UserError(f"{where}: {entry}: no such file or folder below {root}: mend 'path' or the entry")
-        images += find_images(place, report) if place.is_dir() else read_list(place, root, report)
+        images += find_images(place, report) if place.is_dir() else _listed(place, root, report)
     return images
+
+
+def _listed(path: Path, folder: Path | None, report: Report) -> list[Path]:
+    """Return the images of a text list; a file of annotations stands for its own."""
+    return [path] if annotation_format(path) is not None and path.is_file() else read_list(path, folder, report)
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UserError(f"{path}: cannot be read as YAML ({' '.join(str(error).split())})") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: needs a key 'train' with a folder or list of images")
+    return content
+
+
+def _test_images(value: Any, root: Path, where: Path, report: Report) -> list[Path] | None:
+    """Return the images of the test part; one that is named but not there is left out, as is common."""
+    try:
+        return _yaml_images(value, root, where, report)
+    except UserError:
+        report.note("test part named in data.yaml, but not there")
+        return None
+
+
+def _keypoint_shape(value: Any, where: Path) -> tuple[int, int] | None:
+    if value is None:
+        return None
+    if isinstance(value, list) and len(value) == 2 and all(isinstance(n, int) for n in value) and value[1] in (2, 3):
+        return int(value[0]), int(value[1])
+    raise UserError(f"{where}: 'kpt_shape' must be [number of keypoints, 2 or 3], not {value!r}")
 
 
 def _names(value: Any, where: Path) -> tuple[str, ...]:

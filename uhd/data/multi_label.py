@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from uhd.boxes import iou_matrix
+from uhd.data.class_names import named_classes
 from uhd.data.config import DataConfig
 from uhd.data.records import Record
 from uhd.errors import UserError
@@ -87,9 +88,12 @@ def roles_of(config: DataConfig) -> LabelRoles:
 def arranged(config: DataConfig) -> DataConfig:
     """Return the configuration with ``classes`` (and their names) in the order of the roles, objects first.
 
+    Classes given by name become numbers.
+
     Raises:
         UserError: see :func:`roles_of`; or the names do not fit the classes.
     """
+    config = named_classes(config)
     roles = roles_of(config)
     if roles.classes == config.classes:
         return config
@@ -123,4 +127,4 @@ def objects_only(records: Sequence[Record], roles: LabelRoles) -> list[Record]:
     if not roles.attributes:
         return list(records)
     kept = [(record.objects.labels < len(roles.detection)) | record.objects.ignored for record in records]
-    return [Record(record.image, record.objects.take(keep)) for record, keep in zip(records, kept, strict=True)]
+    return [replace(record, objects=record.objects.take(keep)) for record, keep in zip(records, kept, strict=True)]

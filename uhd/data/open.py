@@ -2,44 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from uhd.data.cache import build_cache, default_folder
+from uhd.data.class_names import class_names, left_out
 from uhd.data.config import DataConfig
 from uhd.data.dataset import Dataset
-from uhd.data.discover import discover, label_path
-from uhd.data.formats.coco import read_coco
-from uhd.data.formats.yolo import ClassMap, read_labels
+from uhd.data.discover import Found, discover, label_path
+from uhd.data.formats import annotation_format
+from uhd.data.formats.yolo import ClassMap, LineForm, holds_corners, read_objects, read_text
 from uhd.data.ignore import IgnoreRegions
 from uhd.data.multi_label import arranged, lonely, roles_of
-from uhd.data.problems import Report
+from uhd.data.problems import BAD_LABEL, Report
 from uhd.data.records import Record
 from uhd.data.split import split
 from uhd.errors import UserError
 from uhd.objects import Objects
 
 NO_LABEL_FILE = "image without label file (counted as empty)"
+SHARED_LABELS = "label file of two images"
+_LOOKED_AT = 200  # label files
+LONG_NAME = "label file named like photo.png.txt (read as photo.txt)"
 LONELY = "attribute box without an object's box at its place (describes nothing)"
 
 
 @dataclass(frozen=True, eq=False)
 class OpenedData:
-    """The two splits of a data set and what was wrong on the way.
+    """The parts of a data set and what was wrong on the way.
 
     Attributes:
         train, val: labelled images, pixels not yet read.
         names: of the wanted classes.
         report: problems met so far; reading the pixels adds to it.
+        test: labelled images that neither train nor choose; None where the data set names none.
     """
 
     train: list[Record]
     val: list[Record]
     names: tuple[str, ...]
     report: Report
+    test: list[Record] | None = None
 
 
 def open_data(config: DataConfig, seed: int = 42) -> OpenedData:
@@ -55,13 +60,11 @@ def open_data(config: DataConfig, seed: int = 42) -> OpenedData:
     config, roles = arranged(config), roles_of(config)
     report = Report(config.strict)
     where = config.image_dir or config.train_list
-    if config.image_dir is not None and config.train_list is None and config.image_dir.suffix.lower() == ".json":
-        train, known = read_coco(config.image_dir, config.classes, report)
-        val, names = None, _class_names(config, known)
-    else:
-        train, val, names = _read_yolo(config, report)
-    if not any(len(record.boxes) for record in [*train, *(val or [])]):
-        raise UserError(f"{where}: no image has a box of --classes {','.join(map(str, config.classes))}")
+    found = discover(config.image_dir, config.train_list, config.val_list, report)
+    reader = _Reader(config, found, report)
+    train, val, test = (None if part is None else reader.records(part) for part in (found.train, found.val, found.test))
+    assert train is not None
+    reader.close([*train, *(val or [])])
     report.note(LONELY, lonely([*train, *(val or [])], roles))
     if config.drop_empty:
         train, val = _with_boxes(train, report), None if val is None else _with_boxes(val, report)
@@ -70,7 +73,7 @@ def open_data(config: DataConfig, seed: int = 42) -> OpenedData:
     if not train or not val:
         empty = "training" if not train else "validation"
         raise UserError(f"{where}: no {empty} images: change --train-split or --val-split, or add images")
-    return OpenedData(train, val, names, report)
+    return OpenedData(train, val, class_names(config, reader.names), report, test)
 
 
 def read_dataset(records: list[Record], config: DataConfig, report: Report, progress: bool = True) -> Dataset:
@@ -102,45 +105,100 @@ def read_dataset(records: list[Record], config: DataConfig, report: Report, prog
     return dataset
 
 
-def _read_yolo(config: DataConfig, report: Report) -> tuple[list[Record], list[Record] | None, tuple[str, ...]]:
-    found = discover(config.image_dir, config.train_list, config.val_list, report)
-    names = _class_names(config, found.names)
-    classes = ClassMap.of(config.classes, len(found.names) or None)
-    ignore = IgnoreRegions(report)
-    label_files = 0
+class _Reader:
+    """Labels of images, whatever holds them.
 
-    def label(image: Path) -> Record:
-        nonlocal label_files
+    Args:
+        config: wanted classes.
+        found: images and files of annotations.
+        report: receives what is wrong.
+
+    Attributes:
+        names: class names by number that the data set gives.
+    """
+
+    def __init__(self, config: DataConfig, found: Found, report: Report) -> None:
+        self._where, self._report = config.image_dir or config.train_list, report
+        self._config, self.names = config, found.names
+        class_names(config, self.names)
+        self._classes = ClassMap.of(config.classes, len(found.names) or None)
+        self._ignore = IgnoreRegions(report)
+        self._read = 0
+        self._first: Path | None = None
+        self._owners: dict[Path, Path] = {}
+        self._form = self._look(found)
+
+    def records(self, part: list[Path]) -> list[Record]:
+        """Return the records of a part of the data set."""
+        records: list[Record] = []
+        for path in part:
+            annotations = annotation_format(path)
+            if annotations is None:
+                records.append(self._label(path))
+                continue
+            more, names = annotations.read(path, self._classes, self._report)
+            if self.names and names != self.names:
+                raise UserError(
+                    f"{path}: names other classes ({', '.join(names[:5])}) than {', '.join(self.names[:5])}"
+                )
+            class_names(self._config, names)
+            self.names, self._read = names, self._read + 1
+            records += more
+        return records
+
+    def close(self, records: list[Record]) -> None:
+        """Say which classes are left out.
+
+        Raises:
+            UserError: there is no label file, or nothing that is wanted in any.
+        """
+        if not self._read:
+            first = None if self._first is None else label_path(self._first)
+            raise UserError(f"{self._where}: no label files: {first} is missing, and so are all others")
+        wanted, passed_over = self._classes.wanted, self._classes.passed_over
+        if not any(len(record.boxes) for record in records):
+            reasons = self._report.first_reasons()
+            if passed_over and len(passed_over) and not self._report.counts[BAD_LABEL]:
+                seen = ", ".join(f"{number} ({count} boxes)" for number, count in passed_over.most_common(8))
+                what = f"no box of {self._classes.describe()}; the label files hold class {seen}"
+                raise UserError(f"{self._where}: {what}")
+            told = f"no image has a box of {self._classes.describe()}"
+            raise UserError(f"{self._where}: {told}{': ' if reasons else ''}{reasons}")
+        if self.names:
+            told = left_out(tuple(wanted), passed_over, self.names)
+            if told:
+                self._report.remark(told)
+
+    def _look(self, found: Found) -> LineForm:
+        """Return what some label files, spread over the data set, show of how lines are to be read."""
+        images = [path for path in (*found.train, *(found.val or ())) if annotation_format(path) is None]
+        sample = images[:: max(1, len(images) // _LOOKED_AT)]
+        texts = (read_text(path) for path in map(label_path, sample) if path.is_file())
+        corners = found.keypoints is None and holds_corners(texts)
+        if corners:
+            self._report.remark(
+                "label lines are read as class x1 y1 x2 y2 (corners): as centre and size many would hang over"
+            )
+        return LineForm(corners, found.keypoints)
+
+    def _label(self, image: Path) -> Record:
         path = label_path(image)
+        self._first = self._first or image
         try:
-            boxes, labels = read_labels(path, classes, report)
-            label_files += 1
+            objects = read_objects(path, self._classes, self._report, self._form)
+            self._read += 1
+            if path.stem == image.name:
+                self._report.note(LONG_NAME, case=str(path))
         except FileNotFoundError:
-            report.note(NO_LABEL_FILE)
-            boxes, labels = np.zeros((0, 4), np.float32), np.zeros(0, np.int64)
-        return Record(image, Objects.of(boxes, labels, ignore.of(image)))
-
-    train = [label(image) for image in found.train]
-    val = None if found.val is None else [label(image) for image in found.val]
-    where = config.image_dir or config.train_list
-    if not label_files:
-        raise UserError(f"{where}: no label files: {label_path(found.train[0])} is missing, and so are all others")
-    if classes.passed_over and not any(len(record.boxes) for record in [*train, *(val or [])]):
-        seen = ", ".join(f"{number} ({count} boxes)" for number, count in classes.passed_over.most_common(8))
-        raise UserError(f"{where}: no box of {classes.describe()}; the label files hold class {seen}")
-    return train, val, names
-
-
-def _class_names(config: DataConfig, known: Sequence[str]) -> tuple[str, ...]:
-    if config.class_names and len(config.class_names) != len(config.classes):
-        raise UserError(f"--class-names has {len(config.class_names)} names for {len(config.classes)} --classes")
-    if known and max(config.classes) >= len(known):
-        raise UserError(f"--classes {max(config.classes)}: {config.image_dir} names only classes 0 to {len(known) - 1}")
-    if config.class_names:
-        return config.class_names
-    if known:
-        return tuple(known[number] for number in config.classes)
-    return ("person",) if config.classes == (0,) else tuple(map(str, config.classes))
+            self._report.note(NO_LABEL_FILE, case=str(image))
+            return Record(image, Objects.of(np.zeros((0, 4), np.float32), None, self._ignore.of(image)))
+        other = self._owners.setdefault(path, image)
+        if other != image:
+            self._report.problem(SHARED_LABELS, f"{path}: belongs to {other.name} and to {image.name}: rename one")
+        regions = self._ignore.of(image)
+        if len(regions):
+            objects = Objects.concat([objects, Objects.of(regions[:0], None, regions)])
+        return Record(image, objects)
 
 
 def _with_boxes(records: list[Record], report: Report) -> list[Record]:

@@ -19,10 +19,12 @@ class Record:
     Attributes:
         image: path of the image file.
         objects: what is in it, normalised to the image.
+        size: (height, width) in pixels that the labels say the image has; None where they do not.
     """
 
     image: Path
     objects: Objects
+    size: tuple[int, int] | None = None
 
     @property
     def boxes(self) -> NDArray[np.float32]:

@@ -82,7 +82,7 @@ def as_rgb(source: Source, bgr: bool = False) -> NDArray[np.uint8]:
             return read_image(Path(source))
         except UnreadableImage as error:
             raise UserError(str(error)) from None
-    array = np.asarray(source.convert("RGB") if hasattr(source, "convert") else source)
+    array = _from_pil(source) if hasattr(source, "convert") else np.asarray(source)
     if array.dtype != np.uint8 or array.ndim not in (2, 3) or not array.size:
         raise UserError(f"an image array must be uint8 (H, W, 3), not {array.dtype} {array.shape}")
     if array.ndim == 2 or array.shape[2] == 1:
@@ -91,3 +91,16 @@ def as_rgb(source: Source, bgr: bool = False) -> NDArray[np.uint8]:
         raise UserError(f"an image array must have 3 channels, not {array.shape[2]}")
     array = array[:, :, :3]
     return np.ascontiguousarray(array[:, :, ::-1]) if bgr else array
+
+
+def _from_pil(image: Any) -> NDArray[Any]:
+    """Return a PIL image as the path of its file would be read: upright as EXIF says, 16 bits reduced to 8."""
+    from PIL import ImageOps
+
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I;16") or image.mode == "I":
+        # PIL's own conversion clips at 255. Mode I is 32 bits wide and holds 16, or 8.
+        levels = np.asarray(image)
+        wide = image.mode != "I" or int(levels.max(initial=0)) > 255
+        return (np.clip(levels, 0, 65535).astype(np.uint16) >> (8 if wide else 0)).astype(np.uint8)
+    return np.asarray(image.convert("RGB"))

@@ -15,11 +15,11 @@ class CheckConfig(JsonText):
 
 
 def main(argv: Sequence[str]) -> int:
-    """Check; returns the exit code."""
+    """Check; returns 1 where there is something to mend."""
     data, resolved = read_flags("check", "What to mend in a data set, and where.", CheckConfig, argv)
 
     from uhd.data.check import check_data
 
     result = check_data(data, split_seed(data, resolved[SeedConfig].seed))
     print(result.to_json() if resolved[CheckConfig].json else result.to_text())
-    return 0
+    return 0 if result.clean else 1

@@ -1,18 +1,21 @@
-"""YOLO text labels: one ``class cx cy w h`` per line, normalised to the image; further fields are not read."""
+"""YOLO text labels: a box, an outline or a pose per line, normalised to the image."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from uhd.boxes import clip_xyxy, cxcywh_to_xyxy
+from uhd.boxes import clip_xyxy, cxcywh_to_xyxy, xyxy_to_cxcywh
 from uhd.data.problems import BAD_LABEL, UNKNOWN_CLASS, Report
+from uhd.data.records import Record
+from uhd.files import save_atomic
+from uhd.objects import Objects, Outline
 
 # A normalised coordinate beyond this is a pixel coordinate, not a box that hangs over the edge.
 LARGEST_NORMALISED = 2.0
@@ -43,81 +46,221 @@ class ClassMap:
         return "--classes " + ",".join(map(str, self.wanted))
 
 
-def parse_labels(
-    text: str, classes: ClassMap, where: str, report: Report
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+@dataclass(frozen=True)
+class LineForm:
+    """How the lines of a data set are to be read.
+
+    Attributes:
+        corners: five fields are ``class x1 y1 x2 y2`` instead of ``class cx cy w h``.
+        keypoints: (K, 2 or 3) of pose lines, ``kpt_shape`` of data.yaml; None where it says nothing.
+    """
+
+    corners: bool = False
+    keypoints: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class _Line:
+    raw_class: int
+    box: tuple[float, ...]
+    outline: Outline = ()
+    keypoints: NDArray[np.float32] | None = None
+
+
+_PLAIN = LineForm()
+
+
+def parse_objects(text: str, classes: ClassMap, where: str, report: Report, form: LineForm = _PLAIN) -> Objects:
     """Parse the text of a label file.
+
+    A line is ``class cx cy w h`` (a sixth field is a score and is not read), ``class x1 y1 x2 y2 x3 y3 ...`` (an
+    outline, whose bounds are the box), or ``class cx cy w h`` and keypoints, all normalised to the image.
 
     Args:
         text: the file's content.
         classes: wanted classes.
         where: the file's path, named in problems as ``where:line``.
         report: receives every line that is skipped.
+        form: what the data set says of its lines.
 
     Returns:
-        (N, 4) float32 ``xyxy`` boxes, normalised and clipped to the image, and (N,) int64 internal class ids.
+        the objects, boxes clipped to the image, under internal class ids.
 
     Raises:
         UserError: a line is bad and the report is strict.
     """
-    boxes: list[tuple[float, ...]] = []
+    lines: list[_Line] = []
     labels: list[int] = []
     seen: set[tuple[float, ...]] = set()
-    for number, line in enumerate(text.splitlines(), start=1):
-        fields = line.split()
+    for number, content in enumerate(text.splitlines(), start=1):
+        fields = content.split()
         if not fields:
             continue
-        reason, raw_class, box = _parse_line(fields)
-        if reason:
-            report.problem(BAD_LABEL, f"{where}:{number}: {reason}")
-        elif raw_class not in classes.wanted:
-            classes.passed_over[raw_class] += 1
-            if classes.known is None or raw_class >= classes.known:
-                report.problem(UNKNOWN_CLASS, f"{where}:{number}: class {raw_class} is not in {classes.describe()}")
-        elif (raw_class, *box) in seen:
+        line = _parse_line(fields, form)
+        if isinstance(line, str):
+            report.problem(BAD_LABEL, f"{where}:{number}: {line}")
+        elif line.raw_class not in classes.wanted:
+            classes.passed_over[line.raw_class] += 1
+            if classes.known is None or line.raw_class >= classes.known:
+                told = f"class {line.raw_class} is not in {classes.describe()}"
+                report.problem(UNKNOWN_CLASS, f"{where}:{number}: {told}")
+        elif (line.raw_class, *line.box) in seen:
             report.problem(BAD_LABEL, f"{where}:{number}: repeats an earlier line")
         else:
-            seen.add((raw_class, *box))
-            boxes.append(box)
-            labels.append(classes.wanted[raw_class])
-    cxcywh = np.array(boxes, dtype=np.float64).reshape(-1, 4)
+            seen.add((line.raw_class, *line.box))
+            lines.append(line)
+            labels.append(classes.wanted[line.raw_class])
+    cxcywh = np.array([line.box for line in lines], dtype=np.float64).reshape(-1, 4)
     xyxy = clip_xyxy(cxcywh_to_xyxy(cxcywh)).astype(np.float32)  # type: ignore[arg-type]
-    return xyxy, np.array(labels, dtype=np.int64)
+    masks = tuple(line.outline for line in lines) if any(line.outline for line in lines) else None
+    points = [line.keypoints for line in lines]
+    known = next((p for p in points if p is not None), None)
+    keypoints = None
+    if known is not None:
+        keypoints = np.stack([np.zeros_like(known) if p is None or len(p) != len(known) else p for p in points])
+    return Objects(xyxy, np.array(labels, dtype=np.int64), np.zeros(len(labels), bool), keypoints, masks)
 
 
-def read_labels(path: Path, classes: ClassMap, report: Report) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Read a label file; see :func:`parse_labels`.
+def parse_labels(
+    text: str, classes: ClassMap, where: str, report: Report
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Return the boxes (N, 4) ``xyxy`` and class ids (N,) of a label file's text; see :func:`parse_objects`."""
+    objects = parse_objects(text, classes, where, report)
+    return objects.boxes, objects.labels
+
+
+def read_objects(path: Path, classes: ClassMap, report: Report, form: LineForm = _PLAIN) -> Objects:
+    """Read a label file; see :func:`parse_objects`.
 
     Raises:
         FileNotFoundError: there is no such file.
         UserError: a line is bad and the report is strict.
     """
     try:
-        text = path.read_bytes().decode("utf-8-sig", errors="replace")
+        text = read_text(path)
     except (IsADirectoryError, PermissionError) as error:
         report.problem(BAD_LABEL, f"{path}: {error.strerror}")
         text = ""
-    return parse_labels(text, classes, str(path), report)
+    return parse_objects(text, classes, str(path), report, form)
 
 
-def _parse_line(fields: list[str]) -> tuple[str, int, tuple[float, ...]]:
-    """Return (reason to skip or "", raw class, (cx, cy, w, h))."""
-    nothing = (0.0,) * 4
+def read_labels(path: Path, classes: ClassMap, report: Report) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Return the boxes (N, 4) ``xyxy`` and class ids (N,) of a label file; see :func:`read_objects`."""
+    objects = read_objects(path, classes, report)
+    return objects.boxes, objects.labels
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a label file, whatever is odd about its bytes."""
+    return path.read_bytes().decode("utf-8-sig", errors="replace")
+
+
+def holds_corners(texts: Iterable[str]) -> bool:
+    """Return whether the lines of label files are ``class x1 y1 x2 y2``.
+
+    They are when in all of them the third and fourth number exceed the first and second, as corners must and sizes
+    rarely do, and read as centre and size at least a fifth of them would hang over the edge of the image.
+    """
+    count = over = 0
+    for text in texts:
+        for content in text.splitlines():
+            fields = content.split()
+            if len(fields) not in (5, 6):
+                continue
+            try:
+                x, y, right, bottom = (float(value) for value in fields[1:5])
+            except ValueError:
+                continue
+            if not (0 <= x < right <= 1 and 0 <= y < bottom <= 1):
+                return False
+            count += 1
+            low, high = min(x - right / 2, y - bottom / 2), max(x + right / 2, y + bottom / 2)
+            over += low < -0.01 or high > 1.01
+    return over >= 2 and over >= count / 5
+
+
+def write_labels(record: Record, classes: Sequence[int], path: Path) -> None:
+    """Write what is to be found in an image as a label file: outlines of one ring where known, else boxes.
+
+    Args:
+        record: the image and its objects.
+        classes: raw number of every label.
+        path: the file; an existing one is replaced.
+    """
+    lines = []
+    objects = record.objects.targets
+    for i, box in enumerate(objects.boxes):
+        mask = objects.masks[i] if objects.masks is not None else ()
+        values = mask[0].reshape(-1) if len(mask) == 1 else xyxy_to_cxcywh(box)
+        lines.append(f"{classes[int(objects.labels[i])]} " + " ".join(f"{value:.6g}" for value in values) + "\n")
+    save_atomic(path, lambda temporary: temporary.write_text("".join(lines), encoding="utf-8"))
+
+
+def _parse_line(fields: list[str], form: LineForm) -> _Line | str:
+    """Return what a line says, or why it is skipped."""
+    if len(fields) == 1 and ("," in fields[0] or ";" in fields[0]):
+        return f"{fields[0][:40]!r} has no blanks, needs five numbers: class cx cy w h"
     if len(fields) < 5:
-        return f"has {len(fields)} fields, needs class cx cy w h", 0, nothing
+        return f"has {len(fields)} fields, needs class cx cy w h"
     try:
-        values = [float(text) for text in fields[:5]]
+        values = [float(text) for text in fields]
     except ValueError:
-        return f"{' '.join(fields[:5])!r} is not five numbers", 0, nothing
-    raw_class, (cx, cy, width, height) = values[0], values[1:]
+        try:
+            values = [float(text) for text in fields[:5]]  # further fields may hold anything
+        except ValueError:
+            return f"{' '.join(fields[:5])!r} is not five numbers"
+    raw_class, numbers = values[0], values[1:]
     if not all(map(math.isfinite, values)):
-        return "holds a number that is not finite", 0, nothing
+        return "holds a number that is not finite"
     if raw_class < 0 or not raw_class.is_integer():
-        return f"class {fields[0]} is not a whole number from 0", 0, nothing
+        return f"class {fields[0]} is not a whole number from 0"
+    if max(map(abs, numbers[:4])) > LARGEST_NORMALISED:
+        shown = " ".join(f"{value:g}" for value in numbers[:4])
+        return f"box {shown} is in pixels, not normalised to 0..1"
+    if _is_outline(numbers, form):
+        return _from_outline(int(raw_class), numbers)
+    cx, cy, width, height = numbers[:4]
+    if form.corners:
+        cx, cy, width, height = (cx + width) / 2, (cy + height) / 2, width - cx, height - cy
     if width <= 0 or height <= 0:
-        return f"box size {width:g} x {height:g} is not positive", 0, nothing
-    if max(abs(cx), abs(cy), width, height) > LARGEST_NORMALISED:
-        return f"box {cx:g} {cy:g} {width:g} {height:g} is not normalised to 0..1", 0, nothing
+        return f"box size {width:g} x {height:g} is not positive"
     if not (cx - width / 2 < 1 and cx + width / 2 > 0 and cy - height / 2 < 1 and cy + height / 2 > 0):
-        return f"box {cx:g} {cy:g} {width:g} {height:g} lies outside the image", 0, nothing
-    return "", int(raw_class), (cx, cy, width, height)
+        return f"box {cx:g} {cy:g} {width:g} {height:g} lies outside the image"
+    return _Line(int(raw_class), (cx, cy, width, height), (), _keypoints(numbers[4:], form))
+
+
+def _is_outline(numbers: list[float], form: LineForm) -> bool:
+    """Return whether the numbers behind the class are the corners of a polygon, and not a box with keypoints."""
+    if len(numbers) < 6 or len(numbers) % 2:
+        return False
+    if form.keypoints is not None and len(numbers) == 4 + form.keypoints[0] * form.keypoints[1]:
+        return False
+    return not _are_visible_points(numbers[4:])
+
+
+def _are_visible_points(numbers: list[float]) -> bool:
+    """Return whether numbers are x, y and visibility, which is 0, 1 or 2, of points."""
+    return len(numbers) % 3 == 0 and all(value in (0, 1, 2) for value in numbers[2::3])
+
+
+def _from_outline(raw_class: int, numbers: list[float]) -> _Line | str:
+    ring = np.array(numbers, np.float64).reshape(-1, 2)
+    if np.abs(ring).max() > LARGEST_NORMALISED:
+        return "its outline is in pixels, not normalised to 0..1"
+    (left, top), (right, bottom) = ring.min(0).tolist(), ring.max(0).tolist()
+    if right <= left or bottom <= top:
+        return f"its outline of {len(ring)} points has no area"
+    if not (left < 1 and right > 0 and top < 1 and bottom > 0):
+        return "its outline lies outside the image"
+    box = ((left + right) / 2, (top + bottom) / 2, right - left, bottom - top)
+    return _Line(raw_class, box, (np.clip(ring, 0, 1).astype(np.float32),))
+
+
+def _keypoints(numbers: list[float], form: LineForm) -> NDArray[np.float32] | None:
+    """Return (K, 3) points of a pose line, or None."""
+    if form.keypoints is None or len(numbers) != form.keypoints[0] * form.keypoints[1]:
+        return None
+    points = np.array(numbers, np.float32).reshape(form.keypoints)
+    if form.keypoints[1] == 2:
+        points = np.concatenate([points, np.full((len(points), 1), 2, np.float32)], 1)
+    return points
