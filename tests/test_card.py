@@ -11,6 +11,7 @@ from uhd.card import FORMAT, HEAD_KEYS, Measurement, ModelCard
 from uhd.errors import UserError
 from uhd.nms import Suppression
 from uhd.resize import RESIZE_MODES
+from uhd.trained_on import TrainedOn
 
 share = st.floats(0, 1)
 words = st.text("abc", min_size=1)
@@ -39,6 +40,8 @@ cards = st.builds(
     input_range=words,
     precision=words,
     measured=st.builds(Measurement, split=st.text(), data=st.text()),
+    trained_on=st.none()
+    | st.builds(TrainedOn, data=st.text(), seed=st.none() | st.integers(0, 9), sketch=st.just(("1", "2"))),
 )
 
 

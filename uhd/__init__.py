@@ -9,33 +9,49 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+# These two rooms are named like verbs. Imported before the verbs, they leave the names to them, for good.
+import uhd.export
+import uhd.load  # noqa: F401
+from uhd.api import create_model, evaluate, export, load, train
 from uhd.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from uhd.detect.run import run as train
+    from uhd.api import Run as Run
     from uhd.detections import Detections as Detections
-    from uhd.evaluation.evaluate import evaluate as evaluate
-    from uhd.export.onnx.export import export_onnx as export
-    from uhd.load import load as load
-    from uhd.models import create_model as create_model
+    from uhd.errors import UserError as UserError
+    from uhd.evaluation.report import Report as Report
+    from uhd.runtime.detector import Detector as Detector
 
-__all__ = ["Detections", "create_model", "evaluate", "export", "load", "train"]
+__all__ = [
+    "Detections",
+    "Detector",
+    "Report",
+    "Run",
+    "UserError",
+    "create_model",
+    "evaluate",
+    "export",
+    "load",
+    "train",
+]
 
-# Imported on first use: `import uhd` needs no framework.
+# Imported on first use: `import uhd` needs no framework, not even NumPy.
 _PLACES = {
-    "Detections": ("uhd.detections", "Detections"),
-    "create_model": ("uhd.models", "create_model"),
-    "evaluate": ("uhd.evaluation.evaluate", "evaluate"),
-    "export": ("uhd.export.onnx.export", "export_onnx"),
-    "load": ("uhd.load", "load"),
-    "train": ("uhd.detect.run", "run"),
+    "Detections": "uhd.detections",
+    "Detector": "uhd.runtime.detector",
+    "Report": "uhd.evaluation.report",
+    "Run": "uhd.api",
+    "UserError": "uhd.errors",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in _PLACES:
         raise AttributeError(f"module 'uhd' has no attribute {name!r}")
-    module, attribute = _PLACES[name]
-    value = getattr(import_module(module), attribute)
+    value = getattr(import_module(_PLACES[name]), name)
     globals()[name] = value
     return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

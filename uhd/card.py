@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from uhd.nms.suppression import METADATA as SUPPRESSION_KEYS
 from uhd.nms.suppression import Suppression
 from uhd.resize import canonical_mode, format_size, input_channels, parse_size
+from uhd.trained_on import TrainedOn
 
 # 1: the first version of this package, which named no task; files without a number are the original's.
 FORMAT = 2
@@ -75,6 +77,7 @@ class ModelCard:
         input_range: values of the input.
         precision: of the network's arithmetic: ``float32``, ``int8``, ...
         measured: what ``metrics`` were measured on.
+        trained_on: the data of the training, or None where nobody knows.
         format: number of the translation that the file was written with.
 
     Raises:
@@ -104,6 +107,7 @@ class ModelCard:
     input_range: str = "0 to 1, float32"
     precision: str = "float32"
     measured: Measurement = Measurement()
+    trained_on: TrainedOn | None = None
     format: int = FORMAT
 
     def __post_init__(self) -> None:
@@ -198,6 +202,8 @@ class ModelCard:
             said.pop("metrics", None)
         values = _parsed(said, known)
         values.setdefault("class_names", _names_of(values))
+        if "trained_on" not in values and isinstance(meta.get("data_config"), Mapping):
+            values["trained_on"] = _trained_on(meta["data_config"])
         return cls(**values)._fed_as(known)
 
     def _fed_as(self, known: Mapping[str, Any]) -> ModelCard:
@@ -234,6 +240,18 @@ def _measurement(measured: Measurement) -> dict[str, str]:
     size = "" if measured.input_size is None else format_size(measured.input_size)
     values = (measured.split, measured.data, size, measured.resize_mode, measured.precision)
     return dict(zip(_MEASURED, values, strict=True))
+
+
+def _trained_on(data: Mapping[str, Any]) -> TrainedOn:
+    """Return what a checkpoint of the first version knows of its data: no images, but how they were split."""
+    place = Path(str(data.get("image_dir") or data.get("train_list") or ""))
+    seed, train, val = (data.get(name) for name in ("split_seed", "train_split", "val_split"))
+    return TrainedOn(
+        place.name,
+        seed if isinstance(seed, int) else None,
+        train if isinstance(train, int | float) else TrainedOn.train_split,
+        val if isinstance(val, int | float) else TrainedOn.val_split,
+    )
 
 
 def _names_of(values: Mapping[str, Any]) -> tuple[str, ...]:
@@ -283,6 +301,11 @@ _COUNT = _Translation(str, int, int)
 _SIZE = _Translation(format_size, format_size, _size)
 _NAMES = _Translation(lambda value: json.dumps(list(value)), list, _names)
 _NUMBERS = _Translation(lambda value: ",".join(map(str, value)), list, _numbers)
+_TRAINED = _Translation(
+    lambda value: "" if value is None else json.dumps(value.to_plain()),
+    lambda value: None if value is None else value.to_plain(),
+    lambda value: TrainedOn.from_plain(json.loads(value) if isinstance(value, str) else value),
+)
 _METRICS = _Translation(lambda value: json.dumps({str(k): float(v) for k, v in value.items()}), dict, _metrics)
 _MEASURED = ("metrics_split", "metrics_data", "metrics_size", "metrics_resize_mode", "metrics_precision")
 # Field, key in the file, translation.
@@ -304,6 +327,7 @@ _FIELDS: tuple[tuple[str, str, _Translation], ...] = (
     ("conf_thresh", "conf_thresh", _NUMBER),
     ("score", "decode_score", _TEXT),
     ("metrics", "metrics", _METRICS),
+    ("trained_on", "trained_on", _TRAINED),
     ("licence", "license", _TEXT),
     ("version", "version", _TEXT),
 )
@@ -311,7 +335,8 @@ _FIELDS: tuple[tuple[str, str, _Translation], ...] = (
 _CHECKPOINT = frozenset(
     {
         "format", "task", "input_size", "resize_mode", "class_names", "classes", "multi_label_mode",
-        "multi_label_det_classes", "multi_label_attr_classes", "metrics", "licence", "version", "precision",
+        "multi_label_det_classes", "multi_label_attr_classes", "metrics", "trained_on", "licence", "version",
+        "precision",
     }
 )  # fmt: skip
 # The keys by which a run that starts from a checkpoint takes over its input and its labels. Not the names: they belong

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from uhd.errors import UserError, install_hint
-from uhd.runtime.detector import Detector
+from uhd.model_file import model_file
+from uhd.task_of_file import task_of
+
+if TYPE_CHECKING:
+    from uhd.runtime.detector import Detector
 
 DEFAULT_MODEL = "ultratinyod_w32_64x64.onnx"
-# Suffix -> module, class, and the extra of this package that installs what it needs.
+# (suffix, task of the card) -> module, class, and the extra of this package that installs what it needs.
 _PREDICTORS = {
-    ".onnx": ("uhd.runtime.onnx", "OnnxPredictor", ""),
-    ".safetensors": ("uhd.models.predictor", "TorchPredictor", "train"),
-    ".pt": ("uhd.models.predictor", "TorchPredictor", "train"),
-    ".c": ("uhd.export.c.predictor", "CPredictor", ""),
-    ".espdl": ("uhd.export.espdl.simulator", "EspdlPredictor", "espdl"),
-    ".tflite": ("uhd.runtime.litert", "LitertPredictor", ""),
+    (".onnx", "detect"): ("uhd.runtime.onnx", "OnnxPredictor", ""),
+    (".safetensors", "detect"): ("uhd.models.predictor", "TorchPredictor", "train"),
+    (".pt", "detect"): ("uhd.models.predictor", "TorchPredictor", "train"),
+    (".espdl", "detect"): ("uhd.export.espdl.simulator", "EspdlPredictor", "espdl"),
+    (".tflite", "detect"): ("uhd.runtime.litert", "LitertPredictor", ""),
+    (".c", "detect"): ("uhd.export.c.predictor", "CPredictor", ""),
 }
+_COMPILED = (".c",)
 
 
 def default_model() -> Path:
@@ -37,30 +40,47 @@ def default_model() -> Path:
     return folder / DEFAULT_MODEL if folder / DEFAULT_MODEL in found else found[0]
 
 
-def load(path: str | Path | None = None, **known: Any) -> Detector:
-    """Load a model.
+def load(path: str | Path | None = None, *, compile: bool = False, **known: Any) -> Detector:
+    """Load a model. No code from a file is run.
 
     Args:
-        path: ``.onnx``, ``.safetensors`` or ``.pt``; None takes the model in the package.
+        path: ``.onnx``, ``.safetensors``, ``.pt``, ``.tflite`` or ``.espdl``, or the folder of a run, whose best model
+            it means; None takes the model in the package. A ``.c`` is compiled and run, so only one that an export of
+            this user wrote is taken without ``compile``.
+        compile: compile and run a ``.c`` of whatever origin.
         known: options of the runtime (``threads=2``) and what replaces the file's metadata (``resize_mode=...``).
 
     Raises:
-        UserError: unknown suffix, missing or unreadable file, or the framework is not installed.
+        UserError: unknown suffix, missing or unreadable file, a task that cannot be loaded, or the framework is not
+            installed.
 
     Example:
         >>> import uhd
         >>> people = uhd.load()("photo.jpg")  # doctest: +SKIP
     """
-    path = default_model() if path is None else Path(path)
+    from uhd.runtime.detector import Detector
+
+    if "://" in str(path):
+        raise UserError(f"{path}: models are read from files; fetch it first (curl -LO {path})")
+    path = default_model() if path is None else model_file(path)
     suffix = path.suffix.lower()
-    if suffix not in _PREDICTORS:
-        raise UserError(f"{path}: not a model file; known are {', '.join(_PREDICTORS)}")
+    suffixes = list(dict.fromkeys(each for each, _ in _PREDICTORS))
+    if suffix not in suffixes:
+        raise UserError(f"{path}: not a model file; known are {', '.join(suffixes)}")
     if not path.is_file():
         raise UserError(f"{path}: there is no such file")
     known = {name: value for name, value in known.items() if value is not None}
     if "heads" in known and suffix not in (".pt", ".safetensors"):
         raise UserError(f"{path}: its attention heads are built in; leave out --heads")
-    module, name, extra = _PREDICTORS[suffix]
+    if suffix in _COMPILED and not compile and not import_module("uhd.export.c.written_here").is_known(path):
+        raise UserError(
+            f"{path}: running C means compiling it, and C may do anything; if you trust it: load(path, compile=True), "
+            "or uhd compare --run-c"
+        )
+    task = task_of(path)
+    if (suffix, task) not in _PREDICTORS:
+        raise UserError(f"{path}: is a model for the task {task!r}, which this version of uhd cannot run")
+    module, name, extra = _PREDICTORS[suffix, task]
     try:
         return Detector(getattr(import_module(module), name)(path, **known))
     except ModuleNotFoundError as error:
@@ -69,13 +89,3 @@ def load(path: str | Path | None = None, **known: Any) -> Detector:
             raise
         how = install_hint(extra) if extra else f"pip install '{missing.replace('_', '-')}'"
         raise UserError(f"{path}: a {suffix} file needs {missing}: {how}") from None
-
-
-class _CallableModule(ModuleType):
-    """``uhd.load`` names this module as soon as anyone imports it, and the function before: both load a model."""
-
-    def __call__(self, path: str | Path | None = None, **known: Any) -> Detector:
-        return load(path, **known)
-
-
-sys.modules[__name__].__class__ = _CallableModule

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
-from uhd.cli.flags import Flags
-from uhd.cli.output import JSON, claim
+from uhd.cli.flags import Flags, warn
+from uhd.cli.output import claim_json, say_beside, write_json
+from uhd.cli.val import SplitConfig
 from uhd.config import knob
 from uhd.data.config import parse_classes
 from uhd.errors import UserError
+from uhd.model_file import model_file
 
 
 @dataclass(frozen=True)
@@ -19,69 +21,79 @@ class CompareConfig:
     """What is compared on which images."""
 
     data: Path | None = knob(None, "folder of labelled images, or a data.yaml")
-    split: str = knob("val", "which part of the data", choices=("val", "train", "all"))
     classes: tuple[int, ...] = knob(
         (), "wanted class numbers (default: those of the first model, else 0)", parse=parse_classes
     )
-    seed: int = knob(42, "seed of the split, where the data set has none", minimum=0)
     images: int = knob(0, "use only so many images, evenly spread (0: all)", minimum=0)
     runs: int = knob(200, "timed runs of each stage", minimum=1)
     seconds: float = knob(60.0, "limit for all timing together", minimum=0)
     threads: int = knob(1, "threads of each runtime", minimum=1)
-    json: Path | None = knob(None, "write the table as JSON")
+    json: Path | None = knob(None, "write the table as JSON (-: to standard output)")
+    run_c: bool = knob(False, "compile and run .c files, whoever wrote them")
 
 
 def main(argv: Sequence[str]) -> int:
     """Compare; returns the exit code."""
     about = "Compare model files of any format on the same images; the last column is against the first file."
-    flags = Flags("uhd compare", about, (CompareConfig,))
-    flags.add_positional("files", nargs="*", type=Path, help="model files (.onnx .safetensors .pt .tflite .espdl)")
+    flags = Flags("uhd compare", about, (CompareConfig, SplitConfig))
+    kinds = "model files (.onnx .safetensors .pt .tflite .espdl .c) or folders of runs"
+    flags.add_positional("files", nargs="*", type=Path, help=kinds)
     resolved = flags.resolve(argv)
-    config, files = resolved[CompareConfig], list(resolved.positional.get("files", []))
+    config, files = resolved[CompareConfig], [model_file(each) for each in resolved.positional.get("files", [])]
     if not files:
         raise UserError("which models? uhd compare A B --data DIR")
     if config.data is None:
         raise UserError("uhd compare needs labelled images: --data DIR")
-    if config.json is not None:
-        claim(config.json, JSON, [config.data, *files])
+    claim_json(config.json, [config.data, *files])
 
     import cv2
 
     from uhd.cli.bench import cpu_name
     from uhd.data.config import DataConfig
-    from uhd.data.open import open_data, read_dataset
+    from uhd.data.open import read_dataset
     from uhd.data.split import spread
     from uhd.evaluation.compare import compare, to_text
+    from uhd.evaluation.part import choose_part
     from uhd.load import load
 
     cv2.setNumThreads(config.threads)
     names = _names(files)
-    detectors = {name: load(file, threads=config.threads) for name, file in zip(names, files, strict=True)}
-    spec = detectors[names[0]].spec
+    detectors = {
+        name: load(file, threads=config.threads, compile=config.run_c) for name, file in zip(names, files, strict=True)
+    }
+    cards = [detector.spec for detector in detectors.values()]
+    spec = cards[0]
     data = DataConfig(
         image_dir=config.data,
         classes=config.classes or spec.classes or (0,),
         img_size=spec.input_size,
         resize_mode=spec.resize_mode,
     )
-    opened = open_data(data, config.seed)
-    records = {"val": opened.val, "train": opened.train, "all": [*opened.train, *opened.val]}[config.split]
+    part = choose_part(data, cards, resolved[SplitConfig].wanted())
+    for line in part.warnings:
+        warn(f"warning: {line}")
+    records = part.records
     if config.images:
         records = [records[i] for i in spread(len(records), config.images)]
-    dataset = read_dataset(records, data, opened.report)
+    dataset = read_dataset(records, data, part.opened.report)
     sizes = {name: file.stat().st_size for name, file in zip(names, files, strict=True)}
     predictors = {name: detector.predictor for name, detector in detectors.items()}
     rows = compare(predictors, sizes, dataset, config.runs, config.seconds)
-    print(f"{len(dataset)} images of {config.data} ({config.split}); {cpu_name()}, {config.threads} thread(s); ms")
-    print(to_text(rows))
+    say_beside(
+        config.json,
+        f"{len(dataset)} images of {config.data} ({part.name}: {part.reason}); {cpu_name()}, "
+        f"{config.threads} thread(s); ms",
+    )
+    say_beside(config.json, to_text(rows))
     if any(file.suffix.lower() == ".espdl" for file in files):
-        print("the times of .espdl files are those of the simulator, not of a chip")
-    if config.json is not None:
-        table = {
-            "data": str(config.data), "split": config.split, "images": len(dataset), "cpu": cpu_name(),
-            "threads": config.threads, "models": [row.to_dict() for row in rows],
-        }  # fmt: skip
-        config.json.write_text(json.dumps(table, indent=1), encoding="utf-8")
+        say_beside(config.json, "the times of .espdl files are those of the simulator, not of a chip")
+    write_json(config.json, {
+        "data": str(config.data), **part.describe(), "images": len(dataset), "cpu": cpu_name(),
+        "threads": config.threads, "classes": list(data.classes),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "models": [{"path": str(file), "version": card.version, **row.to_dict()}
+                   for file, card, row in zip(files, cards, rows, strict=True)],
+    })  # fmt: skip
     return 0
 
 

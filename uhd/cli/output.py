@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,6 +62,11 @@ def claim_json(path: Path | None, inputs: Iterable[Path] = ()) -> None:
     """Make sure that the file of ``--json`` may be written; None and ``-`` (standard output) always may."""
     if path is not None and str(path) != "-":
         claim(path, JSON, inputs)
+
+
+def say_beside(path: Path | None, text: str) -> None:
+    """Print a line for people: to standard error where the JSON goes to standard output."""
+    print(text, file=sys.stderr if str(path) == "-" else sys.stdout)
 
 
 def write_json(path: Path | None, table: Any) -> None:

@@ -6,23 +6,38 @@ import dataclasses
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from uhd.cli.flags import Flags
+from uhd.cli.flags import Flags, Resolved
 from uhd.cli.sizes import sized_settings
+from uhd.compress.config import QuantiseConfig
+from uhd.data.config import DataConfig
+from uhd.detect.config import DetectConfig
+from uhd.losses.config import LossConfig
+from uhd.losses.distillation.config import DistillConfig
+from uhd.models import ARCHITECTURES
+from uhd.models.ultratinyod.variants import VariantConfig
+from uhd.training.config import TrainConfig
+
+if TYPE_CHECKING:
+    from uhd.detect.run import Run
 
 
 def main(argv: Sequence[str], program: str = "uhd train", default_preset: str = "uhd") -> int:
     """Train a detector; returns the exit code."""
-    from uhd.compress.config import QuantiseConfig
-    from uhd.data.config import DataConfig
-    from uhd.detect.config import DetectConfig
-    from uhd.losses.config import LossConfig
-    from uhd.losses.distillation.config import DistillConfig
-    from uhd.models import ARCHITECTURES
-    from uhd.models.ultratinyod.variants import VariantConfig
-    from uhd.training.config import TrainConfig
+    resolved = flags_of(program, default_preset).resolve(argv)
 
+    from uhd.training.trainer import Interrupted
+
+    try:
+        train_as(resolved)
+    except Interrupted:
+        return 130
+    return 0
+
+
+def flags_of(program: str = "uhd train", default_preset: str = "uhd") -> Flags:
+    """Return the flags of training."""
     networks = [architecture.config for architecture in ARCHITECTURES.values()]
     kinds = (DataConfig, TrainConfig, DetectConfig, *networks, VariantConfig, LossConfig, DistillConfig, QuantiseConfig)
     about = "Train a detector on a folder of images with YOLO labels."
@@ -30,7 +45,16 @@ def main(argv: Sequence[str], program: str = "uhd train", default_preset: str = 
     flags.add_positional(
         "data", nargs="?", type=Path, help="folder of labelled images, or a data.yaml", fills="image_dir"
     )
-    resolved = flags.resolve(argv)
+    return flags
+
+
+def train_as(resolved: Resolved) -> Run:
+    """Train as a command line or keyword arguments say.
+
+    Raises:
+        UserError: anything the user can mend.
+        Interrupted: stopped by the user; the run is saved.
+    """
     data, train, detect = resolved[DataConfig], resolved[TrainConfig], resolved[DetectConfig]
     loss, quantisation, distill = resolved[LossConfig], resolved[QuantiseConfig], resolved[DistillConfig]
 
@@ -40,7 +64,6 @@ def main(argv: Sequence[str], program: str = "uhd train", default_preset: str = 
     from uhd.detect.run import run
     from uhd.detect.settings import Settings
     from uhd.detect.starting import start_file, take_settings
-    from uhd.training.trainer import Interrupted
 
     def model_of(arch: str) -> Any:
         return resolved[ARCHITECTURES[arch].config]
@@ -56,8 +79,4 @@ def main(argv: Sequence[str], program: str = "uhd train", default_preset: str = 
 
     # The images are tiny: OpenCV's own threads only get in the way of torch's.
     cv2.setNumThreads(0)
-    try:
-        run(settings)
-    except Interrupted:
-        return 130
-    return 0
+    return run(settings)

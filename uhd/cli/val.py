@@ -2,90 +2,175 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from uhd.cli.flags import Flags
-from uhd.cli.output import JSON, claim
+from uhd.cli.flags import Flags, warn
+from uhd.cli.output import claim_json, say_beside, write_json
 from uhd.config import knob
+from uhd.config.groups import JsonFile, ModelFile, RuntimeFlags, Unsaid
 from uhd.data.config import parse_classes
 from uhd.errors import UserError
 from uhd.heads import SCORE_MODES
-from uhd.resize import parse_size
+
+if TYPE_CHECKING:
+    from uhd.data.dataset import Dataset
+    from uhd.evaluation.part import Part, Wanted
+    from uhd.evaluation.report import Report
+    from uhd.runtime.predictor import Predictor
+
+PARTS = ("val", "train", "test", "all")
 
 
 @dataclass(frozen=True)
-class ValConfig:
+class SplitConfig:
+    """Which images of a data set are measured."""
+
+    split: str | None = knob(
+        None, "part of the data (default: val; all where the data has no parts and was not trained on)", choices=PARTS
+    )
+    split_seed: int | None = knob(
+        None, "seed of the split, where the data has none (default: that of the model's training)", minimum=0
+    )
+    seed: int | None = knob(None, "the same as --split-seed", minimum=0)
+    train_split: float | None = knob(None, "share to train on (default: that of the training)", minimum=0, maximum=1)
+    val_split: float | None = knob(None, "share to validate on (default: that of the training)", minimum=0, maximum=1)
+
+    def wanted(self) -> Wanted:
+        """Return what the user asked for."""
+        from uhd.evaluation.part import Wanted
+
+        seed = self.seed if self.split_seed is None else self.split_seed
+        return Wanted(self.split, seed, self.train_split, self.val_split)
+
+
+@dataclass(frozen=True)
+class ValConfig(ModelFile, Unsaid, RuntimeFlags, JsonFile):
     """What is measured and where the result goes."""
 
-    model: Path | None = knob(None, "model file (default: the one in the package)")
     data: Path | None = knob(None, "folder of labelled images, or a data.yaml")
-    split: str = knob("val", "which part of the data", choices=("val", "train", "all"))
     classes: tuple[int, ...] = knob(
         (), "wanted class numbers (default: those of the model, else 0)", parse=parse_classes
     )
-    seed: int = knob(42, "seed of the split, where the data set has none", minimum=0)
     conf_thresh: float = knob(0.15, "threshold of the original's mAP", minimum=0, maximum=1)
-    json: Path | None = knob(None, "write the report as JSON")
     plots: Path | None = knob(None, "write curves as PNG into this folder")
-    coco: bool = knob(False, "add the COCO numbers (faster-coco-eval)")
+    coco: bool = knob(False, "add the COCO numbers (faster-coco-eval)", shortcuts={"coco_eval": True})
     strict: bool = knob(False, "stop at the first bad image or label")
-    resize_mode: str | None = knob(None, "for a model file that does not say its own")
-    img_size: tuple[int, int] | None = knob(None, "for a model file that does not say its own", parse=parse_size)
     score_mode: str | None = knob(
         None, "which branches make the score of raw outputs (default: as the file says)", choices=SCORE_MODES
     )
     heads: int | None = knob(None, "attention heads of a transformer whose file does not say", minimum=1)
-    threads: int = knob(1, "threads of the runtime", minimum=1)
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """A report, with what it was measured by and on."""
+
+    report: Report
+    part: Part
+    dataset: Dataset
+    predictor: Predictor
 
 
 def main(argv: Sequence[str]) -> int:
     """Measure; returns the exit code."""
-    flags = Flags("uhd val", "Measure a model on labelled images.", (ValConfig,))
-    flags.add_positional("place", nargs="?", type=Path, help="folder of labelled images, or a data.yaml")
+    flags = flags_of()
     resolved = flags.resolve(argv)
     config = resolved[ValConfig]
     place = resolved.positional.get("place") or config.data
     if place is None:
         raise UserError("uhd val needs images: uhd val DIR [--model FILE]")
-    if config.json is not None:
-        claim(config.json, JSON, [place])
-
-    from uhd.data.config import DataConfig
-    from uhd.data.open import open_data, read_dataset
-    from uhd.evaluation.dataset import evaluate_dataset
-    from uhd.load import load
-
-    detector = load(
-        config.model, threads=config.threads, resize_mode=config.resize_mode, input_size=config.img_size,
-        score_mode=config.score_mode, heads=config.heads,
-    )  # fmt: skip
-    spec = detector.spec
-    data = DataConfig(
-        image_dir=place,
-        classes=config.classes or spec.classes or (0,),
-        strict=config.strict,
-        img_size=spec.input_size,
-        resize_mode=spec.resize_mode,
-    )
-    opened = open_data(data, config.seed)
-    parts = {"val": opened.val, "train": opened.train, "all": [*opened.train, *opened.val]}
-    dataset = read_dataset(parts[config.split], data, opened.report)
-    report = evaluate_dataset(detector.predictor, dataset, config.conf_thresh)
-    for line in opened.report.lines():
-        print(line)
-    print(report.to_text())
+    claim_json(config.json, [place])
+    done = measure(config, resolved[SplitConfig], place)
+    for line in (*done.part.opened.report.lines(), *_headline(done.report.about), done.report.to_text()):
+        say_beside(config.json, line)
+    table = done.report.to_dict()
     if config.coco:
         from uhd.evaluation.coco import coco_metrics
 
-        for name, value in coco_metrics(detector.predictor, dataset).items():
-            print(f"  COCO {name}  {value:.4f}")
-    if config.json is not None:
-        config.json.write_text(json.dumps(report.to_dict(), indent=1), encoding="utf-8")
+        numbers = coco_metrics(done.predictor, done.dataset)
+        table["COCO"] = numbers
+        for name, value in numbers.items():
+            say_beside(config.json, f"  COCO {name}  {value:.4f}")
+    write_json(config.json, table)
     if config.plots is not None:
         from uhd.evaluation.curves import plot_curves
 
-        print(f"wrote {plot_curves(report, config.plots)}")
+        say_beside(config.json, f"wrote {plot_curves(done.report, config.plots)}")
     return 0
+
+
+def flags_of() -> Flags:
+    """Return the flags of ``uhd val``."""
+    flags = Flags("uhd val", "Measure a model on labelled images.", (ValConfig, SplitConfig))
+    flags.add_positional("place", nargs="?", type=Path, help="folder of labelled images, or a data.yaml")
+    return flags
+
+
+def measure(config: ValConfig, split: SplitConfig, place: Path) -> Measured:
+    """Measure a model on the part of the data that was asked for, or that suits it.
+
+    Raises:
+        UserError: the model or the data cannot be used.
+    """
+    from uhd.data.config import DataConfig
+    from uhd.data.open import read_dataset
+    from uhd.evaluation.dataset import evaluate_dataset
+    from uhd.evaluation.part import choose_part
+    from uhd.load import default_model, load
+    from uhd.model_file import model_file
+
+    path = default_model() if config.model is None else model_file(config.model)
+    detector = load(
+        path, threads=config.threads, resize_mode=config.resize_mode, input_size=config.img_size,
+        score_mode=config.score_mode, heads=config.heads,
+    )  # fmt: skip
+    card = detector.spec
+    data = DataConfig(
+        image_dir=place,
+        classes=config.classes or card.classes or (0,),
+        strict=config.strict,
+        img_size=card.input_size,
+        resize_mode=card.resize_mode,
+    )
+    part = choose_part(data, [card], split.wanted())
+    for line in part.warnings:
+        warn(f"warning: {line}")
+    dataset = read_dataset(part.records, data, part.opened.report)
+    with_count = _counted(len(dataset))
+    report = with_count(lambda watch: evaluate_dataset(detector.predictor, dataset, config.conf_thresh, watch))
+    about = {
+        "model": str(path), "version": card.version, "input_size": list(card.input_size),
+        "resize_mode": card.resize_mode, "precision": card.precision, "data": str(place), **part.describe(),
+        "classes": list(data.classes), "date": datetime.now(UTC).isoformat(timespec="seconds"),
+    }  # fmt: skip
+    return Measured(dataclasses.replace(report, about=about), part, dataset, detector.predictor)
+
+
+def _counted(count: int) -> Callable[[Callable[[Callable[[int], None]], Report]], Report]:
+    """Return what runs an evaluation and, when it is stopped, says how far it came."""
+
+    def run(action: Callable[[Callable[[int], None]], Report]) -> Report:
+        done = [0]
+        try:
+            return action(lambda so_far: done.__setitem__(0, so_far))
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(f"after {done[0]} of {count} images; nothing was measured or written") from None
+
+    return run
+
+
+def _headline(about: dict[str, Any]) -> list[str]:
+    """Return what was measured on what, for people."""
+    split, how = about["split"], about["reason"]
+    if split is not None:
+        how += f": seed {split['seed']}, {split['val_split']:g} for val"
+    size, classes = "x".join(map(str, about["input_size"])), ",".join(map(str, about["classes"]))
+    return [
+        f"{about['model']}  {about['version']}  {size} {about['resize_mode']} {about['precision']}",
+        f"{about['data']}  part {about['part']} ({how})  classes {classes}  {about['date']}",
+    ]

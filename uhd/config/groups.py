@@ -13,7 +13,7 @@ from uhd.resize import parse_size
 class ModelFile:
     """Which model is run."""
 
-    model: Path | None = knob(None, "model file (default: the one in the package)")
+    model: Path | None = knob(None, "model file, or the folder of a run (default: the one in the package)")
 
 
 @dataclass(frozen=True)

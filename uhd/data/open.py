@@ -47,12 +47,13 @@ class OpenedData:
     test: list[Record] | None = None
 
 
-def open_data(config: DataConfig, seed: int = 42) -> OpenedData:
+def open_data(config: DataConfig, seed: int = 42, divide: bool = True) -> OpenedData:
     """Find, label and split the images that a configuration names. Nothing is written.
 
     Args:
         config: folder, lists, classes and shares.
         seed: of the split, where the data set leaves it open.
+        divide: split data without parts; otherwise all of its images are ``train``.
 
     Raises:
         UserError: missing or empty folder, no labels at all, an impossible split; with ``strict`` any problem.
@@ -68,6 +69,8 @@ def open_data(config: DataConfig, seed: int = 42) -> OpenedData:
     report.note(LONELY, lonely([*train, *(val or [])], roles))
     if config.drop_empty:
         train, val = _with_boxes(train, report), None if val is None else _with_boxes(val, report)
+    if val is None and not divide:
+        return OpenedData(train, [], class_names(config, reader.names), report, test)
     if val is None:
         train, val = split(train, config.train_split, config.val_split, seed)
     if not train or not val:

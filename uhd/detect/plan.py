@@ -25,6 +25,7 @@ from uhd.detect.teacher import load_teachers, take_anchors
 from uhd.errors import UserError
 from uhd.models.network import DetectorNetwork, check_size
 from uhd.models.weights import read_checkpoint, read_weights
+from uhd.trained_on import TrainedOn, sketch_of
 from uhd.training.distributed import Processes, join_processes
 from uhd.training.hooks import Hook
 from uhd.training.progress import say
@@ -93,6 +94,7 @@ def make_plan(settings: Settings, hooks: Iterable[Hook] = ()) -> Plan:
         network, data, settings.loss, val, opened.names, detect.conf_thresh, detect.coco_eval, detect.coco_per_class,
         distillation, val_transform, detect,
     )  # fmt: skip
+    task.trained_on = _trained_on(settings, dataset)
     if detect.val_only:
         _take_weights(network, train.ckpt, last)
         return Plan(settings, folder, last, network, dataset, task, None, processes)
@@ -160,6 +162,14 @@ def _read(settings: Settings, processes: Processes) -> tuple[OpenedData, Dataset
         for line in opened.report.lines():
             say(line)
     return opened, dataset, val
+
+
+def _trained_on(settings: Settings, dataset: Dataset) -> TrainedOn:
+    """Return what a model file says of its training images."""
+    data, images = settings.data, [record.image for record in dataset.records]
+    place = (data.image_dir or data.train_list or Path()).resolve()
+    seed = settings.train.seed if data.split_seed is None else data.split_seed
+    return TrainedOn(place.name, seed, data.train_split, data.val_split, images=len(images), sketch=sketch_of(images))
 
 
 def _take_weights(network: DetectorNetwork, ckpt: Path | None, last: Path | None) -> None:

@@ -30,6 +30,7 @@ from uhd.models.predictor import TorchPredictor
 from uhd.models.weights import describe
 from uhd.resize import to_network
 from uhd.runtime.predictor import Prediction
+from uhd.trained_on import TrainedOn
 from uhd.training.parameters import ParameterGroups, group_parameters
 from uhd.training.task import Metric
 
@@ -78,6 +79,7 @@ class DetectTask:
         self.val_images, self.truths = self.views.read()  # once per run
         self.report: Report | None = None
         self.found: list[Prediction] = []  # of the last evaluation, image by image
+        self.trained_on: TrainedOn | None = None
 
     def parameter_groups(self) -> ParameterGroups:
         """Return the network's parameters by what optimisers may do with them."""
@@ -136,6 +138,7 @@ class DetectTask:
             multi_label_mode=self.data.multi_label_mode,
             multi_label_det_classes=self.data.multi_label_det_classes,
             multi_label_attr_classes=self.data.multi_label_attr_classes,
+            trained_on=self.trained_on,
             precision="float32" if self._network.quantisation is None else "fake-quantised",
         )
         return plain if self.report is None else plain.with_metrics(self.report.metrics, "val", self._data_name())

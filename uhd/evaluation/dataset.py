@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,17 +20,28 @@ def truths_of(dataset: Dataset) -> list[Objects]:
     return [record.objects for record in dataset.records]
 
 
-def infer_images(predictor: Predictor, images: NDArray[np.uint8], batch_size: int = 64) -> list[Prediction]:
-    """Run a predictor on images (n, h, w, 3) already at network size."""
+def infer_images(
+    predictor: Predictor,
+    images: NDArray[np.uint8],
+    batch_size: int = 64,
+    watch: Callable[[int], None] = lambda _count: None,
+) -> list[Prediction]:
+    """Run a predictor on images (n, h, w, 3) already at network size; ``watch`` gets the number done so far."""
     found: list[Prediction] = []
     for start in range(0, len(images), batch_size):
+        watch(start)
         found += predictor.infer(to_network(images[start : start + batch_size], predictor.spec.resize_mode))
     return found
 
 
-def evaluate_dataset(predictor: Predictor, dataset: Dataset, conf_thresh: float = 0.15) -> Report:
-    """Resize every image once, as deployment does, and score the predictor on all of them."""
+def evaluate_dataset(
+    predictor: Predictor,
+    dataset: Dataset,
+    conf_thresh: float = 0.15,
+    watch: Callable[[int], None] = lambda _count: None,
+) -> Report:
+    """Resize every image once, as deployment does, and score the predictor on all of them; see :func:`evaluate`."""
     spec = predictor.spec
     images = dataset.network_images(spec.input_size, spec.resize_mode)
-    found = infer_images(predictor, images)
+    found = infer_images(predictor, images, watch=watch)
     return evaluate(found, truths_of(dataset), spec.class_names, spec.input_size[0], conf_thresh, spec.suppression)

@@ -72,7 +72,9 @@ def evaluate(
         "ignore regions": sum(len(truth.regions) for truth in truths),
         "detections": len(matches.scores),
     }
-    return Report(metrics, counts, curve, {name: aps[0] for name, aps in per_class.items()})
+    iou = (suppression or Suppression()).iou
+    thresholds = {"lowest_score": LOWEST_SCORE, "nms_iou": iou, "original": conf_thresh}
+    return Report(metrics, counts, curve, {name: aps[0] for name, aps in per_class.items()}, thresholds)
 
 
 def select_all(predictions: Sequence[Prediction], suppression: Suppression | None = None) -> list[Found]:

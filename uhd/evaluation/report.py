@@ -52,22 +52,30 @@ class Report:
         counts: images, empty images, boxes, ignore regions, detections.
         curve: of all classes together.
         classes: AP50 by class name.
+        thresholds: least score and IoU of the suppression of what is counted, and the least score of the original's
+            mAP.
+        about: what was measured, on what and when.
     """
 
     metrics: dict[str, float]
     counts: dict[str, int]
     curve: Curve
     classes: dict[str, float] = field(default_factory=dict)
+    thresholds: dict[str, float] = field(default_factory=dict)
+    about: dict[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return metrics, counts, AP50 by class and the curve thinned to 200 points, as plain values."""
+        """Return all of it as plain values, the curve thinned to 200 points."""
         step = max(1, len(self.curve.scores) // 200)
         curve = {
             "threshold": self.curve.scores[::step].tolist(),
             "precision": self.curve.precision[::step].tolist(),
             "recall": self.curve.recall[::step].tolist(),
         }
-        return {"metrics": self.metrics, "counts": self.counts, "AP50_by_class": self.classes, "curve": curve}
+        return {
+            **self.about, "thresholds": self.thresholds, "metrics": self.metrics, "counts": self.counts,
+            "AP50_by_class": self.classes, "curve": curve,
+        }  # fmt: skip
 
     def to_json(self) -> str:
         """Return :meth:`to_dict` as indented JSON."""
@@ -76,6 +84,14 @@ class Report:
     def to_text(self) -> str:
         """Return a small table for a terminal."""
         lines = [", ".join(f"{value} {name}" for name, value in self.counts.items())]
-        width = max(len(name) for name in self.metrics)
-        lines += [f"  {name:<{width}}  {value:.4f}" for name, value in self.metrics.items()]
+        rows = {self._label(name): value for name, value in self.metrics.items()}
+        if len(self.classes) > 1:
+            rows |= {f"AP50 of {name}": value for name, value in self.classes.items()}
+        width = max(len(name) for name in rows)
+        lines += [f"  {name:<{width}}  {value:.4f}" for name, value in rows.items()]
         return "\n".join(lines)
+
+    def _label(self, name: str) -> str:
+        """Return a metric's name with the threshold that it depends on."""
+        least = self.thresholds.get("original")
+        return f"{name}, score >= {least:g}" if name.endswith("(original)") and least is not None else name

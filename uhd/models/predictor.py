@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,9 @@ from uhd.models.weights import load_model
 from uhd.runtime.predictor import Prediction, Predictor
 
 _OF_THE_NETWORK = ("heads", "score_mode", "quality_power")
+# Torch's pool of threads does not come along into a forked process, and a run there would wait for it for ever.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
 
 
 class TorchPredictor(Predictor):

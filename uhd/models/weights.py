@@ -16,6 +16,7 @@ from uhd.config import from_plain, to_plain
 from uhd.errors import UserError
 from uhd.files import save_atomic
 from uhd.migrations import settings_of
+from uhd.model_file import model_file
 from uhd.models import ARCHITECTURES
 from uhd.models.modify import describe_modifications, repeat_modifications
 from uhd.models.network import DetectorNetwork
@@ -57,13 +58,14 @@ def read_weights(path: Path, averaged: bool = True) -> tuple[State, dict[str, An
     """Return the state dict and metadata of ``.safetensors`` or ``.pt``.
 
     Args:
-        path: the file.
+        path: the file, or the folder of a run.
         averaged: take averaged weights where the file has them, rather than those of the last step.
 
     Raises:
         UserError: the file cannot be read or holds no weights.
     """
-    if path.suffix == ".safetensors":
+    path = model_file(path)
+    if path.suffix.lower() == ".safetensors":
         return _read_safetensors(path)
     content = read_checkpoint(path)
     for key in ("ema", "model", "state_dict"):

@@ -11,21 +11,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from uhd.card import ModelSpec
+from uhd.card import ModelCard
 from uhd.errors import UserError
 from uhd.resize import format_size, input_channels
 from uhd.runtime.original_files import reading
 from uhd.runtime.outputs import ROWS, can_read, reader_of
-from uhd.runtime.predictor import Prediction, Predictor
+from uhd.runtime.predictor import Prediction
 from uhd.runtime.quiet import quietly
 from uhd.runtime.raw_output import CONSTANTS, PARTS
+from uhd.runtime.reopened import ReopenedPredictor
 
 Array = NDArray[np.float32]
 METADATA = "uhd"  # name of the buffer in the file that holds a JSON table of text values
 _READING = ("score_mode", "quality_power")
 
 
-class LitertPredictor(Predictor):
+class LitertPredictor(ReopenedPredictor):
     """A file of any form that ``uhd export --format litert`` writes, or one that onnx2tf made of raw outputs.
 
     Maps are height x width x channels in the file. Integer inputs and outputs are converted with their scale and zero
@@ -36,7 +37,7 @@ class LitertPredictor(Predictor):
     Args:
         path: the file, or its content.
         threads: of the interpreter.
-        known: fields of :class:`ModelSpec` that replace the file's metadata, and ``score_mode`` and ``quality_power``
+        known: fields of :class:`ModelCard` that replace the file's metadata, and ``score_mode`` and ``quality_power``
             of raw outputs.
 
     Raises:
@@ -45,6 +46,8 @@ class LitertPredictor(Predictor):
     """
 
     def __init__(self, path: str | Path | bytes, threads: int = 1, **known: Any) -> None:
+        self._made_with(path=path, threads=threads, **known)
+        self.survives_fork = threads == 1  # see OnnxPredictor
         path = path if isinstance(path, bytes) else Path(path)
         where = "the model" if isinstance(path, bytes) else str(path)
         self.interpreter, table = open_interpreter(path, threads)
@@ -65,7 +68,7 @@ class LitertPredictor(Predictor):
         self.outputs = _named_outputs(self.interpreter, self.constants)
         table = reading([*self.outputs, *self.constants], table, given, path, where)
         try:
-            self.spec = ModelSpec.from_metadata(table, **known)
+            self.spec = ModelCard.from_metadata(table, **known)
             names = [*self.outputs, *self.constants]
             if not can_read(names if ROWS not in names else [ROWS]):
                 raise ValueError(_unreadable(names))
@@ -80,6 +83,7 @@ class LitertPredictor(Predictor):
 
     def infer(self, batch: Array) -> list[Prediction]:
         """Run the network on one image after the other; see :meth:`Predictor.infer`."""
+        self._arrive()
         return [self._read(self._run(image))[0] for image in batch]
 
     def _run(self, image: Array) -> dict[str, Array]:

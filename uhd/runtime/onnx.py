@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from uhd.card import ModelSpec
+from uhd.card import ModelCard
 from uhd.errors import UserError
 from uhd.resize import input_channels, to_network
 from uhd.runtime.original_files import has_old_names, present_names, reading
 from uhd.runtime.outputs import ROWS, can_read, reader_of
-from uhd.runtime.predictor import Prediction, Predictor
+from uhd.runtime.predictor import Prediction
+from uhd.runtime.reopened import ReopenedPredictor
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -30,13 +31,13 @@ _INPUT_MODES = {
 _READING = ("score_mode", "quality_power")
 
 
-class OnnxPredictor(Predictor):
+class OnnxPredictor(ReopenedPredictor):
     """A model file of any form that :func:`uhd.export.onnx.export.export_onnx` writes, or of the original.
 
     Args:
         path: the file, whose metadata says how to feed it; or a graph as bytes.
         threads: of onnxruntime. One, without spinning, is fastest for networks well below a millisecond.
-        known: fields of :class:`ModelSpec` that replace the file's metadata (``resize_mode=...``), and
+        known: fields of :class:`ModelCard` that replace the file's metadata (``resize_mode=...``), and
             ``score_mode`` and ``quality_power`` of raw outputs.
 
     Raises:
@@ -44,6 +45,9 @@ class OnnxPredictor(Predictor):
     """
 
     def __init__(self, path: str | Path | bytes, threads: int = 1, **known: Any) -> None:
+        self._made_with(path=path, threads=threads, **known)
+        # A pool of threads does not come along into a forked process, and a run there would wait for it for ever.
+        self.survives_fork = threads == 1
         source = path if isinstance(path, bytes) else Path(path)
         self.session = open_session(source, threads)
         where = "the graph" if isinstance(source, bytes) else str(source)
@@ -74,7 +78,7 @@ class OnnxPredictor(Predictor):
                 raise UserError(f"{where}: does not say how images are resized; give --resize-mode")
             known["resize_mode"] = _INPUT_MODES[self.input_name]
         try:
-            self.spec = ModelSpec.from_metadata(table, **known)
+            self.spec = ModelCard.from_metadata(table, **known)
             self._read = reader_of(self.outputs, table, len(self.spec.class_names), lambda: self._probe(channels))
         except (ValueError, TypeError, UserError) as error:
             raise UserError(f"{where}: cannot be used as a detector: {error}") from None
@@ -118,6 +122,7 @@ class OnnxPredictor(Predictor):
         return self._outputs_of(self.feed(batch))
 
     def _outputs_of(self, feed: NDArray[np.generic]) -> dict[str, NDArray[np.float32]]:
+        self._arrive()
         return dict(zip(self.outputs, self.session.run(None, {self.input_name: feed}), strict=True))
 
     def _probe(self, channels: int | str) -> dict[str, NDArray[np.float32]]:

@@ -15,6 +15,7 @@ from uhd.export.c.int8 import Int8Writer
 from uhd.export.c.memory import share_in_place
 from uhd.export.c.preprocess import levels
 from uhd.export.c.quantise import calibrate, float_outputs
+from uhd.export.c.written_here import remember
 from uhd.files import save_atomic
 
 if TYPE_CHECKING:
@@ -73,4 +74,5 @@ def write(opened: Opened, writer: Writer, numbers: str, path: Path) -> Files:
     files = emit(path.stem, opened.network, writer, opened.decoder, spec, notes)
     save_atomic(path.with_suffix(".h"), lambda place: place.write_text(files.header, encoding="utf-8"))
     save_atomic(path, lambda place: place.write_text(files.source, encoding="utf-8"))
+    remember(path)
     return files

@@ -23,13 +23,14 @@ from uhd.errors import UserError
 from uhd.export.c.emit import METADATA
 from uhd.export.c.preprocess import levels
 from uhd.heads import one_class_each
-from uhd.runtime.predictor import Prediction, Predictor
+from uhd.runtime.predictor import Prediction
+from uhd.runtime.reopened import ReopenedPredictor
 
 COMPILERS = ("cc", "gcc", "clang")
 FLAGS = ("-O3", "-march=native")
 
 
-class CPredictor(Predictor):
+class CPredictor(ReopenedPredictor):
     """A ``.c`` file that the export wrote, with its ``.h`` beside it.
 
     The code works in static memory: threads that share it take turns.
@@ -45,7 +46,7 @@ class CPredictor(Predictor):
     """
 
     def __init__(self, path: str | Path, threads: int = 1, flags: Sequence[str] = FLAGS, **known: Any) -> None:
-        del threads
+        self._made_with(path=path, threads=threads, flags=flags, **known)
         path = Path(path)
         table = _metadata(path)
         header = _header(path)
