@@ -15,7 +15,7 @@ from uhd.compress.fake_quantise import (
     QuantisedConv2d,
     QuantisedConvNormAct,
     fake_quantise,
-    fitted,
+    fit_ranges,
     quantise,
     start_epoch,
     strip,
@@ -168,8 +168,8 @@ def test_strip_leaves_an_ordinary_network() -> None:
 
 def test_weights_go_from_and_to_an_observing_network() -> None:
     plain, observing = network(), quantise(network(), QuantiseConfig(qat=True))
-    observing.load_state_dict(fitted(plain.state_dict(), observing))
-    plain.load_state_dict(fitted(observing.state_dict(), plain))
+    observing.load_state_dict(fit_ranges(plain.state_dict(), observing))
+    plain.load_state_dict(fit_ranges(observing.state_dict(), plain))
 
 
 class TestQat:

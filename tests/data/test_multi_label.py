@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from uhd.data.config import DataConfig
-from uhd.data.multi_label import LabelRoles, arranged, lonely, objects_only, roles_of
+from uhd.data.multi_label import LabelRoles, arrange_classes, count_lonely, objects_only, roles_of
 from uhd.data.open import LONELY, open_data
 from uhd.data.records import Record
 from uhd.errors import UserError
@@ -39,9 +39,9 @@ def config(**values: Any) -> DataConfig:
 )
 def test_roles(values: dict[str, Any], wanted: LabelRoles) -> None:
     assert roles_of(config(**values)) == wanted
-    once = arranged(config(**values))
+    once = arrange_classes(config(**values))
     assert once.classes == wanted.classes
-    assert arranged(once) == once
+    assert arrange_classes(once) == once
     assert roles_of(once) == wanted
 
 
@@ -66,9 +66,9 @@ def test_contradictions(values: dict[str, Any], said: str) -> None:
 
 def test_names_follow_their_classes() -> None:
     given = config(classes=(0, 3, 7), class_names=("hat", "person", "shoes"), **SEPARATE, multi_label_det_classes=(3,))
-    assert arranged(given).class_names == ("person", "hat", "shoes")
+    assert arrange_classes(given).class_names == ("person", "hat", "shoes")
     with pytest.raises(UserError, match="3 --classes"):
-        arranged(dataclasses.replace(given, class_names=("a", "b")))
+        arrange_classes(dataclasses.replace(given, class_names=("a", "b")))
 
 
 def test_ranks() -> None:
@@ -82,8 +82,8 @@ def test_lonely_attributes_and_objects_only() -> None:
     record = Record(Path("a.jpg"), Objects.of(boxes, np.array([0, 1, 1]), none))
     alone = Record(Path("b.jpg"), Objects.of(boxes[:1], np.array([1]), none))
     roles = LabelRoles("separate", (0,), (1,))
-    assert lonely([record, alone], roles) == 2
-    assert lonely([record, alone], LabelRoles("none", (0, 1), ())) == 0
+    assert count_lonely([record, alone], roles) == 2
+    assert count_lonely([record, alone], LabelRoles("none", (0, 1), ())) == 0
     assert [len(each.boxes) for each in objects_only([record, alone], roles)] == [1, 0]
 
 

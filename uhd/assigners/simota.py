@@ -1,4 +1,7 @@
-"""SimOTA (Ge et al., YOLOX, 2021): every person takes the predictions that cost it least."""
+"""SimOTA (Ge et al., YOLOX, 2021): every person takes the predictions that cost it least.
+
+Paper: https://arxiv.org/abs/2107.08430
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 A prediction is good for a person when it both scores high and fits: metric = score^alpha * IoU^beta. How many
 predictions a person gets grows with how well they fit already: the sum of its best IoUs (Ge et al., YOLOX, 2021).
+
+Papers: https://arxiv.org/abs/2108.07755, https://arxiv.org/abs/2107.08430
 """
 
 from __future__ import annotations

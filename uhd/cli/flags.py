@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
-from uhd.cli.parser import Help, Parser, ShortHelp, add_flag, dashed
+from uhd.cli.parser import Help, Parser, ShortHelp, add_flag, dash_name
 from uhd.cli.settings_file import read_settings, write_settings
 from uhd.config import PRESETS, flag_of, from_plain, knob_of, preset, to_plain
 from uhd.errors import UserError, nearest
@@ -177,7 +177,7 @@ class Flags:
     def _parse(self, argv: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
         # What stands after a lone ``--`` is never a flag, whatever it looks like.
         end = list(argv).index("--") if "--" in argv else len(argv)
-        known, rest = self.parser.parse_known_args([dashed(word) for word in argv[:end]])
+        known, rest = self.parser.parse_known_args([dash_name(word) for word in argv[:end]])
         wrong = next((word for word in rest if word.startswith("-")), None)
         if wrong is not None:
             flags = [option for action in self.parser._actions for option in action.option_strings]

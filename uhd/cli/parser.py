@@ -41,7 +41,7 @@ class ShortHelp(argparse.Action):
         raise SystemExit(0)
 
 
-def dashed(token: str) -> str:
+def dash_name(token: str) -> str:
     """Return a word of the command line with ``-`` for ``_`` in the name of a flag."""
     if not token.startswith("--"):
         return token

@@ -6,7 +6,7 @@ import dataclasses
 
 from uhd.cli.flags import Resolved
 from uhd.models.ultratinyod.config import UltraTinyODConfig
-from uhd.models.ultratinyod.variants import VariantConfig, sized
+from uhd.models.ultratinyod.variants import VariantConfig, with_variant
 
 
 def sized_settings(resolved: Resolved) -> Resolved:
@@ -18,7 +18,7 @@ def sized_settings(resolved: Resolved) -> Resolved:
     variant = resolved[VariantConfig].variant
     if variant is None:
         return resolved
-    width = sized(resolved[UltraTinyODConfig], variant, resolved.typed).cnn_width
+    width = with_variant(resolved[UltraTinyODConfig], variant, resolved.typed).cnn_width
     for config in resolved.configs.values():
         if hasattr(config, "cnn_width"):
             resolved = resolved.replace(dataclasses.replace(config, cnn_width=width), "cnn_width")

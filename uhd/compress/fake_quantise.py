@@ -2,6 +2,8 @@
 
 A quantised network is the same network with the same state-dict names (Bengio et al., straight-through estimator,
 2013; Jacob et al., 2018): its layers change their class in place, and :func:`strip` changes them back.
+
+Paper: https://arxiv.org/abs/1712.05877
 """
 
 from __future__ import annotations
@@ -190,7 +192,7 @@ def start_epoch(network: DetectorNetwork, epoch: int) -> None:
             module.eval()
 
 
-def fitted(state: dict[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
+def fit_ranges(state: dict[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
     """Return the state dict with the observed ranges that the network has, its own where the state has none.
 
     So weights go from an ordinary network to one under ``--qat`` and back.

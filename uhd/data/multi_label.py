@@ -85,7 +85,7 @@ def roles_of(config: DataConfig) -> LabelRoles:
     return LabelRoles(mode, objects, attributes)
 
 
-def arranged(config: DataConfig) -> DataConfig:
+def arrange_classes(config: DataConfig) -> DataConfig:
     """Return the configuration with ``classes`` (and their names) in the order of the roles, objects first.
 
     Classes given by name become numbers.
@@ -107,7 +107,7 @@ def arranged(config: DataConfig) -> DataConfig:
     return dataclasses.replace(config, classes=roles.classes, class_names=names)
 
 
-def lonely(records: Sequence[Record], roles: LabelRoles) -> int:
+def count_lonely(records: Sequence[Record], roles: LabelRoles) -> int:
     """Count the attribute boxes without an object's box at their place (IoU at least 0.7): they describe nothing."""
     if not roles.attributes:
         return 0

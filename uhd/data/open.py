@@ -15,7 +15,7 @@ from uhd.data.discover import Found, discover, label_path
 from uhd.data.formats import annotation_format
 from uhd.data.formats.yolo import ClassMap, LineForm, holds_corners, read_objects, read_text
 from uhd.data.ignore import IgnoreRegions
-from uhd.data.multi_label import arranged, lonely, roles_of
+from uhd.data.multi_label import arrange_classes, count_lonely, roles_of
 from uhd.data.problems import BAD_LABEL, Report
 from uhd.data.records import Record
 from uhd.data.split import split
@@ -58,7 +58,7 @@ def open_data(config: DataConfig, seed: int = 42, divide: bool = True) -> Opened
     Raises:
         UserError: missing or empty folder, no labels at all, an impossible split; with ``strict`` any problem.
     """
-    config, roles = arranged(config), roles_of(config)
+    config, roles = arrange_classes(config), roles_of(config)
     report = Report(config.strict)
     where = config.image_dir or config.train_list
     found = discover(config.image_dir, config.train_list, config.val_list, report)
@@ -66,7 +66,7 @@ def open_data(config: DataConfig, seed: int = 42, divide: bool = True) -> Opened
     train, val, test = (None if part is None else reader.records(part) for part in (found.train, found.val, found.test))
     assert train is not None
     reader.close([*train, *(val or [])])
-    report.note(LONELY, lonely([*train, *(val or [])], roles))
+    report.note(LONELY, count_lonely([*train, *(val or [])], roles))
     if config.drop_empty:
         train, val = _with_boxes(train, report), None if val is None else _with_boxes(val, report)
     if val is None and not divide:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from uhd.anchors import auto_anchors
-from uhd.compress.fake_quantise import fitted, quantise
+from uhd.compress.fake_quantise import fit_ranges, quantise
 from uhd.data.dataset import Dataset
 from uhd.data.multi_label import LabelRoles, objects_only, roles_of
 from uhd.data.open import OpenedData
@@ -57,7 +57,7 @@ def load_start(network: DetectorNetwork, path: Path, strict: bool) -> None:
     Raises:
         UserError: they do not fit.
     """
-    state = fitted(read_weights(path)[0], network)
+    state = fit_ranges(read_weights(path)[0], network)
     if not strict:
         own = network.state_dict()
         state = {name: value for name, value in state.items() if name in own and own[name].shape == value.shape}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from uhd.compress.fake_quantise import fitted
+from uhd.compress.fake_quantise import fit_ranges
 from uhd.errors import UserError
 
 if TYPE_CHECKING:
@@ -79,10 +79,10 @@ def adopt(trainer: Trainer, state: Mapping[str, Any], where: Path) -> str:
     model, ema = trainer.task.model, trainer.stepper.ema
     weights = dict(state["model"])
     try:
-        model.load_state_dict(fitted(weights, model))
+        model.load_state_dict(fit_ranges(weights, model))
         if ema is not None:
             averaged = state["ema"] if isinstance(state.get("ema"), Mapping) else weights
-            ema.model.load_state_dict(fitted(dict(averaged), model))
+            ema.model.load_state_dict(fit_ranges(dict(averaged), model))
             ema.updates = int(state.get("ema_updates") or 0)
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:160]

@@ -13,7 +13,7 @@ import torch
 from uhd.augment.pipeline import Pipeline
 from uhd.data.dataset import Dataset
 from uhd.data.loader import Loader
-from uhd.data.multi_label import arranged
+from uhd.data.multi_label import arrange_classes
 from uhd.data.open import OpenedData, open_data, read_dataset
 from uhd.detect.distill import build_distillation
 from uhd.detect.folder import check_folder, find_last, run_folder
@@ -132,7 +132,7 @@ def choose_device(name: str | None, processes: Processes) -> torch.device:
 
 def _in_force(settings: Settings, processes: Processes) -> tuple[Settings, torch.device]:
     """Return the settings without what this machine cannot do, and the device."""
-    train, data = settings.train, arranged(settings.data)
+    train, data = settings.train, arrange_classes(settings.data)
     device = choose_device(train.device, processes)
     if train.use_amp and device.type != "cuda":
         _warn(processes, "--use-amp: mixed precision needs a CUDA device; training in float32")

@@ -3,6 +3,8 @@
 total = 2.5 CIoU + BCE(quality -> IoU) + 0.1 BCE(objectness -> IoU) + 0.2 BCE(class), each summed and divided by the
 number of positives of the batch, so that the few positives are not drowned by hundreds of empty cells. A negative
 weighs what its present quality makes it worth (after varifocal loss, Zhang et al., 2021).
+
+Paper: https://arxiv.org/abs/2008.13367
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from uhd.errors import UserError
 from uhd.losses.classification import binary_cross_entropy
 from uhd.losses.config import LossConfig
 from uhd.losses.head import AnchorHead, Claimed
-from uhd.losses.ignore import counted
+from uhd.losses.ignore import taught_mask
 from uhd.losses.iou import aligned_iou
 from uhd.losses.objectness import objectness_loss
 
@@ -52,7 +54,7 @@ class AlignedLoss(torch.nn.Module):
         prior = head.prior(wh_scale)
         predictions, grid = head.predict(raw, prior)
         assigned = self.assigner(predictions, targets, grid)
-        keep = counted(assigned, predictions, targets, grid)
+        keep = taught_mask(assigned, predictions, targets, grid)
         positive = assigned.gt_index >= 0
         owns = assigned.owns.flatten().float()
         number = owns.sum().clamp(min=1)

@@ -19,7 +19,7 @@ from uhd.assigners.targets import Targets
 from uhd.losses.classification import binary_cross_entropy, focal, quality_focal, varifocal, varifocal_legacy
 from uhd.losses.config import LossConfig
 from uhd.losses.head import AnchorHead
-from uhd.losses.ignore import counted
+from uhd.losses.ignore import taught_mask
 from uhd.losses.iou import aligned_iou
 from uhd.losses.objectness import objectness_loss
 
@@ -60,7 +60,7 @@ class AnchorLoss(torch.nn.Module):
         prior = head.prior(wh_scale)
         predictions, grid = head.predict(raw, prior)
         assigned = self.assigner(predictions, targets, grid)
-        keep = counted(assigned, predictions, targets, grid)
+        keep = taught_mask(assigned, predictions, targets, grid)
         positive = assigned.gt_index >= 0
         owns = assigned.owns.flatten().float()
         number = owns.sum()

@@ -3,6 +3,8 @@
 total = focal loss of the heat map + L1 of the offset + L1 of the size, in cells, each divided by the number of people.
 ``--objective original`` is PINTO0309/UHD's: targets without a Gaussian around the centre, all weights 1 under its
 preset, the last of several people in one cell counts alone, and the heat map's loss is clamped where it saturates.
+
+Paper: https://arxiv.org/abs/1904.07850
 """
 
 from __future__ import annotations

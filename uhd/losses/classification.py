@@ -13,19 +13,22 @@ def binary_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
 
 
 def focal(logits: Tensor, target: Tensor, alpha: float = 0.25, gamma: float = 2.0) -> Tensor:
-    """Focal loss (Lin et al., 2017); ``target`` is 0 or 1."""
+    """Focal loss (Lin et al., 2017, https://arxiv.org/abs/1708.02002); ``target`` is 0 or 1."""
     p = torch.sigmoid(logits)
     miss = p + target - 2 * p * target
     return (alpha * target + (1 - alpha) * (1 - target)) * miss**gamma * binary_cross_entropy(logits, target)
 
 
 def quality_focal(logits: Tensor, target: Tensor, beta: float = 2.0) -> Tensor:
-    """Quality focal loss (Li et al., 2020): the target is the IoU."""
+    """Quality focal loss (Li et al., 2020, https://arxiv.org/abs/2006.04388): the target is the IoU."""
     return (target - torch.sigmoid(logits)).abs() ** beta * binary_cross_entropy(logits, target)
 
 
 def varifocal(logits: Tensor, target: Tensor, alpha: float = 0.75, gamma: float = 2.0) -> Tensor:
-    """Varifocal loss (Zhang et al., 2021): positives weigh their IoU, negatives alpha p^gamma."""
+    """Varifocal loss (Zhang et al., 2021): positives weigh their IoU, negatives alpha p^gamma.
+
+    Paper: https://arxiv.org/abs/2008.13367
+    """
     with torch.no_grad():
         weight = torch.where(target > 0, target, alpha * torch.sigmoid(logits) ** gamma)
     return weight * binary_cross_entropy(logits, target)

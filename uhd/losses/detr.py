@@ -3,6 +3,8 @@
 After Carion et al., "End-to-End Object Detection with Transformers" (DETR), 2020. ``--detr-matching original`` is what
 PINTO0309/UHD does instead: pairs are taken greedily in ascending cost without regard to the class, overlap is the plain
 IoU, and a background query weighs as much as a person.
+
+Paper: https://arxiv.org/abs/2005.12872
 """
 
 from __future__ import annotations

@@ -15,6 +15,8 @@ def gaussian_radius(size: Tensor, least_iou: float = 0.3) -> Tensor:
     way, at their overlap of 0.3, solved exactly. (Known code takes 0.7 and divides two of the roots by the wrong
     number, which together comes out at about the same radius.)
 
+    Paper: https://arxiv.org/abs/1808.01244
+
     Args:
         size: (..., 2) width and height in cells, positive.
 

@@ -10,7 +10,7 @@ from uhd.assigners.targets import Targets
 
 
 @torch.no_grad()
-def counted(assignment: Assignment, predictions: Predictions, targets: Targets, grid: Grid) -> Tensor | None:
+def taught_mask(assignment: Assignment, predictions: Predictions, targets: Targets, grid: Grid) -> Tensor | None:
     """Return which predictions (B, N) may be taught: all positives, and the negatives outside ignore regions.
 
     A negative lies in a region when at least half of its box (as far as the image goes) does, or the centre of its

@@ -1,4 +1,7 @@
-"""Overlap of boxes: IoU, GIoU (Rezatofighi et al., 2019), CIoU (Zheng et al., 2020)."""
+"""Overlap of boxes: IoU, GIoU (Rezatofighi et al., 2019), CIoU (Zheng et al., 2020).
+
+Papers: https://arxiv.org/abs/1902.09630, https://arxiv.org/abs/1911.08287
+"""
 
 from __future__ import annotations
 

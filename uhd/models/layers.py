@@ -98,7 +98,10 @@ class DenseBlock(nn.Module):
 
 
 class EffectiveSE(nn.Module):
-    """Channel attention with one full-width layer (Lee and Park, CenterMask, 2019)."""
+    """Channel attention with one full-width layer (Lee and Park, CenterMask, 2019).
+
+    Paper: https://arxiv.org/abs/1911.06667
+    """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -110,7 +113,10 @@ class EffectiveSE(nn.Module):
 
 
 class ReceptiveField(nn.Module):
-    """A dilated 3x3 and a 5x5 branch, fused and added to the input (after Liu et al., RFBNet, 2018)."""
+    """A dilated 3x3 and a 5x5 branch, fused and added to the input (after Liu et al., RFBNet, 2018).
+
+    Paper: https://arxiv.org/abs/1711.07767
+    """
 
     def __init__(self, blocks: Blocks, channels: int, dilation: int) -> None:
         super().__init__()

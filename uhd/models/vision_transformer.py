@@ -3,6 +3,8 @@
 Simeoni et al., DINOv3, 2025. Tokens: one for the class, some to store things in, then the patches row by row. Positions
 enter only as rotations of the queries and keys of the patches: the coordinates of the patch centres, -1 to 1 along each
 axis, turn pairs of channels with the periods that the checkpoint holds (axial RoPE; Heo et al., 2024).
+
+Papers: https://arxiv.org/abs/2508.10104, https://arxiv.org/abs/2403.13298
 """
 
 from __future__ import annotations
@@ -93,7 +95,7 @@ class GeluMlp(nn.Module):
 
 
 class GatedMlp(nn.Module):
-    """SwiGLU (Shazeer, 2020): w3(silu(w1 x) * w2 x)."""
+    """SwiGLU (Shazeer, 2020, https://arxiv.org/abs/2002.05202): w3(silu(w1 x) * w2 x)."""
 
     def __init__(self, config: ViTConfig) -> None:
         super().__init__()
@@ -108,7 +110,7 @@ class GatedMlp(nn.Module):
 
 
 class LayerScale(nn.Module):
-    """A factor per channel (Touvron et al., 2021)."""
+    """A factor per channel (Touvron et al., 2021, https://arxiv.org/abs/2103.17239)."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

@@ -14,8 +14,8 @@ def build_adapter(student: int, teacher: int) -> nn.Module:
 def correlation_loss(student: Tensor, teacher: Tensor) -> Tensor:
     """Return 1 - r, the Pearson correlation of each channel over batch and cells, averaged over channels.
 
-    Neither scale nor offset of a channel matters, so that teachers of another architecture teach as well (PKD, Cao et
-    al., 2022). A teacher's map is averaged down to the student's cells, or interpolated up to them.
+    Neither scale nor offset of a channel matters, so that teachers of another architecture teach as well (PKD,
+    https://arxiv.org/abs/2207.02039). A teacher's map is averaged down to the student's cells, or interpolated up.
 
     Args:
         student: (B, C, h, w), adapted.

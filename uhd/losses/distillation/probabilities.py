@@ -2,6 +2,8 @@
 
 Both logits are divided by the temperature T before the sigmoid or softmax, and the result is multiplied by T^2, so that
 the size of the gradient does not depend on T.
+
+Paper: https://arxiv.org/abs/1503.02531
 """
 
 from __future__ import annotations

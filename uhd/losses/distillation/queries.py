@@ -9,6 +9,8 @@ what the teacher sees: with s = 1 - the teacher's probability of background and 
 
 The original compares query i with query i: KL * T^2 per query of the batch, and the mean L1 of the boxes. (There the
 boxes carry no gradient; here they do.)
+
+Paper: https://arxiv.org/abs/2211.10156
 """
 
 from __future__ import annotations

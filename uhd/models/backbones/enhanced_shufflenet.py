@@ -1,4 +1,7 @@
-"""Enhanced ShuffleNet: two stages of ShuffleNet-V2 units that widen on the way (after Ma et al., 2018)."""
+"""Enhanced ShuffleNet: two stages of ShuffleNet-V2 units that widen on the way (after Ma et al., 2018).
+
+Paper: https://arxiv.org/abs/1807.11164
+"""
 
 from __future__ import annotations
 

@@ -17,7 +17,10 @@ class StandardBlocks(Blocks):
 
 
 class SqueezeExcite(nn.Module):
-    """Channel attention through a bottleneck of a quarter of the channels (Hu et al., 2018)."""
+    """Channel attention through a bottleneck of a quarter of the channels (Hu et al., 2018).
+
+    Paper: https://arxiv.org/abs/1709.01507
+    """
 
     def __init__(self, channels: int, act: str) -> None:
         super().__init__()
@@ -40,6 +43,6 @@ def attention(kind: str, channels: int, act: str) -> nn.Module:
 
 
 def shuffle_channels(x: Tensor, groups: int = 2) -> Tensor:
-    """Interleave groups of channels (Zhang et al., ShuffleNet, 2018)."""
+    """Interleave groups of channels (Zhang et al., ShuffleNet, 2018, https://arxiv.org/abs/1707.01083)."""
     b, c, h, w = x.shape
     return x.view(b, groups, c // groups, h, w).transpose(1, 2).reshape(b, c, h, w)

@@ -1,4 +1,7 @@
-"""MicroCSPNet: four convolutions with two cross-stage-partial blocks between (after Wang et al., CSPNet, 2020)."""
+"""MicroCSPNet: four convolutions with two cross-stage-partial blocks between (after Wang et al., CSPNet, 2020).
+
+Paper: https://arxiv.org/abs/1911.11929
+"""
 
 from __future__ import annotations
 

@@ -15,7 +15,10 @@ ORIGINAL_PYRAMID = "fpn_convs."  # what the original calls the laterals, in the 
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions, both with norm and activation, added to the input (after He et al., 2016)."""
+    """Two 3x3 convolutions, both with norm and activation, added to the input (after He et al., 2016).
+
+    Paper: https://arxiv.org/abs/1512.03385
+    """
 
     def __init__(self, blocks: Blocks, channels: int) -> None:
         super().__init__()

@@ -28,6 +28,8 @@ class CenterNetCNN(TrunkNetwork):
 
     Maps images (B, in_channels, H, W) in [0, 1] to three maps of (H / stride, W / stride): the heat map
     (B, num_classes) in [0, 1], the offset of the centre in its cell (B, 2: x, y), and the size in cells (B, 2: w, h).
+
+    Paper: https://arxiv.org/abs/1904.07850
     """
 
     kind: Kind = "centernet"

@@ -14,6 +14,8 @@ class TransformerConfig:
     """Architecture of one query detector; together with the state dict it is the whole model.
 
     Source: PINTO0309/UHD, after Carion et al., "End-to-End Object Detection with Transformers" (DETR), 2020.
+
+    Paper: https://arxiv.org/abs/2005.12872
     """
 
     in_channels: int = knob(3, "input channels; follows the resize mode", group=_GROUP, choices=(1, 2, 3), hidden=True)

@@ -14,7 +14,10 @@ from uhd.models.transformer.config import TransformerConfig
 
 
 class Attention(nn.Module):
-    """Multi-head attention (Vaswani et al., 2017) with the weights of query, key and value in one matrix."""
+    """Multi-head attention (Vaswani et al., 2017) with the weights of query, key and value in one matrix.
+
+    Paper: https://arxiv.org/abs/1706.03762
+    """
 
     def __init__(self, width: int, heads: int, dropout: float) -> None:
         super().__init__()

@@ -25,7 +25,7 @@ class VariantConfig:
     )
 
 
-def sized(config: UltraTinyODConfig, variant: str | None, typed: Collection[str] = ()) -> UltraTinyODConfig:
+def with_variant(config: UltraTinyODConfig, variant: str | None, typed: Collection[str] = ()) -> UltraTinyODConfig:
     """Return the configuration with the width of a named variant.
 
     Args:

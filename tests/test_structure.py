@@ -1,0 +1,110 @@
+"""The shape of the code: short files and functions, names that say what they do, docstrings with shapes and units."""
+
+from __future__ import annotations
+
+import ast
+import re
+import statistics
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+# What reviewers looked for in vain: a participle names neither an act nor a thing.
+PARTICIPLES = {"started", "arranged", "lonely", "counted", "fitted", "recorded"}
+# Longer than they ought to be; nothing is added here.
+LONG_FILES = {"uhd/card.py", "uhd/data/cache.py"}
+LONG_FUNCTIONS = {
+    "uhd/cli/finetune_espdl.py::finetune",
+    "uhd/export/espdl/export.py::export_espdl",
+    "uhd/export/espdl/quantise.py::quantise",
+    "uhd/export/onnx/export.py::export_onnx",
+    "uhd/models/ultratinyod/head.py::__init__",
+}
+NO_ROOMS = {"utils", "helpers", "common", "misc", "core"}
+ARRAYS = re.compile(r"\b(NDArray|Tensor|Array|Image|Boxes)\b")
+# A shape such as (N, 4) or (..., h, w), a unit, a layout or a range.
+SAYS = re.compile(
+    r"\((?:\.\.\.|[A-Z]\w*|[a-z]\b|\d)[^()]{0,40},[^()]{0,40}\)"
+    r"|\([A-Z],?\)|\[0, 1\]|\b0 to \d|\bpixels?\b|\bcells?\b|normalised|xyxy|cxcywh"
+    r"|degrees|radians|milliseconds|\bIoUs?\b"
+)
+# Rooms whose formulas are published elsewhere; every file there that holds one links its paper.
+PUBLISHED = ("losses", "assigners", "nms", "models")
+
+
+@cache
+def trees() -> dict[str, ast.Module]:
+    paths = sorted((ROOT / "uhd").rglob("*.py"))
+    return {str(path.relative_to(ROOT)): ast.parse(path.read_text(encoding="utf-8")) for path in paths}
+
+
+def functions() -> Iterator[tuple[str, ast.FunctionDef, ast.ClassDef | None]]:
+    """Yield every function of a module or a class with its file and class."""
+    for file, tree in trees().items():
+        for node in tree.body:
+            for child in node.body if isinstance(node, ast.ClassDef) else [node]:
+                if isinstance(child, ast.FunctionDef):
+                    yield file, child, node if isinstance(node, ast.ClassDef) else None
+
+
+def lines_of(file: str) -> int:
+    return len((ROOT / file).read_text(encoding="utf-8").splitlines())
+
+
+def test_files_are_short() -> None:
+    lengths = {file: lines_of(file) for file in trees()}
+    assert statistics.median(lengths.values()) <= 110
+    assert {file for file, length in lengths.items() if length > 320} <= LONG_FILES
+
+
+def test_functions_are_short() -> None:
+    every = ((file, node) for file, tree in trees().items() for node in ast.walk(tree))
+    long = {
+        f"{file}::{node.name}": (node.end_lineno or 0) - node.lineno + 1
+        for file, node in every
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (node.end_lineno or 0) - node.lineno >= 60
+    }
+    assert long.keys() <= LONG_FUNCTIONS, long
+
+
+def test_names_say_what_they_do() -> None:
+    every = (node for tree in trees().values() for node in ast.walk(tree))
+    names = {node.name for node in every if isinstance(node, ast.FunctionDef)}
+    assert names & PARTICIPLES == set()
+    parts = {part.removesuffix(".py") for file in trees() for part in file.split("/")}
+    assert parts & NO_ROOMS == set()
+
+
+def test_docstrings_say_shapes_units_or_ranges() -> None:
+    silent = []
+    total = 0
+    for file, function, owner in functions():
+        hints = [argument.annotation for argument in (*function.args.args, *function.args.kwonlyargs)]
+        signature = " ".join(ast.unparse(hint) for hint in (*hints, function.returns) if hint is not None)
+        private = function.name.startswith("_") or (owner is not None and owner.name.startswith("_"))
+        if private or not ARRAYS.search(signature):
+            continue
+        total += 1
+        # What a class says of its call holds for its forward as well.
+        says = (ast.get_docstring(function) or "") + ((ast.get_docstring(owner) or "") if owner is not None else "")
+        if not SAYS.search(says):
+            silent.append(f"{file}::{function.name}")
+    assert total > 200
+    assert len(silent) <= 0.4 * total, "\n".join(silent)
+
+
+@pytest.mark.parametrize("room", PUBLISHED)
+def test_papers_are_linked(room: str) -> None:
+    """A docstring that names a year of publication links the paper."""
+    unlinked = []
+    for file, tree in trees().items():
+        if not file.startswith(f"uhd/{room}/"):
+            continue
+        nodes = [node for node in ast.walk(tree) if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)]
+        texts = [ast.get_docstring(node) or "" for node in nodes]
+        if any(re.search(r"\b(19[89]|20[012])\d\b", text) for text in texts) and not any("http" in t for t in texts):
+            unlinked.append(file)
+    assert unlinked == []
