@@ -1,13 +1,14 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-import uhd.runtime.recorder as recorder_module
 from uhd.errors import UserError
+from uhd.runtime import encoders
 from uhd.runtime.recorder import VideoRecorder
 
 FRAME = np.zeros((33, 47, 3), np.uint8)
@@ -81,7 +82,8 @@ def test_browsers_play_a_recording(tmp_path: Path, suffix: str) -> None:
 
 
 def test_where_there_is_no_encoder_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(recorder_module.CODECS, ".mp4", ("nope", "mp4v"))
+    monkeypatch.setitem(encoders.CODECS, ".mp4", ("nope", "mp4v"))
+    monkeypatch.setitem(sys.modules, "av", None)
     with VideoRecorder(tmp_path / "v.mp4") as recorder:
         assert recorder.remark == ""
         recorder.write(FRAME)
@@ -95,3 +97,15 @@ def test_the_encoder_says_nothing_on_the_terminal(tmp_path: Path, capfd: pytest.
         with VideoRecorder(tmp_path / f"v{suffix}") as recorder:
             recorder.write(FRAME)
     assert capfd.readouterr() == ("", "")
+
+
+def test_frames_of_a_camera_are_shown_when_they_came(tmp_path: Path) -> None:
+    pytest.importorskip("av")
+    with VideoRecorder(tmp_path / "v.mp4", 30) as recorder:
+        for seconds in (0.0, 0.2, 0.2, 1.0):
+            recorder.write(FRAME, seconds)
+    assert recorder.codec == "avc1"
+    capture, shown = cv2.VideoCapture(str(tmp_path / "v.mp4")), []
+    while capture.read()[0]:
+        shown.append(capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
+    assert shown == pytest.approx([0, 0.2, 0.2, 1.0], abs=0.01)

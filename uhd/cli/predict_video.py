@@ -113,7 +113,8 @@ class _Search:
             )
             self._write(frame, found)
             if view is not None:
-                view.write(self._picture(frame.image, found, elapsed), f"{len(found)} in view, {elapsed:.1f} ms")
+                at = frame.time if self.source.live else None
+                view.write(self._picture(frame.image, found, elapsed), f"{len(found)} in view, {elapsed:.1f} ms", at)
                 if view.wants_quit:
                     break
             if self.config.max_frames is not None and self.count >= self.config.max_frames:

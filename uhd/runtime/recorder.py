@@ -10,14 +10,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from uhd.errors import UserError
-from uhd.runtime.chatter import silence_video
-from uhd.runtime.quiet import quietly
+from uhd.errors import UserError, install_hint
+from uhd.runtime.encoders import CODECS, IN_BROWSERS, Encoder, open_encoder
 
-# The first that can be written here is taken. OpenCV brings H.264 on some systems only, VP9 nearly everywhere.
-CODECS = {".mp4": ("avc1", "vp09", "mp4v"), ".webm": ("VP90", "VP80"), ".avi": ("MJPG",)}
 SUFFIXES = tuple(CODECS)
-IN_BROWSERS = frozenset({"avc1", "vp09", "VP90", "VP80"})
 
 
 class VideoRecorder:
@@ -28,7 +24,7 @@ class VideoRecorder:
         frames: how many were written.
 
     Args:
-        path: ``.mp4`` (H.264 or VP9, MPEG-4 where there is neither), ``.webm`` (VP9) or ``.avi`` (Motion JPEG).
+        path: ``.mp4`` (H.264, else VP9, else MPEG-4), ``.webm`` (VP9) or ``.avi`` (Motion JPEG).
         fps: frames per second.
         overwrite: replace an existing file.
 
@@ -43,8 +39,8 @@ class VideoRecorder:
             raise UserError(f"{path}: exists already; give another name or --overwrite")
         self.path, self.fps, self.frames, self.codec = path, fps, 0, ""
         self._temporary = path.with_name(f".{path.stem}.part{path.suffix}")
-        self._writer: cv2.VideoWriter | None = None
-        self._size = (0, 0)
+        self._encoder: Encoder | None = None
+        self._size, self._began = (0, 0), 0.0
 
     @property
     def remark(self) -> str:
@@ -53,44 +49,46 @@ class VideoRecorder:
             return ""
         if self.path.suffix.lower() == ".avi":
             return f"{self.path}: Motion JPEG, which browsers do not play; name it .mp4 or .webm for them"
-        return f"{self.path}: MPEG-4 Part 2, which browsers do not play: OpenCV has no encoder of H.264 or VP9 here"
+        return f"{self.path}: MPEG-4 Part 2, which browsers do not play; {install_hint('video')} brings H.264"
 
-    def write(self, image: NDArray[np.uint8]) -> None:
+    def write(self, image: NDArray[np.uint8], seconds: float | None = None) -> None:
         """Append an RGB frame (H, W, 3); frames of another size than the first are resized to it.
+
+        Args:
+            image: the frame.
+            seconds: since the start, when it is shown, of a camera whose frames come as they please; None for frames
+                at the rate of the recording. Encoders of OpenCV know one rate only.
 
         Raises:
             UserError: the file cannot be written.
         """
-        if self._writer is None:
+        if self._encoder is None:
             # Encoders store colour at half resolution, so sides must be even.
             self._size = (max(2, image.shape[1] // 2 * 2), max(2, image.shape[0] // 2 * 2))
-            self._writer = self._open()
-        bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-        if (bgr.shape[1], bgr.shape[0]) != self._size:
-            bgr = cv2.resize(bgr, self._size, interpolation=cv2.INTER_AREA)
-        self._writer.write(bgr)
+            self._encoder = self._open()
+        if (image.shape[1], image.shape[0]) != self._size:
+            image = np.asarray(cv2.resize(image, self._size, interpolation=cv2.INTER_AREA), np.uint8)
+        if self.frames == 0:
+            self._began = seconds or 0.0
+        self._encoder.write(image, self.frames / self.fps if seconds is None else seconds - self._began)
         self.frames += 1
 
     def close(self) -> None:
         """Finish the file; nothing is left when no frame was written."""
-        if self._writer is None:
+        if self._encoder is None:
             return
-        self._writer.release()
-        self._writer = None
+        encoder, self._encoder = self._encoder, None
+        encoder.close()
         self._temporary.replace(self.path)
 
-    def _open(self) -> cv2.VideoWriter:
+    def _open(self) -> Encoder:
         with contextlib.suppress(OSError):
             self.path.parent.mkdir(parents=True, exist_ok=True)
-        silence_video()
-        for codec in CODECS[self.path.suffix.lower()]:
-            code = cv2.VideoWriter_fourcc(*codec)  # type: ignore[attr-defined]  # its stub misses it
-            with contextlib.suppress(UnicodeEncodeError), quietly():
-                writer = cv2.VideoWriter(str(self._temporary), code, self.fps, self._size)
-                if writer.isOpened():
-                    self.codec = codec
-                    return writer
-        with contextlib.suppress(OSError):  # what a writer began that then failed
+        encoder = open_encoder(self._temporary, self.fps, self._size)
+        if encoder is not None:
+            self.codec = encoder.codec
+            return encoder
+        with contextlib.suppress(OSError):  # what an encoder began that then failed
             self._temporary.unlink(missing_ok=True)
         raise UserError(f"{self.path}: cannot be written as video; check the folder, or use the suffix .avi")
 

@@ -21,7 +21,7 @@ WAIT = 60.0  # seconds for the first viewer of a film
 
 
 class _Sink(Protocol):
-    def write(self, image: NDArray[np.uint8], told: str) -> None: ...
+    def write(self, image: NDArray[np.uint8], told: str, seconds: float | None) -> None: ...
     def close(self) -> None: ...
 
 
@@ -31,7 +31,7 @@ class _Window:
     def __init__(self) -> None:
         self.wants_quit = False
 
-    def write(self, image: NDArray[np.uint8], told: str) -> None:  # noqa: ARG002
+    def write(self, image: NDArray[np.uint8], told: str, seconds: float | None) -> None:  # noqa: ARG002
         cv2.imshow(self.name, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
         self.wants_quit = cv2.waitKey(1) & 0xFF in (ord("q"), 27)
 
@@ -52,7 +52,7 @@ class _Browser:
         self.server = MjpegServer(port, title)
         self._pause, self._due = 1 / fps if fps else 0.0, 0.0
 
-    def write(self, image: NDArray[np.uint8], told: str) -> None:
+    def write(self, image: NDArray[np.uint8], told: str, seconds: float | None) -> None:  # noqa: ARG002
         now = time.monotonic()
         # A network that is slower than the film delays it; what is late is not caught up with.
         self._due = max(self._due, now)
@@ -68,8 +68,8 @@ class _Recording:
     def __init__(self, recorder: VideoRecorder) -> None:
         self.recorder = recorder
 
-    def write(self, image: NDArray[np.uint8], told: str) -> None:  # noqa: ARG002
-        self.recorder.write(image)
+    def write(self, image: NDArray[np.uint8], told: str, seconds: float | None) -> None:  # noqa: ARG002
+        self.recorder.write(image, seconds)
 
     def close(self) -> None:
         self.recorder.close()
@@ -105,10 +105,16 @@ class View:
         servers = [sink.server for sink in self._sinks if isinstance(sink, _Browser)]
         return all(server.wait_for_viewer(timeout) for server in servers)
 
-    def write(self, image: NDArray[np.uint8], told: str = "") -> None:
-        """Show an RGB frame (H, W, 3); ``told`` stands under it in the browser."""
+    def write(self, image: NDArray[np.uint8], told: str = "", seconds: float | None = None) -> None:
+        """Show an RGB frame (H, W, 3).
+
+        Args:
+            image: the frame.
+            told: stands under it in the browser.
+            seconds: since the start, of what is live; see :meth:`VideoRecorder.write`.
+        """
         for sink in self._sinks:
-            sink.write(image, told)
+            sink.write(image, told, seconds)
 
     def close(self) -> None:
         """Close the window and the server, finish the recording."""
