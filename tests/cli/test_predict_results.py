@@ -134,18 +134,18 @@ def test_coco_results_carry_the_ids_of_coco_names(place: Path, names: tuple[str,
 
 def test_what_a_folder_holds_beside_images_is_named(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     photo(place / "i" / "a.png")
-    (place / "i" / "b.heic").write_bytes(b"x")
-    (place / "i" / "c.HEIC").write_bytes(b"x")
+    (place / "i" / "b.jxl").write_bytes(b"x")
+    (place / "i" / "c.JXL").write_bytes(b"x")
     (place / "i" / "d.mp4").write_bytes(b"x")
     (place / "i" / "notes.md").write_text("x")
     assert main(["predict", "i", "--no-draw"]) == 0
     told = capsys.readouterr().err.splitlines()
     assert told == [
-        "skipped: i/b.heic and 1 more: HEIC files are not read; convert to .png or .jpg",
+        "skipped: i/b.jxl and 1 more: JXL files are not read; convert to .png or .jpg",
         "note: i/d.mp4: a video in a folder is not searched; give it by name",
     ]
-    assert main(["predict", "i/b.heic"]) == 2
-    assert "HEIC" in capsys.readouterr().err
+    assert main(["predict", "i/b.jxl"]) == 2
+    assert "JXL" in capsys.readouterr().err
 
 
 def test_a_file_where_a_folder_is_needed(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

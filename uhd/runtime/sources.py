@@ -14,9 +14,8 @@ from uhd.read import UnreadableImage, is_image_name, read_image
 from uhd.runtime.frame import Frame
 from uhd.runtime.video_source import VideoSource, is_address, without_password
 
-# Pictures and films that people keep beside photographs and that a folder's search does not open.
-_PICTURES = frozenset({".heic", ".heif", ".jxl", ".gif", ".avif", ".tif", ".tiff", ".jp2", ".raw", ".dng", ".cr2",
-                       ".nef", ".arw", ".svg", ".psd"})  # fmt: skip
+# Pictures and films that people keep beside photographs; nothing here reads them, or only when given by name.
+_PICTURES = frozenset({".jxl", ".raw", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".svg", ".psd", ".ico"})
 _FILMS = frozenset({".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv"})
 
 
@@ -91,7 +90,7 @@ def open_source(source: str | int | Path) -> ImageSource | VideoSource:
         return ImageSource(found)
     if not path.exists():
         raise UserError(f"{path}: there is no such file, folder or camera")
-    if path.suffix.lower() in _PICTURES - {".gif"} and not is_image_name(path.name):
+    if path.suffix.lower() in _PICTURES:
         raise UserError(f"{path}: {path.suffix[1:].upper()} files are not read; convert it to .png or .jpg")
     return ImageSource([path]) if is_image_name(path.name) else VideoSource(text, path.name, live=False)
 
