@@ -33,7 +33,7 @@ ARTEFACTS: tuple[tuple[str, str, str], ...] = (
     ("ONNX int8", "int8.onnx", "--format onnx-int8 --calibration {data}"),
     ("LiteRT float32", "lite_float32.tflite", "litert"),
     ("LiteRT float16", "lite_float16.tflite", "litert"),
-    ("LiteRT dynamic range", "lite_dynamic_range_quant.tflite", "litert"),
+    ("LiteRT dynamic range", "lite_weight_quant.tflite", "litert"),
     ("LiteRT full integer", "lite_full_integer_quant.tflite", "litert"),
     ("ESP-DL S3 int8", "s3_int8.espdl", "--format espdl --image-dir {data} --target esp32s3"),
     ("ESP-DL S3 mixed int16", "s3_mixed.espdl", "--format espdl --image-dir {data} --target esp32s3 --auto-int16 8"),

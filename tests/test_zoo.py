@@ -38,3 +38,15 @@ def test_the_smallest_in_colour_finds_the_astronaut() -> None:
     found = uhd.load(ROOT / "uhd" / "weights" / "zoo" / "ultratinyod_w16_rgb.onnx")(image, 0.2)
     left, top, right, bottom = found.xyxy[0] / 512
     assert (right - left) * (bottom - top) > 0.3
+
+
+@pytest.mark.parametrize("path", ZOO, ids=[path.stem for path in ZOO])
+def test_the_checkpoint_beside_it_is_the_same_network(path: Path) -> None:
+    image = read_image(ROOT / "examples" / "astronaut.jpg")
+    by_onnx, by_torch = uhd.load(path), uhd.load(path.with_suffix(".safetensors"))
+    assert by_torch.spec.metrics == by_onnx.spec.metrics
+    assert (by_torch.spec.licence, by_torch.spec.version) == ("MIT", by_onnx.spec.version)
+    one = by_onnx(image, 0.05)
+    other = by_torch(image, 0.05)[: len(one)]  # the ONNX file keeps the best 100 before duplicates are dropped
+    assert abs(one.scores - other.scores).max() < 1e-5
+    assert abs(one.xyxy - other.xyxy).max() < 0.01

@@ -188,6 +188,8 @@ def test_kinds_from_a_command_line() -> None:
     with pytest.raises(UserError, match="float16"):
         parse_kinds("flaot16")
     assert LitertConfig().chosen() == ("float32", "float16", "dynamic-range")
+    # The original's demo takes such a name for that of a file which resizes frames.
+    assert not any("dynamic" in ending for ending in ENDINGS.values())
 
 
 def test_inspect_prints_tensors_and_metadata(written: Exported, capsys: pytest.CaptureFixture[str]) -> None:

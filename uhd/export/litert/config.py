@@ -9,11 +9,12 @@ from uhd.config import knob
 from uhd.errors import UserError, nearest
 from uhd.resize import parse_size
 
-# Kinds, and the ends of file names that onnx2tf gives them.
+# Kinds, and the ends of file names that onnx2tf gives them; but one: the original's demo takes a name with "dynamic" for
+# a file that resizes frames itself.
 ENDINGS = {
     "float32": "float32",
     "float16": "float16",
-    "dynamic-range": "dynamic_range_quant",
+    "dynamic-range": "weight_quant",
     "full-integer": "full_integer_quant",
     "full-integer-int16": "full_integer_quant_with_int16_act",
 }
