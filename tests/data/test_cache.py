@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from uhd.data import cache as cache_module
+from uhd.data import decoding
 from uhd.data.cache import build_cache
 from uhd.data.problems import BAD_IMAGE, Report
 from uhd.data.reduction import reduce_image
@@ -67,7 +69,7 @@ def test_file_is_used_again_until_an_image_changes(
 ) -> None:
     decoded: list[Path] = []
     real = read_image
-    monkeypatch.setattr(cache_module, "read_image", lambda path: decoded.append(path) or real(path))
+    monkeypatch.setattr(decoding, "read_image", lambda path: decoded.append(path) or real(path))
 
     def build() -> tuple[np.ndarray, Report]:
         decoded.clear()
@@ -139,3 +141,21 @@ def test_growth_keeps_what_is_there() -> None:
     for part in parts:
         memory.append(part)
     np.testing.assert_array_equal(memory.finish(), np.concatenate([part.reshape(-1) for part in parts]))
+
+
+def test_those_who_come_together_decode_once(
+    paths: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded: list[Path] = []
+    real = read_image
+    monkeypatch.setattr(decoding, "read_image", lambda path: decoded.append(path) or real(path))
+    reports = [Report() for _ in range(4)]
+
+    def build(report: Report) -> np.ndarray:
+        return np.array(build_cache(paths, SIZE, NEAREST, report, "file", tmp_path / "c", progress=False)[2])
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(build, reports))
+    assert len(decoded) == 3
+    assert all(np.array_equal(one, found[0]) for one in found)
+    assert all(report.counts == {BAD_IMAGE: 1} for report in reports)

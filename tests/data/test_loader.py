@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -14,6 +16,8 @@ from uhd.data.config import DataConfig
 from uhd.data.dataset import Dataset
 from uhd.data.loader import Loader
 from uhd.data.open import open_data, read_dataset
+from uhd.data.problems import BAD_IMAGE, Report
+from uhd.data.records import Record
 from uhd.errors import UserError
 from uhd.resize import resize_image
 from uhd.sample import Sample
@@ -188,3 +192,56 @@ def test_share_of_images_with_objects(make, dataset: Dataset, share: float) -> N
 def test_impossible_settings(dataset: Dataset) -> None:
     with pytest.raises(ValueError, match="rank"):
         Loader(dataset, None, SIZE, MODE, 4, rank=2, world=2)
+
+
+def test_the_order_draws_from_a_stream_of_its_own(make) -> None:
+    loader = make(object_share=None)
+    first_sample = np.random.default_rng([loader.seed, 3, 0]).permutation(23)
+    assert not np.array_equal(loader.order(3), first_sample)
+
+
+def test_stages_and_sizes_follow_the_epoch(make) -> None:
+    def resized(sample: Sample, rng: object, size: tuple[int, int], mode: str, draw: object) -> Sample:
+        return sample.with_image(resize_image(sample.image, size, mode))
+
+    loader = make([blend, resized], stage_of=lambda e: int(e > 0), size_of=lambda e: (8 + e, 12), sampler=backwards)
+    first, second = next(loader.epoch(0)), next(loader.epoch(1))
+    assert first.images.shape == (4, 8, 12, 3)
+    assert second.images.shape == (4, 9, 12, 3)
+    dataset = loader._make.dataset
+    last = dataset[len(dataset) - 1]
+    np.testing.assert_array_equal(second.images[0], resize_image(last.image, (9, 12), MODE))
+    assert not np.array_equal(first.images[0], resize_image(last.image, (8, 12), MODE))
+
+
+def backwards(dataset: Dataset, rng: np.random.Generator) -> np.ndarray:
+    return np.arange(len(dataset))[::-1]
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_image_that_breaks_during_training_does_not_end_it(tmp_path: Path, picture, workers: int) -> None:
+    for i in range(6):
+        cv2.imwrite(str(tmp_path / f"p{i}.png"), picture(30, 40, i))
+        (tmp_path / f"p{i}.txt").write_text("0 .5 .5 .2 .2\n")
+    config = DataConfig(image_dir=tmp_path, img_size=SIZE, cache="none", train_split=1, val_split=0)
+    records = read_records(config)
+    dataset = read_dataset(records, config, Report(), False)
+    (tmp_path / "p2.png").write_bytes(b"gone")
+    report = Report()
+    loader = Loader(dataset, blend_alone, SIZE, MODE, 6, 7, workers, shuffle=False, report=report)
+    batch = next(iter(loader.epoch(0)))
+    loader.close()
+    assert report.counts == {BAD_IMAGE: 1}
+    assert "p2.png" in report.examples[BAD_IMAGE][0]
+    assert (batch.images[2] == 114).all()
+    assert (batch.labels[2] == -1).all()
+    assert (batch.labels[[0, 1, 3, 4, 5], 0] == 0).all()
+
+
+def blend_alone(sample: Sample, rng: object, size: tuple[int, int], mode: str, draw: object) -> Sample:
+    return sample.with_image(resize_image(sample.image, size, mode))
+
+
+def read_records(config: DataConfig) -> list[Record]:
+    opened = open_data(dataclasses.replace(config, train_split=0.5, val_split=0.5))
+    return sorted(opened.train + opened.val, key=lambda record: record.image)

@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-import struct
-import sys
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
-from uhd.data.problems import BAD_IMAGE, Report
+from uhd.data.cache_file import default_folder, map_again, map_images
+from uhd.data.decoding import decode_images
+from uhd.data.problems import Report
 from uhd.data.reduction import reduce_image
 from uhd.errors import UserError
-from uhd.files import save_atomic
-from uhd.read import UnreadableImage, read_image
+from uhd.read import read_image
 from uhd.resize import resize_image
 
-_MAGIC = b"UHDCACH2"
-_HEADER = struct.Struct("<8sQQ")  # magic, bytes of pixels, bytes of the index behind them
 _MEMORY_SHARE = 0.8
 Pixels = NDArray[np.uint8]
 
@@ -77,7 +67,7 @@ class ImageCache:
 
     def __reduce__(self) -> tuple[Any, ...]:
         rest = (self._index, self.size, self.mode)
-        return (ImageCache, (self.buffer, *rest)) if self._file is None else (_map_again, (self._file, *rest))
+        return (ImageCache, (self.buffer, *rest)) if self._file is None else (_mapped, (self._file, *rest))
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -140,80 +130,14 @@ def build_cache(
         UserError: the images do not fit in memory or on the disk, or a file is unreadable and the report is strict.
     """
     if kind == "file":
-        return _file_cache(paths, size, mode, report, folder or default_folder(), progress)
+        buffer, index, file = map_images(paths, size, mode, report, folder or default_folder(), progress)
+        return ImageCache(buffer, index, size, mode, file)
     if kind == "none":
-        index, _ = _fill(paths, size, mode, report, progress, lambda _: None)
+        index, _ = decode_images(paths, size, mode, report, progress, lambda _: None)
         return Uncached(paths, index, size, mode)
     memory = _Memory()
-    index, _ = _fill(paths, size, mode, report, progress, memory.append)
+    index, _ = decode_images(paths, size, mode, report, progress, memory.append)
     return ImageCache(memory.finish(), index, size, mode)
-
-
-def default_folder() -> Path:
-    """Return the folder where the platform keeps caches of programs, for mapped files."""
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-        return base / "uhd" / "Cache"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "uhd"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "uhd"
-
-
-def _fill(
-    paths: Sequence[Path],
-    size: tuple[int, int],
-    mode: str,
-    report: Report,
-    progress: bool,
-    append: Callable[[Pixels], object],
-) -> tuple[NDArray[np.int64], list[str]]:
-    """Decode all images in order and append their pixels; return the index and what could not be read."""
-    index = np.zeros((len(paths), 6), np.int64)
-    index[:, 5] = -1
-    unreadable: list[str] = []
-    used = 0
-    decoded = _decoded(paths, size, mode)
-    bar = tqdm(decoded, desc="decoding", unit="img", total=len(paths), disable=None if progress else True)
-    for row, item in zip(index, bar, strict=True):
-        if isinstance(item, UnreadableImage):
-            report.problem(BAD_IMAGE, str(item))
-            unreadable.append(str(item))
-            continue
-        original, image, network_input = item
-        row[:5] = (*image.shape[:2], *original, used)
-        append(image)
-        used += image.size
-        if network_input is not None:
-            row[5] = used
-            append(network_input)
-            used += network_input.size
-    return index, unreadable
-
-
-_Decoded = tuple[tuple[int, int], Pixels, Pixels | None]
-
-
-def _decoded(paths: Sequence[Path], size: tuple[int, int], mode: str) -> Iterator[_Decoded | UnreadableImage]:
-    """Yield (original size, image as cached, network input or None) per path, in order, decoded by a few threads."""
-
-    def decode(path: Path) -> _Decoded | UnreadableImage:
-        try:
-            image = read_image(path)
-        except UnreadableImage as error:
-            return error
-        reduced = reduce_image(image, size, mode)
-        extra = None if reduced is image else resize_image(image, size, mode)
-        return (image.shape[0], image.shape[1]), reduced, extra
-
-    threads = min(8, os.cpu_count() or 1)
-    with ThreadPoolExecutor(threads) as pool:
-        pending: deque[Future[_Decoded | UnreadableImage]] = deque()
-        for path in paths:
-            pending.append(pool.submit(decode, path))
-            if len(pending) >= 4 * threads:
-                yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()
 
 
 class _Memory:
@@ -248,88 +172,5 @@ def _available_memory() -> float:
     return next((int(line.split()[1]) * 1024.0 for line in lines if line.startswith("MemAvailable")), float("inf"))
 
 
-def _file_cache(
-    paths: Sequence[Path], size: tuple[int, int], mode: str, report: Report, folder: Path, progress: bool
-) -> ImageCache:
-    path, key = _file_name(paths, size, mode, folder), _content_key(paths, size, mode)
-    found = _open(path, key)
-    if found is not None:
-        for message in found[1]["unreadable"]:
-            report.problem(BAD_IMAGE, message)
-    else:
-        save_atomic(path, lambda temporary: _write(temporary, key, paths, size, mode, report, progress))
-        found = _open(path, key)
-        if found is None:
-            raise UserError(f"{path}: changed while it was written: run again, or use --cache ram")
-    buffer, content = found
-    return ImageCache(buffer, np.array(content["index"], np.int64).reshape(-1, 6), size, mode, path)
-
-
-def _write(
-    temporary: Path,
-    key: str,
-    paths: Sequence[Path],
-    size: tuple[int, int],
-    mode: str,
-    report: Report,
-    progress: bool,
-) -> None:
-    with temporary.open("wb") as file:
-        file.write(bytes(_HEADER.size))
-        index, unreadable = _fill(
-            paths, size, mode, report, progress, lambda pixels: file.write(np.ascontiguousarray(pixels).data)
-        )
-        data = file.tell() - _HEADER.size
-        content = json.dumps({"key": key, "index": index.tolist(), "unreadable": unreadable}).encode()
-        file.write(content)
-        file.seek(0)
-        file.write(_HEADER.pack(_MAGIC, data, len(content)))
-
-
-def _map_again(path: Path, index: NDArray[np.int64], size: tuple[int, int], mode: str) -> ImageCache:
-    with path.open("rb") as file:
-        length = int(_HEADER.unpack(file.read(_HEADER.size))[1])
-    return ImageCache(_map(path, length), index, size, mode, path)
-
-
-def _map(path: Path, length: int) -> Pixels:
-    return np.memmap(path, np.uint8, "r", _HEADER.size, (length,)).view(np.ndarray) if length else np.empty(0, np.uint8)
-
-
-def _open(path: Path, key: str) -> tuple[Pixels, dict[str, Any]] | None:
-    """Return pixels and index of a cache file, or None when it is missing, truncated, foreign or stale."""
-    if not path.is_file() or path.stat().st_size < _HEADER.size:
-        return None
-    with path.open("rb") as file:
-        magic, data, length = _HEADER.unpack(file.read(_HEADER.size))
-        if magic != _MAGIC or path.stat().st_size != _HEADER.size + data + length:
-            return None
-        file.seek(_HEADER.size + data)
-        try:
-            content: dict[str, Any] = json.loads(file.read())
-        except ValueError:
-            return None
-    if content.get("key") != key:
-        return None
-    return _map(path, data), content
-
-
-def _file_name(paths: Sequence[Path], size: tuple[int, int], mode: str, folder: Path) -> Path:
-    """One file per list of images and settings, so that a stale one is replaced and never piles up."""
-    digest = hashlib.sha256(repr((size, mode)).encode())
-    for path in paths:
-        digest.update(f"{path.absolute()}\n".encode("utf-8", "surrogateescape"))
-    return folder / f"{digest.hexdigest()[:24]}.uhdcache"
-
-
-def _content_key(paths: Sequence[Path], size: tuple[int, int], mode: str) -> str:
-    """Hash of path, size and modification time of every image, of the settings and of the decoder's version."""
-    digest = hashlib.sha256(repr((size, mode, cv2.__version__)).encode())
-    for path in paths:
-        try:
-            status = path.stat()
-            stamp = f"{status.st_size} {status.st_mtime_ns}"
-        except OSError:
-            stamp = "missing"
-        digest.update(f"{path.absolute()} {stamp}\n".encode("utf-8", "surrogateescape"))
-    return digest.hexdigest()
+def _mapped(file: Path, index: NDArray[np.int64], size: tuple[int, int], mode: str) -> ImageCache:
+    return ImageCache(map_again(file), index, size, mode, file)

@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Protocol
@@ -18,24 +18,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uhd.data.batch import Batch, collate
+from uhd.data.batch_maker import BatchMaker, Collate, Job, Made, Transform
 from uhd.data.dataset import Dataset
+from uhd.data.problems import BAD_IMAGE, Report
 from uhd.errors import UserError
-from uhd.sample import Sample, SecondImage
+
+# The order of an epoch draws from another stream than its samples: [seed, epoch] and [seed, epoch, 0] are one stream.
+_ORDER = (1,)
 
 
-class Transform(Protocol):
-    """Turns a sample of any size into one at network size."""
+class Sampler(Protocol):
+    """Chooses the order of an epoch."""
 
-    def __call__(
-        self,
-        sample: Sample,
-        rng: np.random.Generator,
-        size: tuple[int, int],
-        mode: str,
-        draw_partner: Callable[[np.random.Generator], Sample],
-        second: SecondImage | None = None,
-    ) -> Sample:
-        """Return the sample whose image is (h, w, 3), and fill ``second``, if any, with what it shows."""
+    def __call__(self, dataset: Dataset, rng: np.random.Generator) -> NDArray[np.int64]:
+        """Return the sample index at every position of the epoch, (n,) with n the data's length."""
         ...
 
 
@@ -44,7 +40,7 @@ class Loader:
 
     Args:
         dataset: labelled images.
-        transform: augmentation, or None to resize only.
+        transform: augmentation, or None to resize only; a list of them has one per stage, see ``stage_of``.
         size: network size (h, w).
         mode: resize mode.
         batch_size: samples per batch.
@@ -60,6 +56,11 @@ class Loader:
         prefetch: without workers, prepare batches in a thread while the caller computes.
         start_method: of the worker processes, ``fork`` or ``spawn``; fork where there is one.
         teacher_view: size (h, w) and resize mode at which every batch also holds ``teacher_images``.
+        collate: stacks samples to a batch; it gets the teacher's images too.
+        sampler: chooses the order of an epoch in place of ``object_share``; called in this process.
+        stage_of: epoch -> stage, the place in the list of transforms: mosaics can end before the training does.
+        size_of: epoch -> network size (h, w), in place of ``size``.
+        report: receives images that break while they are read again (``--cache none``): the sample is gray and empty.
 
     Attributes:
         wait_seconds: time the caller has waited for batches so far, over all epochs.
@@ -68,7 +69,7 @@ class Loader:
     def __init__(
         self,
         dataset: Dataset,
-        transform: Transform | None,
+        transform: Transform | Sequence[Transform | None] | None,
         size: tuple[int, int],
         mode: str,
         batch_size: int,
@@ -82,12 +83,20 @@ class Loader:
         prefetch: bool = True,
         start_method: str | None = None,
         teacher_view: tuple[tuple[int, int], str] | None = None,
+        collate: Collate = collate,
+        sampler: Sampler | None = None,
+        stage_of: Callable[[int], int] | None = None,
+        size_of: Callable[[int], tuple[int, int]] | None = None,
+        report: Report | None = None,
     ) -> None:
         if not len(dataset):
             raise UserError("the data set holds no image")
         if batch_size < 1 or num_workers < 0 or not 0 <= rank < world:
             raise ValueError(f"batch_size {batch_size}, num_workers {num_workers} or rank {rank} of {world} is invalid")
-        self._make = _BatchMaker(dataset, transform, size, mode, seed, object_share, teacher_view)
+        transforms = tuple(transform) if isinstance(transform, Sequence) else (transform,)
+        self._make = BatchMaker(dataset, transforms, mode, seed, object_share, teacher_view, collate)
+        self._size, self._stage_of, self._size_of, self._sampler = size, stage_of, size_of, sampler
+        self._report = report
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
         self.rank, self.world, self.drop_last, self.shuffle = rank, world, drop_last, shuffle
         self.prefetch, self.start_method = prefetch, start_method
@@ -102,8 +111,10 @@ class Loader:
     def order(self, epoch: int) -> NDArray[np.int64]:
         """Return the sample index at every position of an epoch, for all processes together."""
         count = len(self._make.dataset)
-        rng = np.random.default_rng([self.seed, epoch])
-        order = self._make.order(rng) if self.shuffle else np.arange(count)
+        rng = np.random.default_rng(np.random.SeedSequence([self.seed, epoch], spawn_key=_ORDER))
+        order = np.arange(count)
+        if self.shuffle:
+            order = self._make.order(rng) if self._sampler is None else self._sampler(self._make.dataset, rng)
         return np.resize(order, -(-count // self.world) * self.world)
 
     def epoch(self, epoch: int, start_batch: int = 0) -> Iterator[Batch]:
@@ -114,15 +125,20 @@ class Loader:
         """
         order = self.order(epoch)
         positions = np.arange(self.rank, len(order), self.world)
-        jobs = (positions[i * self.batch_size : (i + 1) * self.batch_size] for i in range(start_batch, len(self)))
-        for make in self._ahead((epoch, job, order[job]) for job in jobs):
+        size = self._size if self._size_of is None else self._size_of(epoch)
+        stage = 0 if self._stage_of is None else self._stage_of(epoch)
+        parts = (positions[i * self.batch_size : (i + 1) * self.batch_size] for i in range(start_batch, len(self)))
+        for make in self._ahead(Job(epoch, size, stage, part, order[part]) for part in parts):
             began = time.perf_counter()
             try:
-                batch = make()
+                batch, broken = make()
             except BrokenProcessPool:
                 self.close()
                 raise UserError("a loader process died, perhaps for lack of memory: lower --num-workers") from None
             self.wait_seconds += time.perf_counter() - began
+            if self._report is not None:
+                for message in broken:
+                    self._report.problem(BAD_IMAGE, message)
             yield batch
 
     def close(self) -> None:
@@ -131,20 +147,20 @@ class Loader:
             self._executor.shutdown(cancel_futures=True)
             self._executor = None
 
-    def _ahead(self, jobs: Iterator[_Job]) -> Iterator[Callable[[], Batch]]:
+    def _ahead(self, jobs: Iterator[Job]) -> Iterator[Callable[[], Made]]:
         """Yield, in order, a function that waits for each batch, with the following ones under way."""
         if not self.num_workers and not self.prefetch:
             for job in jobs:
-                yield lambda job=job: self._make(*job)  # type: ignore[misc]
+                yield lambda job=job: self._make(job)  # type: ignore[misc]
             return
         if self._executor is None:
             self._executor = self._start()
         executor = self._executor
-        run: Callable[..., Batch] = _run if self.num_workers else self._make
-        pending: deque[Future[Batch]] = deque()
+        run: Callable[[Job], Made] = _run if self.num_workers else self._make
+        pending: deque[Future[Made]] = deque()
         try:
             for job in jobs:
-                pending.append(executor.submit(run, *job))
+                pending.append(executor.submit(run, job))
                 if len(pending) > 2 * max(1, self.num_workers):
                     yield pending.popleft().result
             while pending:
@@ -162,68 +178,10 @@ class Loader:
         return ProcessPoolExecutor(self.num_workers, context, initializer=_install, initargs=(self._make,))
 
 
-_Job = tuple[int, NDArray[np.int64], NDArray[np.int64]]
+_worker: BatchMaker | None = None
 
 
-class _BatchMaker:
-    def __init__(
-        self,
-        dataset: Dataset,
-        transform: Transform | None,
-        size: tuple[int, int],
-        mode: str,
-        seed: int,
-        object_share: float | None,
-        teacher_view: tuple[tuple[int, int], str] | None = None,
-    ) -> None:
-        self.teacher_view = teacher_view
-        self.dataset, self.transform, self.size, self.mode, self.seed = dataset, transform, size, mode, seed
-        has_object = np.array([len(record.boxes) > 0 for record in dataset.records])
-        self.shown, self.empty = np.flatnonzero(has_object), np.flatnonzero(~has_object)
-        # Nothing to balance when all images are of one kind.
-        self.object_share = object_share if len(self.shown) and len(self.empty) else None
-
-    def __call__(self, epoch: int, positions: NDArray[np.int64], indices: NDArray[np.int64]) -> Batch:
-        jobs = list(zip(positions.tolist(), indices.tolist(), strict=True))
-        if self.teacher_view is None:
-            return collate([self._sample(epoch, p, i, None) for p, i in jobs])
-        (height, width), mode = self.teacher_view
-        images = np.empty((len(jobs), height, width, 3), np.uint8)
-        samples = [self._sample(epoch, p, i, SecondImage(images[k], mode)) for k, (p, i) in enumerate(jobs)]
-        return collate(samples, images)
-
-    def _sample(self, epoch: int, position: int, index: int, second: SecondImage | None) -> Sample:
-        if self.transform is None:
-            if second is not None:
-                size = (second.image.shape[0], second.image.shape[1])
-                second.image[:] = self.dataset.network_sample(index, size, second.mode).image
-            return self.dataset.network_sample(index, self.size, self.mode)
-        rng = np.random.default_rng([self.seed, epoch, position])
-        sample = self.dataset[index]
-        if second is None:  # a transform of the user's own need not know of second images
-            return self.transform(sample, rng, self.size, self.mode, self._partner)
-        return self.transform(sample, rng, self.size, self.mode, self._partner, second)
-
-    def order(self, rng: np.random.Generator) -> NDArray[np.int64]:
-        """Return a random order of the images, of the data's length, with the wanted share of objects."""
-        count = len(self.dataset)
-        if self.object_share is None:
-            return rng.permutation(count)
-        wanted = round(self.object_share * count)
-        shown = np.resize(rng.permutation(self.shown), wanted)
-        return rng.permutation(np.concatenate([shown, np.resize(rng.permutation(self.empty), count - wanted)]))
-
-    def _partner(self, rng: np.random.Generator) -> Sample:
-        if self.object_share is None:
-            return self.dataset[int(rng.integers(len(self.dataset)))]
-        pool = self.shown if rng.random() < self.object_share else self.empty
-        return self.dataset[int(pool[rng.integers(len(pool))])]
-
-
-_worker: _BatchMaker | None = None
-
-
-def _install(maker: _BatchMaker) -> None:
+def _install(maker: BatchMaker) -> None:
     global _worker
     _worker = maker
     cv2.setNumThreads(0)
@@ -241,6 +199,6 @@ def _leave_with_parent() -> None:
         os._exit(1)
 
 
-def _run(epoch: int, positions: NDArray[np.int64], indices: NDArray[np.int64]) -> Batch:
+def _run(job: Job) -> Made:
     assert _worker is not None
-    return _worker(epoch, positions, indices)
+    return _worker(job)

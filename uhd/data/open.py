@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from uhd.data.cache import build_cache, default_folder
+from uhd.data.cache import build_cache
+from uhd.data.cache_file import default_folder
 from uhd.data.class_names import class_names, left_out
 from uhd.data.config import DataConfig
 from uhd.data.dataset import Dataset

@@ -12,9 +12,9 @@ from uhd.card import ModelCard
 from uhd.compress.fake_quantise import start_epoch
 from uhd.config import to_plain
 from uhd.data.batch import Batch
+from uhd.data.batch_maker import Transform
 from uhd.data.config import DataConfig
 from uhd.data.dataset import Dataset
-from uhd.data.loader import Transform
 from uhd.data.multi_label import roles_of
 from uhd.detect.config import DetectConfig
 from uhd.detect.distill import Distillation

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from uhd.data.batch_maker import Transform
 from uhd.data.dataset import Dataset
-from uhd.data.loader import Transform
 from uhd.objects import Objects
 from uhd.sample import Sample, SecondImage
 
