@@ -13,8 +13,8 @@ def run(code: str) -> str:
 
 
 def test_importing_brings_no_framework() -> None:
-    heavy = "{'torch', 'keras', 'onnxruntime', 'cv2', 'onnx', 'matplotlib'}"
-    assert run(f"import uhd, uhd.cli, sys; print({heavy} & set(sys.modules))") == "set()"
+    heavy = "{'torch', 'keras', 'onnxruntime', 'cv2', 'onnx', 'matplotlib', 'numpy', 'yaml'}"
+    assert run(f"import uhd, sys; print({heavy} & set(sys.modules))") == "set()"
 
 
 def test_detecting_brings_no_torch() -> None:
@@ -27,6 +27,10 @@ def test_load_and_export_are_functions_whatever_was_imported_before(first: str) 
     assert run(
         f"import {first}, uhd; print(callable(uhd.load), callable(uhd.export), len(uhd.load().spec.class_names))"
     ) == ("True True 1")
+
+
+def test_dir_lists_what_is_public() -> None:
+    assert run("import uhd; print(sorted(dir(uhd)) == sorted([*uhd.__all__, '__version__']))") == "True"
 
 
 def test_every_public_name_exists() -> None:

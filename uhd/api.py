@@ -61,7 +61,8 @@ def load(path: str | Path | Run | None = None, *, compile: bool = False, **known
     """
     from uhd.load import load as load_file
 
-    return load_file(path.folder if isinstance(path, Run) else path, compile=compile, **known)
+    detector = load_file(path.folder if isinstance(path, Run) else path, compile=compile, **known)
+    return type(detector)(detector.predictor, evaluate)
 
 
 def create_model(name: str = "ultratinyod", **config: Any) -> DetectorNetwork:

@@ -15,6 +15,7 @@ from uhd.cli.sizes import sized_settings
 from uhd.config import knob
 from uhd.config.groups import JsonText
 from uhd.errors import UserError
+from uhd.model_file import model_file
 from uhd.models import ARCHITECTURES
 
 
@@ -58,6 +59,7 @@ def main(argv: Sequence[str]) -> int:
     data, size = resolved[DataConfig], resolved[DataConfig].img_size
     file: Path | None = resolved.positional.get("file")
     if file is not None:
+        file = model_file(file)
         drawing = resolved[InfoConfig].diagram
         if drawing is not None:
             return _draw(file, drawing)

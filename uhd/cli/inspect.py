@@ -11,6 +11,7 @@ from typing import Any
 from uhd.cli.flags import Flags
 from uhd.config import knob
 from uhd.errors import UserError
+from uhd.model_file import model_file
 
 
 @dataclass(frozen=True)
@@ -23,12 +24,12 @@ class InspectConfig:
 def main(argv: Sequence[str], program: str = "uhd inspect", default_preset: str = "uhd") -> int:
     """Print a file's metadata and tensors; returns the exit code."""
     flags = Flags(program, "What a checkpoint or model file says of itself.", (InspectConfig,), default_preset)
-    flags.add_positional("file", type=Path, nargs="?", help=".pt, .safetensors, .onnx, .tflite or .keras")
+    flags.add_positional("file", type=Path, nargs="?", help="model file or the folder of a run")
     resolved = flags.resolve(argv)
     path = resolved.positional.get("file")
     if path is None:
         raise UserError(f"{program} needs a file")
-    table = _read(path)
+    table = _read(model_file(path))
     if resolved[InspectConfig].json:
         print(json.dumps(table, indent=1, default=str))
         return 0
@@ -51,6 +52,14 @@ def _read(path: Path) -> dict[str, Any]:
         from uhd.runtime.litert import describe
 
         return describe(path)
+    if path.suffix.lower() == ".c":
+        from uhd.export.c.predictor import read_metadata
+
+        return {"file": str(path), "metadata": read_metadata(path)}
+    if path.suffix.lower() == ".espdl":
+        from uhd.export.espdl.record import simulator_path
+
+        return {**_onnx(simulator_path(path)), "file": str(path)}
     return _onnx(path) if path.suffix.lower() == ".onnx" else _weights(path)
 
 

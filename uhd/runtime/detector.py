@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from uhd.card import ModelSpec
+from uhd.card import ModelCard
 from uhd.detections import Detections
 from uhd.errors import UserError
+from uhd.files import save_atomic
 from uhd.read import UnreadableImage, read_image
 from uhd.runtime.predictor import Predictor
 
@@ -28,11 +29,13 @@ class Detector:
         ...     print(person["xyxy"], person["score"])
     """
 
-    def __init__(self, predictor: Predictor) -> None:
+    def __init__(self, predictor: Predictor, evaluate: Callable[..., Any] | None = None) -> None:
         self.predictor = predictor
+        # Measuring stands above running; uhd.load hands it down.
+        self._evaluate = evaluate
 
     @property
-    def spec(self) -> ModelSpec:
+    def spec(self) -> ModelCard:
         """How the model is fed and read."""
         return self.predictor.spec
 
@@ -69,6 +72,41 @@ class Detector:
         if isinstance(source, list | tuple):
             return self.predictor.predict([as_rgb(item, bgr) for item in source], conf_thresh, nms_iou)
         return self.predictor.predict([as_rgb(source, bgr)], conf_thresh, nms_iou)[0]
+
+    def val(self, data: str | Path, **flags: Any) -> Any:
+        """Measure on labelled images and return a report; see :func:`uhd.evaluate`.
+
+        Raises:
+            UserError: the data cannot be used, or the detector was not made by :func:`uhd.load`.
+        """
+        if self._evaluate is None:
+            raise UserError("val measures detectors that uhd.load returned; or call uhd.evaluate(model, data)")
+        return self._evaluate(self, data, **flags)
+
+    def plot(self, source: Source, conf_thresh: float | None = None, bgr: bool = False) -> NDArray[np.uint8]:
+        """Return the image (H, W, 3) uint8 RGB with what is found in it drawn; arguments as for a call."""
+        from uhd.draw import draw
+
+        image = as_rgb(source, bgr)
+        return draw(image, self.predictor.predict([image], conf_thresh)[0])
+
+    def save(self, source: Source, path: str | Path, conf_thresh: float | None = None, bgr: bool = False) -> Path:
+        """Write what :meth:`plot` returns as an image file, whole or not at all; returns its path.
+
+        Raises:
+            UserError: the source cannot be read, or the suffix is no image format that can be written.
+        """
+        import cv2
+
+        path, picture = Path(path), self.plot(source, conf_thresh, bgr)
+        try:
+            done, data = cv2.imencode(path.suffix, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+        except cv2.error:
+            done = False
+        if not done:
+            raise UserError(f"{path}: not an image format that can be written; name a .png or .jpg")
+        save_atomic(path, lambda temporary: temporary.write_bytes(data.tobytes()))
+        return path
 
 
 def as_rgb(source: Source, bgr: bool = False) -> NDArray[np.uint8]:

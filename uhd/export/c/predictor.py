@@ -48,7 +48,7 @@ class CPredictor(ReopenedPredictor):
     def __init__(self, path: str | Path, threads: int = 1, flags: Sequence[str] = FLAGS, **known: Any) -> None:
         self._made_with(path=path, threads=threads, flags=flags, **known)
         path = Path(path)
-        table = _metadata(path)
+        table = read_metadata(path)
         header = _header(path)
         self.spec = ModelSpec.from_metadata(table, **known)
         if known.get("input_size") is not None or known.get("resize_mode") is not None:
@@ -146,7 +146,12 @@ def build(source: Path, target: Path, flags: Sequence[str]) -> Path:
     return target
 
 
-def _metadata(path: Path) -> dict[str, str]:
+def read_metadata(path: Path) -> dict[str, str]:
+    """Return what a ``.c`` file says of itself in its first line; nothing of it is compiled.
+
+    Raises:
+        UserError: not a file that the export wrote.
+    """
     try:
         with path.open(encoding="utf-8") as file:
             first = file.readline()

@@ -1,0 +1,68 @@
+"""The five verbs for Python."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import uhd
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("photos")
+    for i in range(10):
+        pixels = np.random.default_rng(i).integers(90, 150, (64, 64, 3), np.uint8)
+        pixels[10:50, 20:40] = 255
+        cv2.imwrite(str(folder / f"{i}.png"), pixels)
+        (folder / f"{i}.txt").write_text("0 0.465 0.47 0.31 0.62\n")
+    return folder
+
+
+def test_train_evaluate_export(photos: Path, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("onnxslim")
+    settings = {"cnn_width": 4, "batch_size": 4, "samples": 0, "split_seed": 3, "img_size": (64, 64)}
+    run = uhd.train(photos, epochs=1, output=tmp_path, exp_name="a", threads=1, **settings)
+    assert run.folder == tmp_path / "a"
+    assert run.best.parent == run.folder
+    assert "AP50" in run.metrics
+    report = uhd.evaluate(run, photos)
+    assert (report.about["part"], report.about["split"]["seed"], report.counts["images"]) == ("val", 3, 2)
+    assert report.about["warnings"] == []
+    assert report.thresholds["original"] == 0.15
+    path = uhd.export(run, tmp_path / "a.onnx")
+    detector = uhd.load(path)
+    assert detector.spec.trained_on == uhd.load(run).spec.trained_on
+    assert detector.val(photos).metrics["AP50"] == pytest.approx(report.metrics["AP50"], abs=0.05)
+
+
+def test_a_network_without_a_file(photos: Path, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("onnxslim")
+    network = uhd.create_model(cnn_width=4)
+    assert uhd.evaluate(network, photos).counts["images"] == 10
+    assert uhd.load(uhd.export(network, tmp_path / "fresh.onnx")).spec.input_size == (64, 64)
+
+
+def test_pictures(photos: Path, tmp_path: Path) -> None:
+    detector = uhd.load()
+    assert detector.plot(photos / "0.png").shape == (64, 64, 3)
+    assert cv2.imread(str(detector.save(photos / "0.png", tmp_path / "drawn.png"))).shape == (64, 64, 3)
+    with pytest.raises(uhd.UserError, match="not an image format"):
+        detector.save(photos / "0.png", tmp_path / "drawn.xyz")
+
+
+def test_flags_that_do_not_exist() -> None:
+    pytest.importorskip("torch")
+    with pytest.raises(TypeError, match=r"no flag 'epocks' \(did you mean 'epochs'\?\)"):
+        uhd.train("photos", epocks=3)
+    with pytest.raises(TypeError, match=r"did you mean 'split'"):
+        uhd.evaluate(Path("x.onnx"), "photos", spilt="val")
+    with pytest.raises(TypeError, match="int is no model"):
+        uhd.evaluate(3, "photos")  # type: ignore[arg-type]
+    with pytest.raises(uhd.UserError, match="read from files"):
+        uhd.load("https://example.com/people.onnx")
