@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
+import re
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 from uhd.errors import UserError
+
+_STALE_SECONDS = 3600.0
 
 
 def save_atomic(path: Path, write: Callable[[Path], object]) -> None:
@@ -20,20 +26,60 @@ def save_atomic(path: Path, write: Callable[[Path], object]) -> None:
     Raises:
         UserError: the disk is full or the folder cannot be written; nothing is left behind.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_stale(path)
         write(temporary)
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         # Some writers make private files; this one gets the mode that any other new file has here.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
+        temporary.chmod(_new_file_mode(temporary.with_name(f"{temporary.name}.mode")))
         temporary.replace(path)
+        _sync_folder(path.parent)
     except (OSError, RuntimeError) as error:
         # torch reports a failed write as RuntimeError from its zip writer.
         raise UserError(f"{path}: could not be saved: {str(error).splitlines()[0]}") from None
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _remove_stale(path: Path) -> None:
+    """Remove what writers of this file that were killed have left: temporary files of processes that are gone."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*.tmp*"):
+        found = re.search(r"\.(\d+)(?:-\d+)?\.tmp", left.name)
+        with contextlib.suppress(OSError):
+            # An hour, because a folder may be shared with machines whose processes are not seen from here.
+            if found and not _is_alive(int(found.group(1))) and time.time() - left.stat().st_mtime > _STALE_SECONDS:
+                left.unlink()
+
+
+def _is_alive(process: int) -> bool:
+    if os.name != "posix":
+        return True  # there, asking a process whether it lives would end it
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _new_file_mode(probe: Path) -> int:
+    """Return the mode of a new file, without touching the process's umask: other threads make files, too."""
+    with probe.open("xb"):
+        mode = probe.stat().st_mode & 0o777
+    probe.unlink()
+    return mode
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename last through a power cut, where the system can."""
+    with contextlib.suppress(OSError):  # Windows opens no folders; some file systems sync none
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

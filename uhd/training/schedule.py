@@ -15,6 +15,11 @@ def warmup_of(config: TrainConfig, steps_per_epoch: int) -> int:
     return min(config.warmup_steps, longest)
 
 
+def rate_reached(config: TrainConfig, step: int, steps_per_epoch: int) -> float:
+    """Return the rate at the end of an epoch, after ``step`` steps: where the schedule is, whatever the batch size."""
+    return learning_rate(config, step - 1 if config.schedule == "epoch" and step else step, steps_per_epoch)
+
+
 def learning_rate(config: TrainConfig, step: int, steps_per_epoch: int) -> float:
     """Return the learning rate of one step.
 

@@ -21,7 +21,7 @@ from uhd.training.means import StepMeans
 from uhd.training.memory import peak_megabytes
 from uhd.training.progress import Progress, say
 from uhd.training.run_log import RunLog
-from uhd.training.schedule import learning_rate
+from uhd.training.schedule import learning_rate, rate_reached
 from uhd.training.signals import stop_signals
 from uhd.training.state import load_state, state_of
 from uhd.training.step import Stepper
@@ -182,7 +182,7 @@ class Trainer:
         self._count_bad(self._flags.read())
         numbers = self.means.means()
         elapsed = time.perf_counter() - self.epoch_began
-        numbers["lr"] = float(self.stepper.optimiser.param_groups[0]["lr"])
+        numbers["lr"] = rate_reached(self.config, self.step_count, len(self.batches))
         numbers["images_per_second"] = self.processes.sum(steps * self.batches.batch_size / elapsed)
         numbers["wait_share"] = (self.batches.wait_seconds - self.epoch_waited) / elapsed
         peak = peak_megabytes()
