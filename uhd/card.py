@@ -22,6 +22,7 @@ FORMAT = 2
 # How the raw maps of the head are read, as text under the head's own names.
 HEAD_KEYS = (
     "anchors", "wh_scale", "score_mode", "quality_power", "disable_cls", "every_class_counts", "topk", "heatmap_peaks",
+    "class_channels", "has_quality", "attribute_channels",
 )  # fmt: skip
 _COLOURS = {
     3: "RGB",

@@ -1,4 +1,16 @@
-"""One file per kind of head: how its raw maps are laid out, and the one NumPy decoder that reads them."""
+"""One file per kind of head: how its raw maps are laid out, and the one NumPy decoder that reads them.
+
+A kind is known by one key in every room, and each room has one dict of its faces, so that a new head is one file and
+one line for each face that it has:
+
+* here, :data:`HEADS`: the layout and the decoder in NumPy, which every runtime uses;
+* :data:`uhd.losses.OBJECTIVES`: what trains it;
+* :data:`uhd.losses.distillation.dense.READERS`: its predictions with gradient, where a teacher of another grid teaches;
+* :data:`uhd.export.onnx.heads.GRAPHS`: the same decoder inside a graph, and the outputs of every form;
+* :mod:`uhd.export.c.decoders`: the same decoder as C.
+
+``tests/heads/test_faces.py`` holds all faces of all heads equal, and trains, exports and decodes a head that is added.
+"""
 
 from uhd.heads.anchor import (
     SCORE_MODES,
@@ -10,10 +22,19 @@ from uhd.heads.anchor import (
     sigmoid,
     softplus,
 )
+from uhd.heads.centernet import CenterNetLayout
+from uhd.heads.layout import Layout
+from uhd.heads.queries import QueryLayout
+
+HEADS: dict[str, type[Layout]] = {each.kind: each for each in (HeadLayout, CenterNetLayout, QueryLayout)}
 
 __all__ = [
+    "HEADS",
     "SCORE_MODES",
+    "CenterNetLayout",
     "HeadLayout",
+    "Layout",
+    "QueryLayout",
     "decode",
     "one_class_each",
     "resolve_score_mode",

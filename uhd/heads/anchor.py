@@ -5,7 +5,10 @@ Its differentiable twin is :mod:`uhd.models.decode`, its in-graph twin :mod:`uhd
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +44,14 @@ class HeadLayout:
     num_attributes: int = 0
     multi_label: bool = False
 
+    kind: ClassVar[str] = "anchor"
+    outputs: ClassVar[tuple[str, ...]] = ("raw", "attr")
+
+    @property
+    def every_class(self) -> bool:
+        """Whether each class of a prediction is a detection of its own."""
+        return self.multi_label
+
     @property
     def num_anchors(self) -> int:
         """Anchors per cell."""
@@ -55,6 +66,48 @@ class HeadLayout:
     def classes(self) -> int:
         """Columns of the score table, classes then attributes; a classless head has one column for its objects."""
         return max(1, self.num_classes) + self.num_attributes
+
+    def predictions(self, raw: tuple[Array, ...]) -> list[tuple[Array, Array]]:
+        """Decode the raw map, and that of the attributes where there are some; see :class:`uhd.heads.layout.Layout`."""
+        found = zip(*decode(raw[0], self, raw[1] if len(raw) > 1 else None), strict=True)
+        return [one_class_each(*each) if self.multi_label and self.classes > 1 else each for each in found]
+
+    def to_metadata(self) -> dict[str, str]:
+        """Return text from which :meth:`from_metadata` rebuilds the layout; sizes to eight digits."""
+        return {
+            "anchors": json.dumps([[round(float(side), 8) for side in pair] for pair in self.anchors]),
+            "wh_scale": json.dumps([[round(float(side), 8) for side in pair] for pair in self.wh_scale]),
+            "score_mode": self.score_mode,
+            "quality_power": f"{self.quality_power:g}",
+            "disable_cls": str(self.num_classes == 0).lower(),
+            "every_class_counts": str(self.multi_label).lower(),
+            "class_channels": str(self.num_classes),
+            "has_quality": str(self.has_quality).lower(),
+            "attribute_channels": str(self.num_attributes),
+        }
+
+    @classmethod
+    def from_metadata(cls, table: Mapping[str, str]) -> HeadLayout:
+        """Rebuild from text.
+
+        Raises:
+            ValueError: no anchors or score mode, as in files of the first version, or a value that is malformed.
+        """
+        missing = [key for key in ("anchors", "score_mode", "class_channels", "has_quality") if not table.get(key)]
+        if missing or table["score_mode"] not in SCORE_MODES:
+            raise ValueError(f"no layout of an anchor head without {', '.join(missing) or 'a known score_mode'}")
+        anchors = np.array(json.loads(table["anchors"]), np.float32).reshape(-1, 2)
+        scale = np.array(json.loads(table["wh_scale"]), np.float32) if table.get("wh_scale") else np.ones_like(anchors)
+        return cls(
+            anchors,
+            scale.reshape(-1, 2),
+            int(table["class_channels"]),
+            table["has_quality"] == "true",
+            table["score_mode"],
+            float(table.get("quality_power") or 1),
+            int(table.get("attribute_channels") or 0),
+            table.get("every_class_counts") == "true",
+        )
 
 
 def resolve_score_mode(mode: str | None, has_quality: bool, iou_aware: bool, num_classes: int) -> str:

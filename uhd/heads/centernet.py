@@ -2,10 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class CenterNetLayout:
+    """How heat map, offset and size are read.
+
+    Attributes:
+        topk: most detections of an image.
+        peaks: whether only local maxima are detections.
+    """
+
+    topk: int = 50
+    peaks: bool = True
+    kind: ClassVar[str] = "centernet"
+    outputs: ClassVar[tuple[str, ...]] = ("hm", "off", "wh")
+
+    @property
+    def every_class(self) -> bool:
+        """Whether each class of a prediction is a detection of its own: every class has a heat map."""
+        return True
+
+    def predictions(self, raw: tuple[Array, ...]) -> list[tuple[Array, Array]]:
+        """Decode the three maps; see :class:`uhd.heads.layout.Layout`."""
+        heat, offset, size = raw
+        return decode_centernet(heat, offset, size, self.topk, self.peaks)
+
+    def to_metadata(self) -> dict[str, str]:
+        """Return text from which :meth:`from_metadata` rebuilds the layout."""
+        return {"topk": str(self.topk), "heatmap_peaks": str(self.peaks).lower(), "every_class_counts": "true"}
+
+    @classmethod
+    def from_metadata(cls, table: Mapping[str, str]) -> CenterNetLayout:
+        """Rebuild from text; missing values take the defaults."""
+        return cls(int(table.get("topk") or cls.topk), table.get("heatmap_peaks", "true") == "true")
 
 
 def decode_centernet(

@@ -31,19 +31,32 @@ def build_objective(network: DetectorNetwork, config: LossConfig, roles: LabelRo
     Raises:
         UserError: the settings contradict each other.
     """
+    if network.kind not in OBJECTIVES:
+        raise UserError(f"{network.arch} has no training objective")
+    return OBJECTIVES[network.kind](network, config, roles)
+
+
+def _centernet(network: DetectorNetwork, config: LossConfig, roles: LabelRoles | None) -> Objective:
     from uhd.losses.centernet import CenterNetLoss
+
+    del network
+    if roles is not None and roles.mode != "none":
+        raise UserError("--multi-label-mode needs anchors: --arch ultratinyod")
+    return CenterNetLoss(config)
+
+
+def _queries(network: DetectorNetwork, config: LossConfig, roles: LabelRoles | None) -> Objective:
     from uhd.losses.detr import SetLoss
+
+    del roles
+    return SetLoss(config, network.config.num_classes)
+
+
+def _anchor(network: DetectorNetwork, config: LossConfig, roles: LabelRoles | None) -> Objective:
     from uhd.losses.multi_label import SeparateBranchLoss, SingleBranchLoss
     from uhd.models.network import AnchorNetwork
 
-    if network.kind == "centernet":
-        if roles is not None and roles.mode != "none":
-            raise UserError("--multi-label-mode needs anchors: --arch ultratinyod")
-        return CenterNetLoss(config)
-    if network.kind == "queries":
-        return SetLoss(config, network.config.num_classes)
-    if not isinstance(network, AnchorNetwork):
-        raise UserError(f"{network.arch} has no training objective")
+    assert isinstance(network, AnchorNetwork)
     layout = network.layout()
     loss = build_loss(
         config, network.anchors, layout.num_classes, layout.has_quality, layout.score_mode, layout.quality_power
@@ -57,6 +70,14 @@ def build_objective(network: DetectorNetwork, config: LossConfig, roles: LabelRo
         branches = SeparateBranchLoss if layout.num_attributes else SingleBranchLoss
         several = branches(loss, roles.ranks)
     return lambda raw, targets: several(raw, targets, network.wh_scale)
+
+
+# By kind of head (:mod:`uhd.heads`): network, configuration, label roles -> objective.
+OBJECTIVES: dict[str, Callable[[DetectorNetwork, LossConfig, LabelRoles | None], Objective]] = {
+    "anchor": _anchor,
+    "centernet": _centernet,
+    "queries": _queries,
+}
 
 
 def build_loss(

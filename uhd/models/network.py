@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from uhd.errors import UserError
-from uhd.heads import HeadLayout, decode, one_class_each
+from uhd.heads import HeadLayout, Layout
 
 Array = NDArray[np.float32]
-Kind = Literal["anchor", "centernet", "queries"]
+Kind = str  # a key of uhd.heads.HEADS
 Raw = Tensor | tuple[Tensor, ...]
 
 
@@ -60,6 +60,10 @@ class DetectorNetwork(nn.Module):
         Returns:
             per image: boxes (N, 4) ``xyxy`` normalised and scores (N, num_classes).
         """
+        return self.layout().predictions(raw)
+
+    def layout(self) -> Layout:
+        """Return how the raw maps are read, in NumPy."""
         raise NotImplementedError
 
     def token_maps(self, size: tuple[int, int]) -> list[tuple[int, int]]:
@@ -91,12 +95,6 @@ class AnchorNetwork(DetectorNetwork):
     def set_anchors(self, anchors: Sequence[tuple[float, float]] | NDArray[np.float32]) -> None:
         """Replace the anchors (same count) in place."""
         raise NotImplementedError
-
-    def predictions(self, raw: tuple[Array, ...]) -> list[tuple[Array, Array]]:
-        """Decode the raw map; see :meth:`DetectorNetwork.predictions`."""
-        layout = self.layout()
-        found = zip(*decode(raw[0], layout, raw[1] if len(raw) > 1 else None), strict=True)
-        return [one_class_each(*each) if layout.multi_label else each for each in found]
 
 
 def maps_of(raw: Raw) -> tuple[Tensor, ...]:

@@ -7,9 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from uhd.heads import decode, one_class_each
-from uhd.heads.centernet import decode_centernet
-from uhd.heads.queries import decode_queries
+from uhd.heads import HEADS, Layout, decode, one_class_each
 from uhd.runtime.predictor import Prediction
 from uhd.runtime.raw_output import attribute_map, is_raw, raw_map, read_layout
 
@@ -17,8 +15,6 @@ Array = NDArray[np.float32]
 Tensors = Mapping[str, Array]
 Reader = Callable[[Tensors], list[Prediction]]
 ROWS = "score_classid_cxcywh"
-CENTERNET = ("hm", "off", "wh")
-QUERIES = ("logits", "boxes")
 BOX = ("cx", "cy", "bw", "bh")
 SCORES = ("score", "cls_scores")
 
@@ -26,8 +22,12 @@ SCORES = ("score", "cls_scores")
 def can_read(outputs: Sequence[str]) -> bool:
     """Return whether outputs of these names are those of a detector."""
     names = set(outputs)
-    known = list(outputs) == [ROWS] or names in (set(CENTERNET), set(QUERIES)) or _is_primitive(names)
-    return known or is_raw(outputs)
+    return list(outputs) == [ROWS] or _head_of(names) is not None or _is_primitive(names) or is_raw(outputs)
+
+
+def _head_of(names: set[str]) -> type[Layout] | None:
+    """Return the head whose raw maps, by their own names, are the outputs."""
+    return next((head for head in HEADS.values() if names == set(head.outputs)), None)
 
 
 def reader_of(outputs: Sequence[str], table: Mapping[str, str], classes: int, probe: Callable[[], Tensors]) -> Reader:
@@ -46,11 +46,9 @@ def reader_of(outputs: Sequence[str], table: Mapping[str, str], classes: int, pr
     every_class = table.get("every_class_counts") == "true"
     if ROWS in names:
         return lambda tensors: [_rows(rows, classes) for rows in tensors[ROWS]]
-    if names == set(CENTERNET):
-        topk, peaks = int(table.get("topk") or 50), table.get("heatmap_peaks", "true") == "true"
-        return lambda tensors: decode_centernet(tensors["hm"], tensors["off"], tensors["wh"], topk, peaks)
-    if names == set(QUERIES):
-        return lambda tensors: list(zip(*decode_queries(tensors["logits"], tensors["boxes"]), strict=True))
+    if (head := _head_of(names)) is not None:
+        known, order = head.from_metadata(table), head.outputs
+        return lambda tensors: known.predictions(tuple(tensors[name] for name in order))
     if _is_primitive(names):
         return lambda tensors: _each(*_primitive(tensors), every_class)
     layout = read_layout(probe(), table)

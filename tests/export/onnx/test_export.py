@@ -19,6 +19,7 @@ from uhd.export.onnx.export import export_onnx
 from uhd.heads import decode
 from uhd.models.decode import decode_all, score
 from uhd.models.ultratinyod import UltraTinyOD
+from uhd.nms import Suppression
 from uhd.runtime.onnx import OnnxPredictor
 
 CONV_NAMES = json.loads((Path(__file__).parent.parent.parent / "golden" / "onnx_conv_names.json").read_text())
@@ -128,7 +129,13 @@ def test_a_branch_that_the_score_does_not_need_is_left_out(tmp_path: Path) -> No
 
 def test_metadata_is_true(tmp_path: Path) -> None:
     spec = ModelSpec(
-        (64, 96), "torch_bilinear", ("person", "dog", "cat"), 0.41, 0.6, metrics={"AP50": 0.25}, licence="MIT"
+        (64, 96),
+        "torch_bilinear",
+        ("person", "dog", "cat"),
+        0.41,
+        Suppression(iou=0.6),
+        metrics={"AP50": 0.25},
+        licence="MIT",
     )
     export_onnx(make_model("three_classes"), tmp_path / "m.onnx", spec)
     read = OnnxPredictor(tmp_path / "m.onnx").spec

@@ -19,8 +19,9 @@ from uhd.export.c.head import join_outputs, split_fields
 from uhd.export.c.network import Network
 from uhd.export.c.read_graph import read_graph
 from uhd.export.c.simplify import simplify
+from uhd.heads import CenterNetLayout
 from uhd.resize import input_channels
-from uhd.runtime.outputs import CENTERNET, ROWS
+from uhd.runtime.outputs import ROWS
 from uhd.runtime.raw_output import ATTRIBUTES, CONSTANTS, is_raw, read_layout
 
 if TYPE_CHECKING:
@@ -97,12 +98,11 @@ def _open(graph: onnx.ModelProto, table: dict[str, str], spec: ModelSpec, where:
     outputs = [output.name for output in graph.graph.output]
     constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.graph.initializer}
     maps = [name for name in outputs if name not in CONSTANTS]
-    if set(outputs) == set(CENTERNET):
+    if set(outputs) == set(CenterNetLayout.outputs):
         network = read_graph(graph, maps)
         classes = len(network.outputs["hm"])
-        decoder: Decoder = CenterNetDecoder(
-            classes, int(table.get("topk") or 50), table.get("heatmap_peaks", "true") == "true"
-        )
+        layout_read = CenterNetLayout.from_metadata(table)
+        decoder: Decoder = CenterNetDecoder(classes, layout_read.topk, layout_read.peaks)
     elif is_raw(outputs):
         network = read_graph(graph, maps)
         tensors = {name: np.zeros((1, len(network.outputs[name]), 1, 1), np.float32) for name in maps}

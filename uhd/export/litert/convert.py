@@ -16,8 +16,9 @@ from uhd.errors import UserError
 from uhd.export.litert.flatbuffer import rename
 from uhd.export.onnx.form import ExportForm
 from uhd.export.onnx.graphs import Maps
-from uhd.export.onnx.postprocess import Finish, outputs_of
-from uhd.models.network import AnchorNetwork, DetectorNetwork, check_size, maps_of
+from uhd.export.onnx.heads import Finish
+from uhd.export.onnx.postprocess import outputs_of
+from uhd.models.network import DetectorNetwork, check_size, maps_of
 from uhd.models.ultratinyod.head import Head
 from uhd.models.ultratinyod.network import UltraTinyOD
 from uhd.resize import input_channels
@@ -65,10 +66,9 @@ def to_float32(network: DetectorNetwork, spec: ModelSpec, form: ExportForm) -> t
             f"{network.config.in_channels}"
         )
     model = strip(copy.deepcopy(network).cpu().eval())
-    if isinstance(model, AnchorNetwork):
-        # Reading anchors as NumPy arrays is not possible while a graph is being traced.
-        layout = model.layout()
-        model.layout = lambda: layout  # type: ignore[method-assign]
+    # Reading anchors as NumPy arrays is not possible while a graph is being traced.
+    layout = model.layout()
+    model.layout = lambda: layout  # type: ignore[method-assign]
     names, finish = outputs_of(model, form)
     pixels = torch.zeros(1, *spec.input_size, channels)
     return rename(_convert(_Graph(model, finish).eval(), pixels, network.arch), INPUT, names), names

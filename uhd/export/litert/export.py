@@ -21,10 +21,11 @@ from uhd.export.litert.convert import to_float32
 from uhd.export.litert.flatbuffer import add_metadata
 from uhd.export.litert.quantise import activation_ranges, quantise
 from uhd.export.onnx.form import ExportForm
+from uhd.export.onnx.heads import GRAPHS
 from uhd.export.onnx.metadata import metadata_of
 from uhd.export.onnx.verify import predictions_differ
 from uhd.files import save_atomic
-from uhd.models.network import AnchorNetwork, DetectorNetwork, maps_of
+from uhd.models.network import DetectorNetwork, maps_of
 from uhd.resize import input_channels
 from uhd.runtime.litert import LitertPredictor
 from uhd.runtime.quiet import quietly
@@ -128,10 +129,10 @@ def _calibration(config: LitertConfig, spec: ModelCard) -> Array:
 
 def _sidecars(network: DetectorNetwork, path: Path, form: ExportForm) -> tuple[Path, ...]:
     """Write the tables that the original's demo looks for beside a ``.tflite``."""
-    if not isinstance(network, AnchorNetwork) or form.has_rows:
+    if form.has_rows:
         return ()
-    layout, files = network.layout(), []
-    for name, values in (("anchors", layout.anchors), ("wh_scale", layout.wh_scale)):
+    files = []
+    for name, values in GRAPHS[network.kind].constants(network).items():
         file = path.with_name(f"{path.stem}_{name}.npy")
         save_atomic(file, lambda temporary, values=values: _save_array(temporary, values))  # type: ignore[misc]
         files.append(file)

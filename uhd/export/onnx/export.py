@@ -18,13 +18,14 @@ from uhd.compress.fake_quantise import strip
 from uhd.errors import UserError
 from uhd.export.onnx.form import FORMS, OPSETS, ExportForm
 from uhd.export.onnx.graphs import NetworkGraph
+from uhd.export.onnx.heads import GRAPHS
 from uhd.export.onnx.metadata import metadata_of
 from uhd.export.onnx.postprocess import outputs_of
 from uhd.export.onnx.prelude import Prelude, normalise_inside, resize_inside
 from uhd.export.onnx.rewrite import add_constant_output, decompose_batchnorm, name_depthwise
 from uhd.export.onnx.verify import largest_difference
 from uhd.files import save_atomic
-from uhd.models.network import AnchorNetwork, DetectorNetwork, check_size
+from uhd.models.network import DetectorNetwork, check_size
 from uhd.resize import input_channels, is_point_sampling
 
 __all__ = ["FORMS", "OPSETS", "ExportForm", "export_onnx", "input_name"]
@@ -90,10 +91,9 @@ def export_onnx(
         graph = _simplify(graph)
     name_depthwise(graph)
     _put_in_front(graph, spec, asked)
-    if isinstance(model, AnchorNetwork) and asked.name in ("raw", "parts"):
-        layout = model.layout()
-        add_constant_output(graph, "anchors", layout.anchors)
-        add_constant_output(graph, "wh_scale", layout.wh_scale)
+    if asked.name in ("raw", "parts"):
+        for name, values in GRAPHS[model.kind].constants(model).items():
+            add_constant_output(graph, name, values)
     onnx.helper.set_model_props(graph, metadata_of(model, spec, asked, names))
     onnx.checker.check_model(graph, full_check=True)
     if verify and (worst := largest_difference(graph, model, asked)) > LARGEST_DIFFERENCE:
@@ -117,7 +117,7 @@ def _check(model: DetectorNetwork, spec: ModelSpec, form: ExportForm) -> None:
         )
     if form.name == "nms" and spec.suppression.kind != "greedy":
         raise UserError(f"--nms: a graph has no operator for the suppression {spec.suppression.kind}; leave it out")
-    if form.dynamic and model.kind == "queries":
+    if form.dynamic and not GRAPHS[model.kind].any_size:
         raise UserError("--dynamic: a transformer's position code is that of one size; use --dynamic-resize instead")
     if form.dynamic_resize and channels == 2 and not is_point_sampling(spec.resize_mode):
         raise UserError("--dynamic-resize of packed YUV is point sampling only")
@@ -169,9 +169,9 @@ def _free_axes(
     """Return the axes of input and outputs that have names instead of lengths."""
     of_images = {} if form.batch is not None else {0: "N"}
     axes = {name: of_images | ({2: "H", 3: "W"} if form.dynamic else {})}
-    queries_first = model.kind == "queries" and form.name in ("raw", "parts")
+    images_axis = GRAPHS[model.kind].images_axis if form.name in ("raw", "parts") else 0
     for output in outputs:
-        of_output = {1: "N"} if queries_first and form.batch is None else dict(of_images)
+        of_output = {images_axis: "N"} if form.batch is None else {}
         if form.dynamic:
             of_output |= {1: "K"} if form.has_rows else {2: "h", 3: "w"}
         axes[output] = of_output

@@ -2,80 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from uhd.export.onnx.candidates import Axes, Candidates, branches, candidates
+from uhd.export.onnx.candidates import Axes, Candidates
 from uhd.export.onnx.form import ExportForm
-from uhd.export.onnx.graphs import Maps
+from uhd.export.onnx.heads import GRAPHS, Finish
 from uhd.export.onnx.suppression import suppressed
-from uhd.heads import HeadLayout
-from uhd.models.network import AnchorNetwork, DetectorNetwork
-from uhd.models.ultratinyod.network import assemble_raw
+from uhd.models.network import DetectorNetwork
 
-Finish = Callable[[Maps], tuple[Tensor, ...]]
 ROWS = "score_classid_cxcywh"
 
 
 def outputs_of(network: DetectorNetwork, form: ExportForm) -> tuple[tuple[str, ...], Finish]:
     """Return the names of a form's outputs and what computes them from the network's maps."""
-    axes = Axes(form.batch, form.dynamic)
+    axes, head = Axes(form.batch, form.dynamic), GRAPHS[network.kind]
     if form.has_rows:
-        return (ROWS,), lambda maps: (_rows(candidates(network, maps, axes), form, network),)
+        return (ROWS,), lambda maps: (_rows(head.candidates(network, maps, axes), form, network),)
     if form.name == "primitive":
-        names = _primitive_names(network)
-        return names, lambda maps: _primitive(candidates(network, maps, axes), axes)
-    if not isinstance(network, AnchorNetwork):
-        return network.output_names, lambda maps: tuple(maps[name] for name in network.output_names)
-    layout = network.layout()
-    if form.name == "raw":
-        names = (raw_name(layout), *(["attr_logits"] if layout.num_attributes else []))
-        return names, lambda maps: (_raw(maps), *([maps["attr"]] if layout.num_attributes else []))
-    parts = ("box", *(name for name in ("obj", "quality", "cls") if name in _wanted(layout, form)))
-    parts += ("attr",) if layout.num_attributes else ()
-    return parts, lambda maps: tuple(branches(network, maps)[name] for name in parts)
-
-
-def _wanted(layout: HeadLayout, form: ExportForm) -> list[str]:
-    if not form.all_branches:
-        return layout.score_mode.split("_")
-    return ["obj", *["quality"] * layout.has_quality, *["cls"] * (layout.num_classes > 0)]
-
-
-def raw_name(layout: HeadLayout) -> str:
-    """Return ``txtywh_obj_quality_cls_x8`` without the branches that the model does not have.
-
-    It ends in ``_x8`` at every stride: programs for the original's files look for the name.
-    """
-    fields = ["txtywh", "obj", *(["quality"] if layout.has_quality else [])]
-    return "_".join([*fields, *(["cls"] if layout.num_classes else []), "x8"])
-
-
-def _raw(maps: Maps) -> Tensor:
-    return maps["raw"] if "raw" in maps else assemble_raw(maps)
-
-
-def every_class_counts(network: DetectorNetwork) -> bool:
-    """Whether each class of a prediction is a detection of its own, rather than only the best one."""
-    if isinstance(network, AnchorNetwork):
-        return network.layout().multi_label
-    return network.kind == "centernet"
-
-
-def most_rows(network: DetectorNetwork, form: ExportForm) -> int:
-    """Return the rows asked for, or fewer where the network itself keeps fewer."""
-    return min(form.topk, network.config.topk) if network.kind == "centernet" else form.topk
+        return head.primitive(network), lambda maps: _primitive(head.candidates(network, maps, axes), axes)
+    return head.outputs(network, form)
 
 
 def _rows(found: Candidates, form: ExportForm, network: DetectorNetwork) -> Tensor:
     """Return (B, K, 6): score, class id, cx, cy, w, h, best first."""
     boxes = torch.cat([found.centre, found.size], 2).permute(0, 1, 3, 2).flatten(1, 2)
-    if every_class_counts(network):
+    most = GRAPHS[network.kind].most_rows(network, form.topk)
+    if network.layout().every_class:
         scores = _every_score(found)
-        best, place = _best(_kept(boxes, scores, form).flatten(1), form, most_rows(network, form))
+        best, place = _best(_kept(boxes, scores, form).flatten(1), form, most)
         classes = scores.shape[2]
         index = torch.div(place, classes, rounding_mode="floor")
         kind = (place - index * classes).to(best.dtype)
@@ -83,7 +40,7 @@ def _rows(found: Candidates, form: ExportForm, network: DetectorNetwork) -> Tens
         score, which = _best_class(found)
         if form.name == "nms":
             score = _kept_best(boxes, score, which, form, network)
-        best, index = _best(score, form, most_rows(network, form))
+        best, index = _best(score, form, most)
         kind = torch.zeros_like(best) if which is None else torch.gather(which, 1, index).to(best.dtype)
     boxes = torch.gather(boxes, 1, index.unsqueeze(-1).expand(-1, -1, 4))
     return torch.cat([best.unsqueeze(-1), kind.unsqueeze(-1), boxes], -1)
@@ -153,15 +110,6 @@ def _best(score: Tensor, form: ExportForm, most: int) -> tuple[Tensor, Tensor]:
         count = min(most, int(score.shape[1]))
     best, index = torch.topk(score, count, dim=1)
     return best, index
-
-
-def _primitive_names(network: DetectorNetwork) -> tuple[str, ...]:
-    if not isinstance(network, AnchorNetwork):
-        # There is no score but that of the classes, and an output that is always 1 would be folded away.
-        return ("cx", "cy", "bw", "bh", "cls_scores")
-    layout = network.layout()
-    classes = ["cls_scores"] if "cls" in layout.score_mode.split("_") else []
-    return ("cx", "cy", "bw", "bh", "score", *classes, *(["attr_scores"] if layout.num_attributes else []))
 
 
 def _primitive(found: Candidates, axes: Axes) -> tuple[Tensor, ...]:

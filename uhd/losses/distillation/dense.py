@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -37,13 +38,12 @@ class Dense:
 
 def read_dense(network: DetectorNetwork, raw: Raw) -> Dense:
     """Read the raw maps of an anchor or CenterNet head, with gradient."""
-    if isinstance(network, AnchorNetwork):
-        return _read_anchor(network, maps_of(raw)[0].float())
-    heat, offset, size = (each.float() for each in maps_of(raw))
-    return _read_centernet(heat, offset, size)
+    return READERS[network.kind](network, tuple(each.float() for each in maps_of(raw)))
 
 
-def _read_anchor(network: AnchorNetwork, raw: Tensor) -> Dense:
+def _read_anchor(network: DetectorNetwork, maps: tuple[Tensor, ...]) -> Dense:
+    assert isinstance(network, AnchorNetwork)
+    raw = maps[0]
     layout, scale = network.layout(), network.wh_scale
     prior = network.anchors.float() if scale is None else network.anchors.float() * scale.float()
     corners = decode_all(raw, prior)
@@ -54,13 +54,22 @@ def _read_anchor(network: AnchorNetwork, raw: Tensor) -> Dense:
     return Dense(boxes, cls, obj, quality, ranked.amax(-1), (raw.shape[2], raw.shape[3]))
 
 
-def _read_centernet(heat: Tensor, offset: Tensor, size: Tensor) -> Dense:
+def _read_centernet(network: DetectorNetwork, maps: tuple[Tensor, ...]) -> Dense:
+    del network
+    heat, offset, size = maps
     h, w = heat.shape[2:]
     extent = heat.new_tensor([w, h])
     centre = (offset.flatten(2).transpose(1, 2) + cell_grid(h, w, heat.device).T) / extent
     boxes = torch.cat([centre, size.flatten(2).transpose(1, 2) / extent], -1)
     table = heat.flatten(2).transpose(1, 2)
     return Dense(boxes, torch.logit(table, 1e-4), None, None, table.detach().amax(-1), (h, w))
+
+
+# By kind of head (:mod:`uhd.heads`), of those that predict on a grid.
+READERS: dict[str, Callable[[DetectorNetwork, tuple[Tensor, ...]], Dense]] = {
+    "anchor": _read_anchor,
+    "centernet": _read_centernet,
+}
 
 
 def aligned(teacher: Dense, grid: tuple[int, int]) -> Dense:

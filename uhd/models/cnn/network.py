@@ -13,11 +13,10 @@ from torch import Tensor, nn
 
 from uhd.anchors import DEFAULT_ANCHORS
 from uhd.errors import UserError
-from uhd.heads import HeadLayout, resolve_score_mode
-from uhd.heads.centernet import decode_centernet
+from uhd.heads import CenterNetLayout, HeadLayout, resolve_score_mode
 from uhd.models.cnn.config import CNNConfig
 from uhd.models.cnn.trunk import TrunkNetwork
-from uhd.models.network import AnchorNetwork, Array, Kind
+from uhd.models.network import AnchorNetwork, Kind
 
 HEAT_PRIOR = 0.1  # "Objects as Points", after Law and Deng, CornerNet, 2018
 OBJECT_PRIOR = 0.01  # Lin et al., focal loss, 2017
@@ -52,10 +51,9 @@ class CenterNetCNN(TrunkNetwork):
         """Return the last layers."""
         return [self.head_hm, self.head_off, self.head_wh]
 
-    def predictions(self, raw: tuple[Array, ...]) -> list[tuple[Array, Array]]:
-        """Decode the three maps; see :meth:`DetectorNetwork.predictions`."""
-        heat, offset, size = raw
-        return decode_centernet(heat, offset, size, self.config.topk, self.config.heatmap_peaks)
+    def layout(self) -> CenterNetLayout:
+        """Return how the three maps are read."""
+        return CenterNetLayout(self.config.topk, self.config.heatmap_peaks)
 
 
 class AnchorCNN(TrunkNetwork, AnchorNetwork):

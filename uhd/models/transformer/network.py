@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from uhd.errors import UserError
-from uhd.heads.queries import decode_queries
+from uhd.heads import QueryLayout
 from uhd.models.network import DetectorNetwork, check_size
 from uhd.models.transformer.config import TransformerConfig
 from uhd.models.transformer.layers import Decoder, Encoder
@@ -64,9 +64,9 @@ class QueryTransformer(DetectorNetwork):
         """Return the last layers and the embedding of the queries."""
         return [self.query_embed, self.class_head, self.box_head]
 
-    def predictions(self, raw: tuple[Array, ...]) -> list[tuple[Array, Array]]:
-        """Decode both maps; see :meth:`DetectorNetwork.predictions`."""
-        return list(zip(*decode_queries(raw[0], raw[1]), strict=True))
+    def layout(self) -> QueryLayout:
+        """Return how both maps are read."""
+        return QueryLayout()
 
     def token_maps(self, size: tuple[int, int]) -> list[tuple[int, int]]:
         """Return the maps that the encoder's tokens come from; see :meth:`DetectorNetwork.token_maps`."""
