@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from uhd.data.records import Record
-from uhd.data.split import split, spread, write_list
+from uhd.data.split import split, split_records, spread, write_list
 from uhd.errors import UserError
 from uhd.objects import Objects
 
@@ -23,6 +23,27 @@ def test_nothing_is_lost_or_shared(count: int, share: float, seed: int) -> None:
     assert sorted(train + val) == list(range(count))
     assert train
     assert val
+
+
+def named(*names: str) -> list[Record]:
+    return [Record(Path("data") / name, Objects.empty()) for name in names]
+
+
+def test_by_name_data_that_grew_keeps_its_parts() -> None:
+    names = [f"{i}.jpg" for i in range(400)]
+    before = split_records(named(*names[:200]), 0.8, 0.2, 3, "name")
+    after = split_records(named(*names), 0.8, 0.2, 3, "name")
+    for old, new in zip(before, after, strict=True):
+        assert {record.image for record in old} <= {record.image for record in new}
+    assert len(after[0]) + len(after[1]) == 400
+    assert 50 < len(after[1]) < 110
+    assert split_records(named(*names), 0.8, 0.2, 4, "name")[1] != after[1]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_by_name_no_part_is_empty(seed: int) -> None:
+    for parts in (split_records(named("a", "b"), *shares, seed, "name") for shares in ((0.95, 0.05), (0.05, 0.95))):
+        assert [len(part) for part in parts] == [1, 1]
 
 
 def test_shares_below_one_leave_images_out() -> None:

@@ -69,6 +69,12 @@ class DataConfig:
     split_seed: int | None = knob(
         42, "seed of the split, where the data has none; none: --seed", group=_GROUP, minimum=0, original=None
     )
+    split_by: str = knob(
+        "shuffle",
+        "how the split is drawn: shuffle (exact shares) or name (data that grows keeps its validation images)",
+        group=_GROUP,
+        choices=("shuffle", "name"),
+    )
     classes: tuple[int, ...] = knob(
         (0,),
         "classes to detect: numbers in the label files, e.g. 0,2, or names",

@@ -19,7 +19,7 @@ from uhd.data.ignore import IgnoreRegions
 from uhd.data.multi_label import arrange_classes, count_lonely, roles_of
 from uhd.data.problems import BAD_LABEL, Report
 from uhd.data.records import Record
-from uhd.data.split import split
+from uhd.data.split import split_records
 from uhd.errors import UserError
 from uhd.objects import Objects
 
@@ -73,7 +73,7 @@ def open_data(config: DataConfig, seed: int = 42, divide: bool = True) -> Opened
     if val is None and not divide:
         return OpenedData(train, [], class_names(config, reader.names), report, test)
     if val is None:
-        train, val = split(train, config.train_split, config.val_split, seed)
+        train, val = split_records(train, config.train_split, config.val_split, seed, config.split_by)
     if not train or not val:
         empty = "training" if not train else "validation"
         raise UserError(f"{where}: no {empty} images: change --train-split or --val-split, or add images")

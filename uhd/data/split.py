@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections.abc import Iterable
 from pathlib import Path
@@ -39,6 +40,38 @@ def split(items: list[T], train_split: float, val_split: float, seed: int) -> tu
     if count > 1 and train_split > 0 and train == 0:
         train, val = 1, min(val, count - 1)
     return order[:train], order[train : train + val]
+
+
+def split_records(
+    records: list[Record], train_split: float, val_split: float, seed: int, by: str = "shuffle"
+) -> tuple[list[Record], list[Record]]:
+    """Split images one of two ways.
+
+    Args:
+        records: sorted by path.
+        train_split, val_split: shares; see :func:`split`.
+        seed: of the split.
+        by: ``shuffle`` cuts exact shares. ``name`` decides each image by itself, from its file's name: the shares are
+            met on average, and data that grew keeps its validation images, wherever it was moved.
+    """
+    if by == "shuffle":
+        return split(records, train_split, val_split, seed)
+    split([], train_split, val_split, seed)  # for its errors
+    places = [(_place(record.image.name, seed), record) for record in records]
+    train = [record for place, record in places if place < train_split]
+    val = [record for place, record in places if 1 - val_split <= place]
+    order = [record for _, record in sorted(places, key=lambda pair: pair[0])]
+    if len(order) > 1 and val_split > 0 and not val:
+        train, val = [record for record in train if record is not order[-1]], order[-1:]
+    if len(order) > 1 and train_split > 0 and not train:
+        train, val = order[:1], [record for record in val if record is not order[0]]
+    return train, val
+
+
+def _place(name: str, seed: int) -> float:
+    """Return where in [0, 1) a name lies, evenly spread over names."""
+    text = f"{seed}\0{name}".encode("utf-8", "surrogateescape")
+    return int.from_bytes(hashlib.sha256(text).digest()[:8], "big") / 2**64
 
 
 def spread(count: int, wanted: int) -> list[int]:

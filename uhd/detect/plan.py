@@ -169,7 +169,9 @@ def _trained_on(settings: Settings, dataset: Dataset) -> TrainedOn:
     data, images = settings.data, [record.image for record in dataset.records]
     place = (data.image_dir or data.train_list or Path()).resolve()
     seed = settings.train.seed if data.split_seed is None else data.split_seed
-    return TrainedOn(place.name, seed, data.train_split, data.val_split, images=len(images), sketch=sketch_of(images))
+    return TrainedOn(
+        place.name, seed, data.train_split, data.val_split, data.split_by, images=len(images), sketch=sketch_of(images)
+    )
 
 
 def _take_weights(network: DetectorNetwork, ckpt: Path | None, last: Path | None) -> None:

@@ -10,7 +10,7 @@ from uhd.card import ModelCard
 from uhd.data.config import DataConfig
 from uhd.data.open import OpenedData, open_data
 from uhd.data.records import Record
-from uhd.data.split import split
+from uhd.data.split import split_records
 from uhd.errors import UserError
 from uhd.trained_on import TrainedOn
 
@@ -90,7 +90,7 @@ def choose_part(data: DataConfig, cards: Sequence[ModelCard], wanted: Wanted) ->
         name, parts, reason = "all", {"all": everything}, "asked for" if wanted.part else _why_all(cards)
     else:
         drawn = _drawn(wanted, here)
-        train, val = split(opened.train, drawn.train_split, drawn.val_split, drawn.seed or 0)
+        train, val = split_records(opened.train, drawn.train_split, drawn.val_split, drawn.seed or 0, drawn.split_by)
         parts = {"train": train, "val": val, "test": test, "all": everything}
         name = wanted.part or "val"
         reason = "asked for" if wanted.splits or here is None else "the split that the model was trained with"
