@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from uhd.errors import UserError
-from uhd.export.espdl.int16 import choose_int16, depthwise_nodes
+from uhd.export.espdl.int16 import choose_int16, depthwise_nodes, mixed_outputs
 from uhd.export.espdl.prepare import Prepared
 from uhd.export.espdl.recipes import RECIPES
 
@@ -83,3 +83,13 @@ def test_half_a_fused_pair_is_pointed_out(prepared: Prepared) -> None:
 def test_no_expression(prepared: Prepared) -> None:
     with pytest.raises(UserError, match="regular expression"):
         choose_int16(prepared.model, ["("])
+
+
+def test_outputs_of_two_widths_are_said() -> None:
+    from onnx import helper
+
+    nodes = [helper.make_node("Conv", ["x", "w"], [name], f"/{name}_out/Conv") for name in ("box", "quality", "cls")]
+    model = helper.make_model(helper.make_graph(nodes, "g", [], []))
+    assert "only box" in mixed_outputs(model, {"/box_out/Conv"})[0]
+    for fine in (set(), {"/cls_out/Conv"}, {"/box_out/Conv", "/quality_out/Conv"}):
+        assert mixed_outputs(model, fine) == ()

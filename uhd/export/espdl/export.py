@@ -18,7 +18,7 @@ from uhd.data.problems import Report
 from uhd.errors import UserError
 from uhd.export.espdl.auto_int16 import Mixer, Search, layer_units, search_layers
 from uhd.export.espdl.config import EspdlConfig
-from uhd.export.espdl.int16 import choose_int16
+from uhd.export.espdl.int16 import choose_int16, mixed_outputs
 from uhd.export.espdl.latency import CHIPS, Latency, estimate
 from uhd.export.espdl.prepare import Prepared
 from uhd.export.espdl.quantise import Quantisation, Quantised, quantise
@@ -113,6 +113,9 @@ def export_espdl(prepared: Prepared, spec: ModelSpec, path: Path, config: EspdlC
         start = quantise(prepared.model, images, how, int16, log=log) if int16 else plain
         search = _search(prepared, spec, images, how, start, int16, config.auto_int16, log, say)
         int16 |= search.nodes
+    mixed = mixed_outputs(prepared.model, int16)
+    for line in mixed:
+        say(line)
     say(
         f"quantising for {config.target}: {len(images)} images, {len(int16)} nodes in 16 bits (esp-ppq prints to {log})"
     )
@@ -128,7 +131,7 @@ def export_espdl(prepared: Prepared, spec: ModelSpec, path: Path, config: EspdlC
         say(f"scoring on {len(dataset)} images")
         scores = _scores(prepared, spec, plain, quantised, int16, config, dataset)
     scored = len(dataset) if dataset is not None else 0
-    return Exported(tuple(files), int16, chosen.warnings, search, latency, tuple(scores), scored)
+    return Exported(tuple(files), int16, (*chosen.warnings, *mixed), search, latency, tuple(scores), scored)
 
 
 def _images(spec: ModelSpec, config: EspdlConfig, say: Say) -> Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 import onnx
@@ -68,6 +69,19 @@ def choose_int16(
             warnings.append("--auto-int16-depthwiseconv: the model has no depthwise convolution")
         found |= dw
     return Int16(frozenset(found), (*warnings, *_half_converted(model, found)))
+
+
+def mixed_outputs(model: onnx.ModelProto, chosen: AbstractSet[str]) -> tuple[str, ...]:
+    """Return a warning where box and quality are of different width: firmware reads quality with the type of box."""
+    makers = {name: node.name for node in model.graph.node for name in node.output if name in ("box", "quality")}
+    wide = [name for name, node in makers.items() if node in chosen]
+    if len(makers) < 2 or len(wide) != 1:
+        return ()
+    nodes = " and ".join(makers.values())
+    return (
+        f"only {wide[0]} is in 16 bits: firmware that reads quality with the type of box misreads it; "
+        f"name {nodes} with --int16-op-pattern",
+    )
 
 
 def depthwise_nodes(model: onnx.ModelProto) -> set[str]:

@@ -9,8 +9,8 @@ from uhd.config import knob
 from uhd.errors import UserError, nearest
 from uhd.resize import parse_size
 
-# Kinds, and the ends of file names that onnx2tf gives them; but one: the original's demo takes a name with "dynamic" for
-# a file that resizes frames itself.
+# Kinds, and the ends of file names that onnx2tf gives them, but for one: the original's demo takes a name with
+# "dynamic" for that of a file which resizes frames itself.
 ENDINGS = {
     "float32": "float32",
     "float16": "float16",
