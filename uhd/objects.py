@@ -48,16 +48,17 @@ class Objects:
 
     def __post_init__(self) -> None:
         rows = len(self.boxes)
-        if self.boxes.ndim != 2 or self.boxes.shape[1] != 4:
+        if self.boxes.shape != (rows, 4):
             raise ValueError(f"boxes must be (N, 4), not {self.boxes.shape}")
-        if self.labels.shape != (rows,) or self.ignored.shape != (rows,):
+        if not self.labels.shape == self.ignored.shape == (rows,):
             raise ValueError(f"{rows} boxes but labels of shape {self.labels.shape}, ignored {self.ignored.shape}")
-        for name, part in (("keypoints", self.keypoints), ("masks", self.masks), ("texts", self.texts)):
-            if part is not None and len(part) != rows:
-                raise ValueError(f"{rows} boxes but {len(part)} {name}")
+        if not self.is_plain:
+            for name, part in (("keypoints", self.keypoints), ("masks", self.masks), ("texts", self.texts)):
+                if part is not None and len(part) != rows:
+                    raise ValueError(f"{rows} boxes but {len(part)} {name}")
         count = rows - int(np.count_nonzero(self.ignored))
         object.__setattr__(self, "count", count)
-        if self.ignored[:count].any():
+        if count < rows and self.ignored[:count].any():
             order = np.argsort(self.ignored, kind="stable")
             for name, value in self._taken(order).items():
                 object.__setattr__(self, name, value)
@@ -118,6 +119,12 @@ class Objects:
             index: a slice, a mask (N,) or row numbers (M,) in any order.
             boxes, ignored, keypoints, masks: of the rows taken, where they are to be other ones.
         """
+        if self.is_plain and keypoints is None and masks is None:  # the common case, on the way of every sample
+            return Objects(
+                self.boxes[index] if boxes is None else boxes,
+                self.labels[index],
+                self.ignored[index] if ignored is None else ignored,
+            )
         changes = {"boxes": boxes, "ignored": ignored, "keypoints": keypoints, "masks": masks}
         return Objects(**self._taken(index) | {name: value for name, value in changes.items() if value is not None})
 
@@ -146,14 +153,26 @@ class Objects:
             return parts[0]
         if not parts:
             return Objects.empty()
-        return Objects(
-            np.concatenate([part.boxes for part in parts]),
-            np.concatenate([part.labels for part in parts]),
-            np.concatenate([part.ignored for part in parts]),
-            _joined_keypoints(parts),
-            _joined([part.masks for part in parts], [len(part) for part in parts]),
-            _joined([part.texts for part in parts], [len(part) for part in parts]),
+        # In the order that the table keeps, so that nothing is sorted afterwards.
+        spans = [(part, slice(0, part.count)) for part in parts]
+        spans += [(part, slice(part.count, None)) for part in parts if part.count < len(part.boxes)]
+        known = (
+            np.concatenate([part.boxes[rows] for part, rows in spans]),
+            np.concatenate([part.labels[rows] for part, rows in spans]),
+            np.concatenate([part.ignored[rows] for part, rows in spans]),
         )
+        if all(part.is_plain for part in parts):
+            return Objects(*known)
+        sizes = [len(part.boxes[rows]) for part, rows in spans]
+        masks = [None if part.masks is None else part.masks[rows] for part, rows in spans]
+        texts = [None if part.texts is None else part.texts[rows] for part, rows in spans]
+        points = [None if part.keypoints is None else part.keypoints[rows] for part, rows in spans]
+        return Objects(*known, _joined_keypoints(points, sizes), _joined(masks, sizes), _joined(texts, sizes))
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether boxes, labels and ``ignored`` are all that is known."""
+        return self.keypoints is None and self.masks is None and self.texts is None
 
     def _taken(self, index: Index) -> dict[str, Any]:
         found: dict[str, Any] = {
@@ -172,14 +191,15 @@ class Objects:
         return found
 
 
-def _joined_keypoints(parts: Sequence[Objects]) -> NDArray[np.float32] | None:
-    known = [part.keypoints for part in parts if part.keypoints is not None]
-    if not known:
+def _joined_keypoints(parts: Sequence[NDArray[np.float32] | None], counts: Sequence[int]) -> NDArray[np.float32] | None:
+    known = next((part for part in parts if part is not None), None)
+    if known is None:
         return None
-    points = known[0].shape[1]
-    blank = (np.zeros((len(part), points, 3), np.float32) for part in parts)
-    filled = (one if part.keypoints is None else part.keypoints for part, one in zip(parts, blank, strict=True))
-    return np.concatenate(list(filled))
+    blank = known.shape[1:]
+    return np.concatenate(
+        [np.zeros((count, *blank), np.float32) if part is None else part
+         for part, count in zip(parts, counts, strict=True)]
+    )  # fmt: skip
 
 
 def _joined(parts: Sequence[tuple[Any, ...] | None], counts: Sequence[int]) -> tuple[Any, ...] | None:

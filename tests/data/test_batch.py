@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from uhd.data.batch import collate
+from uhd.objects import Objects
 from uhd.sample import Sample
 
 
@@ -50,3 +51,20 @@ def test_images_are_copied_in_order() -> None:
 def test_different_sizes_are_refused() -> None:
     with pytest.raises(ValueError, match="shape"):
         collate([sample(0, 0), Sample(np.zeros((5, 6, 3), np.uint8))])
+
+
+def test_what_some_samples_know_is_padded_for_all() -> None:
+    image, box = np.zeros((5, 6, 3), np.uint8), np.array([[0.1, 0.1, 0.5, 0.5]], np.float32)
+    known = Objects(
+        box, np.zeros(1, np.int64), np.zeros(1, bool), np.ones((1, 2, 3), np.float32),
+        ((np.zeros((3, 2), np.float32),),), (("a child",),),
+    )  # fmt: skip
+    batch = collate([Sample(image, np.repeat(box, 2, 0), np.zeros(2, np.int64)), Sample(image, objects=known)])
+    assert batch.keypoints is not None
+    assert batch.keypoints.shape == (2, 2, 2, 3)
+    assert batch.keypoints[0].sum() == batch.keypoints[1, 1].sum() == 0
+    assert (batch.keypoints[1, 0] == 1).all()
+    assert batch.texts == (((), ()), (("a child",),))
+    assert batch.masks is not None
+    assert [len(part) for part in batch.masks] == [2, 1]
+    assert collate([Sample(image)]).keypoints is None

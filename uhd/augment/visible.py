@@ -27,13 +27,13 @@ class Shown:
 
     Attributes:
         index: (R,) row in the objects of all views put one behind the other.
-        starts: (P,) where the objects of each view begin there.
+        starts: P places, where the objects of each view begin there.
         boxes: (R, 4) float32 ``xyxy``, normalised to the output and clipped to the view's place.
         ignored: (R,) bool, counts neither for nor against: ignored already, or too little is shown.
     """
 
     index: NDArray[np.int64]
-    starts: NDArray[np.int64]
+    starts: list[int]
     boxes: NDArray[np.float32]
     ignored: NDArray[np.bool_]
 
@@ -45,7 +45,7 @@ class Shown:
     @property
     def row(self) -> NDArray[np.int64]:
         """(R,) which row of that view's objects."""
-        return np.asarray(self.index - self.starts[self.part])
+        return np.asarray(self.index - np.array(self.starts)[self.part])
 
 
 def objects_in(parts: Sequence[tuple[View, Window]]) -> Objects:
@@ -55,7 +55,7 @@ def objects_in(parts: Sequence[tuple[View, Window]]) -> Objects:
         parts: each view with its place in the output: left, top, right, bottom, 0 to 1.
     """
     shown = visible(parts)
-    if all(_plain(view.objects) for view, _ in parts):
+    if all(view.objects.is_plain for view, _ in parts):
         labels = [view.objects.labels for view, _ in parts]
         together = labels[0] if len(labels) == 1 else np.concatenate(labels)
         return Objects(shown.boxes, together[shown.index], shown.ignored)
@@ -83,7 +83,7 @@ def carry(
         ignored: (R,).
     """
     objects = view.objects
-    if _plain(objects):
+    if objects.is_plain:
         return objects.take(rows, boxes, ignored)
     matrix = frame(view, place)
     keypoints: NDArray[np.float32] | None = None
@@ -151,15 +151,15 @@ def visible(parts: Sequence[tuple[View, Window]]) -> Shown:
                 counts.append(count)
         total += len(objects)
     if not rows:
-        return Shown(np.zeros(0, np.int64), np.array(starts), np.zeros((0, 4), np.float32), np.zeros(0, bool))
+        return Shown(np.zeros(0, np.int64), starts, np.zeros((0, 4), np.float32), np.zeros(0, bool))
     source = sources[0] if len(sources) == 1 else np.concatenate(sources)
     table = np.array(rows) if len(rows) == 1 else np.repeat(rows, counts, axis=0)
-    return _clip(source, table, tight, np.array(starts))
+    return _clip(source, table, tight, starts)
 
 
 def _clip(
     source: NDArray[Any], table: NDArray[np.float64], tight: list[tuple[int, NDArray[np.float64]]],
-    starts: NDArray[np.int64],
+    starts: list[int],
 ) -> Shown:  # fmt: skip
     """Return what is seen of boxes (N, 4).
 
@@ -167,7 +167,7 @@ def _clip(
         source: boxes of all parts.
         table: (N or 1, 9) scale and offset (x, y), the place, the share that must be shown.
         tight: where boxes of warped views begin, and the bounds (n, 4) of what is shown of each.
-        starts: (P,) where the rows of each part begin.
+        starts: where the rows of each part begin.
     """
     a = source[:, :2] * table[:, :2] + table[:, 2:4]
     b = source[:, 2:] * table[:, :2] + table[:, 2:4]
@@ -183,16 +183,15 @@ def _clip(
     some = (seen[:, 0] > SMALLEST) & (seen[:, 1] > SMALLEST)
     # The tolerance keeps a box that is shown whole when min_visibility is 1.
     enough = seen[:, 0] * seen[:, 1] >= (table[:, 8] - 1e-6) * (full[:, 0] * full[:, 1])
-    kept, lost = np.flatnonzero(some & enough), np.flatnonzero(some & ~enough)
+    keep = some & enough
+    kept = keep.nonzero()[0]
+    if len(kept) == len(source):
+        return Shown(kept, starts, shown, np.zeros(len(kept), bool))
+    lost = (some ^ keep).nonzero()[0]
+    if not len(lost):
+        return Shown(kept, starts, shown[kept], np.zeros(len(kept), bool))
     index = np.concatenate([kept, lost])
-    ignored = np.zeros(len(index), bool)
-    ignored[len(kept) :] = True
-    return Shown(index, starts, shown[index], ignored)
-
-
-def _plain(objects: Objects) -> bool:
-    """Whether boxes, labels and ``ignored`` are all that is known: nothing else has to follow the pixels."""
-    return objects.keypoints is None and objects.masks is None and objects.texts is None
+    return Shown(index, starts, shown[index], np.arange(len(index)) >= len(kept))
 
 
 def _place(view: View, place: Window) -> tuple[float, float, float, float]:

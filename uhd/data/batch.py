@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from uhd.objects import Objects, Outline, Texts
 from uhd.sample import Sample
 
 
@@ -23,6 +24,8 @@ class Batch:
         ignore: (B, K, 4) float32 ``xyxy`` normalised, zero beyond; K is at least 1.
         names: B names.
         teacher_images: (B, H, W, 3) uint8 RGB, what ``images`` shows at another size, or None.
+        keypoints: (B, M, K, 3) float32 beside ``boxes``, zero beyond; None where no sample has any.
+        masks, texts: per image and object of ``boxes``, see :class:`uhd.objects.Objects`; None where no sample has any.
     """
 
     images: NDArray[np.uint8]
@@ -31,6 +34,9 @@ class Batch:
     ignore: NDArray[np.float32]
     names: tuple[str, ...]
     teacher_images: NDArray[np.uint8] | None = None
+    keypoints: NDArray[np.float32] | None = None
+    masks: tuple[tuple[Outline, ...], ...] | None = None
+    texts: tuple[tuple[Texts, ...], ...] | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -46,6 +52,16 @@ def collate(samples: Sequence[Sample], teacher_images: NDArray[np.uint8] | None 
     Raises:
         ValueError: no samples, or images of different sizes.
     """
+    keypoints = masks = texts = None
+    if not all(sample.objects.is_plain for sample in samples):
+        # Joined once, so that each knows what the others know, then cut again.
+        joined = Objects.concat([sample.objects.targets for sample in samples])
+        ends = np.cumsum([sample.objects.count for sample in samples])
+        parts = [joined.take(slice(end - s.objects.count, end)) for s, end in zip(samples, ends.tolist(), strict=True)]
+        if joined.keypoints is not None:
+            keypoints = _pad([part.keypoints for part in parts if part.keypoints is not None], 0)
+        masks = None if joined.masks is None else tuple(part.masks or () for part in parts)
+        texts = None if joined.texts is None else tuple(part.texts or () for part in parts)
     return Batch(
         np.stack([sample.image for sample in samples]),
         _pad([sample.boxes for sample in samples], 0),
@@ -53,6 +69,9 @@ def collate(samples: Sequence[Sample], teacher_images: NDArray[np.uint8] | None 
         _pad([sample.ignore for sample in samples], 0),
         tuple(sample.name for sample in samples),
         teacher_images,
+        keypoints,
+        masks,
+        texts,
     )
 
 
