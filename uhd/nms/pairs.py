@@ -61,7 +61,8 @@ def duplicate_pairs(
         return np.zeros(0, np.intp), np.zeros(0, np.intp)
     a, b = pairs[0] if len(pairs) == 1 else (np.concatenate(side) for side in zip(*pairs, strict=True))
     better, worse = np.minimum(a, b), np.maximum(a, b)
-    order = np.argsort(better, kind="stable")
+    # Numbers of 16 bits are sorted by counting, several times faster.
+    order = np.argsort(better.astype(np.uint16) if len(boxes) <= 1 << 16 else better, kind="stable")
     return better[order], worse[order]
 
 
