@@ -25,11 +25,12 @@ import torch
 from environment import environment
 
 from uhd.cli.bench import time_interleaved
+from uhd.compress.score import labelled, score
 from uhd.export.c.config import CConfig
-from uhd.export.c.from_file import export_file
 from uhd.export.c.predictor import FLAGS, CPredictor, compiler
-from uhd.export.espdl.score import labelled, score
+from uhd.export.c_target import CTarget
 from uhd.export.onnx.export import export_onnx
+from uhd.export.open_model import open_model
 from uhd.load import default_model
 from uhd.models.predictor import TorchPredictor
 from uhd.runtime.onnx import OnnxPredictor
@@ -55,13 +56,12 @@ def main() -> None:
         forms: dict[str, CPredictor] = {}
         for name in ("float32", *(["int8"] if arguments.data else [])):
             path = Path(folder) / f"{name}.c"
-            files, _ = export_file(arguments.model, path, CConfig(int8=name == "int8", calibration=arguments.data))
+            config = CConfig(int8=name == "int8", calibration=arguments.data)
+            sizes: list[str] = []
+            CTarget().write(open_model(arguments.model), path, config, sizes.append)
             began = time.perf_counter()
             forms[f"C {name}"] = CPredictor(path, flags=flags)
-            print(
-                f"C {name}: {files.weight_bytes} bytes of weights, {files.arena_bytes} bytes of work memory, "
-                f"compiled in {time.perf_counter() - began:.1f} s"
-            )
+            print(f"C {name}: {sizes[-1]}, compiled in {time.perf_counter() - began:.1f} s")
         onnx = OnnxPredictor(Path(folder) / "model.onnx")
         _time(onnx, forms, arguments.runs)
         if arguments.data:

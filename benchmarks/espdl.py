@@ -21,13 +21,14 @@ import numpy as np
 import torch
 from environment import environment
 
+from uhd.compress.score import Score, labelled, score
 from uhd.config import preset
 from uhd.data.dataset import Dataset
 from uhd.evaluation.dataset import infer_images, truths_of
 from uhd.evaluation.evaluate import evaluate
 from uhd.export.espdl.config import EspdlConfig
 from uhd.export.espdl.export import export_espdl
-from uhd.export.espdl.score import FloatGraph, Score, labelled, score
+from uhd.export.espdl.float_graph import FloatGraph
 from uhd.export.espdl.simulator import EspdlPredictor, RawMapPredictor
 from uhd.export.espdl.source import open_source
 from uhd.runtime.predictor import Predictor

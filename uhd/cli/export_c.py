@@ -1,4 +1,4 @@
-"""``uhd export --format c`` and the original's ``export_cpp.py``: a detector as C99 source."""
+"""The original's ``export_cpp.py``: ``uhd export --format c`` under its flags."""
 
 from __future__ import annotations
 
@@ -8,44 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from uhd.cli import guarded
-from uhd.cli.flags import Flags
-from uhd.cli.output import claim
+from uhd.cli.export import export
+from uhd.cli.flags import Flags, Resolved
 from uhd.config import knob
 from uhd.errors import UserError
 from uhd.export.c.config import CConfig
+from uhd.export.config import ExportConfig
+from uhd.export.targets import target_of
 from uhd.resize import parse_size
-
-
-def main(argv: Sequence[str], program: str = "uhd export --format c", default_preset: str = "uhd") -> int:
-    """Write C; returns the exit code."""
-    flags = Flags(program, "Write a checkpoint as a C99 header and source.", (CConfig,), default_preset)
-    flags.add_positional("source", nargs="?", type=Path, help="checkpoint (.pt, .safetensors) or raw .onnx")
-    resolved = flags.resolve(argv)
-    config = resolved[CConfig]
-    source = resolved.positional.get("source") or config.checkpoint or config.weights
-    if source is None:
-        raise UserError("which checkpoint? give --checkpoint FILE")
-    return _write(source, config.output or source.with_suffix(".c"), config)
-
-
-def _write(source: Path, path: Path, config: CConfig, paths: list[Path] | None = None) -> int:
-    from uhd.export.c.emit import HEADER_MARK, METADATA, identifier
-
-    path = claim(path, (".c",), [source])
-    if path.suffix.lower() != ".c":
-        raise UserError(f"{path}: the file's name must end in .c")
-    header = claim(path.with_suffix(".h"), (".h",), [source])
-    identifier(path.stem)
-    for file, mark in ((path, METADATA), (header, HEADER_MARK)):
-        # Hand-written C ends in .c too.
-        if file.exists() and mark not in file.read_text(encoding="utf-8", errors="replace")[:400]:
-            raise UserError(f"{file}: exists and was not written by this command; name another file to write")
-
-    from uhd.export.c.from_file import export_file
-
-    for line in export_file(source, path, config, paths)[1]:
-        print(line)
-    return 0
 
 
 @dataclass(frozen=True)
@@ -90,14 +60,9 @@ def _original(argv: Sequence[str]) -> int:
     if not int8 and not config.with_float:
         print("writing float32: int8 needs --calib-image-dir DIR")
     path = config.output_dir / f"{config.prefix or config.ckpt.stem}.c"
-    settings = CConfig(
-        img_size=config.img_size, ema=config.use_ema, int8=int8, calibration=config.calib_image_dir,
-        calibration_images=config.calib_num,
-    )  # fmt: skip
-    paths = None
-    if int8 and config.calib_list is not None:
-        from uhd.data.discover import read_list
-        from uhd.data.problems import Report
-
-        paths = read_list(config.calib_list, config.calib_image_dir or config.calib_list.parent, Report())
-    return _write(config.ckpt, path, settings, paths)
+    source = ExportConfig(checkpoint=config.ckpt, output=path, img_size=config.img_size, ema=config.use_ema)
+    numbers = CConfig(
+        int8=int8, calibration=config.calib_image_dir, calib_list=config.calib_list, calibration_images=config.calib_num
+    )
+    settings = {ExportConfig: source, CConfig: numbers}
+    return export(target_of("c"), Resolved(settings, frozenset({"img_size"}), {}, "original"))

@@ -69,8 +69,8 @@ def finetune(
     from uhd.data.loader import Loader
     from uhd.data.split import spread
     from uhd.export.espdl.finetune import Finetuning, measure, score_metadata, wanted_outputs
+    from uhd.export.espdl.float_graph import FloatGraph
     from uhd.export.espdl.quantise import Quantisation, quantise
-    from uhd.export.espdl.score import FloatGraph
     from uhd.export.espdl.simulator import constants_to_metadata
     from uhd.export.espdl.write import write_espdl
     from uhd.resize import to_network

@@ -5,25 +5,35 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 
 @contextlib.contextmanager
-def orderly_stop() -> Iterator[None]:
+def orderly_stop() -> Iterator[Callable[[], None]]:
     """Turn SIGTERM into KeyboardInterrupt inside, so that open recordings are finished and temporary files removed.
 
     Outside the main thread, where Python allows no handlers, nothing changes.
+
+    Yields:
+        raises KeyboardInterrupt again where one was asked for and a library swallowed it.
     """
+    asked: list[int] = []
+
+    def interrupt(number: int, _frame: Any) -> None:
+        asked.append(number)
+        raise KeyboardInterrupt
+
+    def go_on() -> None:
+        if asked:
+            raise KeyboardInterrupt
+
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield go_on
         return
-    before = signal.signal(signal.SIGTERM, _interrupt)
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        yield
+        yield go_on
     finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _interrupt(_number: int, _frame: Any) -> None:
-    raise KeyboardInterrupt
+        for number, handler in before.items():
+            signal.signal(number, handler)

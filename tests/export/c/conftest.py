@@ -14,8 +14,8 @@ from uhd.card import ModelSpec
 from uhd.detections import Detections
 from uhd.draw import draw
 from uhd.export.c import export_c
-from uhd.export.c.open_model import open_network
 from uhd.export.c.predictor import CPredictor, compiler
+from uhd.export.c_target import open_network
 from uhd.export.onnx.export import export_onnx
 from uhd.models.network import DetectorNetwork
 from uhd.runtime.onnx import OnnxPredictor

@@ -16,8 +16,9 @@ from tests.export.conftest import make_family, make_model
 from uhd.cli import main
 from uhd.errors import UserError
 from uhd.export.c import export_c, export_c_int8
-from uhd.export.c.open_model import open_network, open_onnx
+from uhd.export.c.open_model import open_onnx
 from uhd.export.c.predictor import CPredictor, build, compiler
+from uhd.export.c_target import open_network
 from uhd.export.onnx.export import export_onnx
 from uhd.load import load
 from uhd.models.predictor import TorchPredictor

@@ -17,8 +17,8 @@ from uhd.export.c.correct_bias import correct_biases
 from uhd.export.c.execute import execute
 from uhd.export.c.int8 import fixed_point, quantise_weights, together
 from uhd.export.c.network import Conv
-from uhd.export.c.open_model import open_network
 from uhd.export.c.quantise import Grid, calibrate, float_outputs
+from uhd.export.c_target import open_network
 from uhd.models.network import DetectorNetwork
 from uhd.resize import resize_image, to_network
 

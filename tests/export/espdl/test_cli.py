@@ -27,8 +27,8 @@ def _no_work(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "which model? give --onnx-model FILE"),
-        (["m.onnx"], "which images to calibrate on? give --image-dir DIR"),
+        ([], "which model? give a checkpoint"),
+        (["m.onnx"], "which images to calibrate on? give --calibration DIR"),
         (["m.onnx", "--image-dir", "d", "--output", "m.bin"], "must end in .espdl"),
         (["missing.onnx", "--image-dir", "d"], "missing.onnx: there is no such model"),
         (["m.onnx", "--target", "esp32"], "esp32s3"),

@@ -16,16 +16,17 @@ from onnx import helper
 from uhd.boxes import xyxy_to_cxcywh
 from uhd.cli import main as uhd
 from uhd.compress.calibration import calibration_images
+from uhd.compress.score import labelled, score
 from uhd.data.problems import Report
 from uhd.errors import UserError
 from uhd.export.espdl.auto_int16 import disagreement
 from uhd.export.espdl.config import EspdlConfig
 from uhd.export.espdl.export import Exported, export_espdl
+from uhd.export.espdl.float_graph import FloatGraph
 from uhd.export.espdl.prepare import Prepared, prepare
 from uhd.export.espdl.quantise import Quantisation, quantise
 from uhd.export.espdl.recipes import RECIPES
 from uhd.export.espdl.record import describe, simulator_path
-from uhd.export.espdl.score import FloatGraph, labelled, score
 from uhd.export.espdl.simulator import RawMapPredictor, Simulation
 from uhd.export.espdl.source import open_source
 from uhd.export.espdl.split_wide import split_wide_convs

@@ -10,8 +10,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from uhd.errors import UserError
+from uhd.export.espdl.float_graph import FloatGraph
 from uhd.export.espdl.prepare import prepare, read_onnx
-from uhd.export.espdl.score import FloatGraph
 from uhd.export.onnx.export import export_onnx
 from uhd.models.predictor import spec_of
 from uhd.models.weights import load_model

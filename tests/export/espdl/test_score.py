@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from uhd.card import ModelSpec
+from uhd.compress.score import Score, labelled, score, to_text
 from uhd.errors import UserError
 from uhd.evaluation.dataset import evaluate_dataset
 from uhd.export.espdl.config import EspdlConfig
+from uhd.export.espdl.float_graph import FloatGraph
 from uhd.export.espdl.prepare import Prepared
-from uhd.export.espdl.score import FloatGraph, Score, labelled, score, to_text
 from uhd.export.espdl.simulator import RawMapPredictor, constants_to_metadata, read_constants
 from uhd.export.espdl.source import open_source
 from uhd.runtime.onnx import OnnxPredictor

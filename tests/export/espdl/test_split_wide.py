@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import helper, numpy_helper
 
+from uhd.export.espdl.float_graph import FloatGraph
 from uhd.export.espdl.latency import CHIPS, estimate
 from uhd.export.espdl.prepare import Prepared
-from uhd.export.espdl.score import FloatGraph
 from uhd.export.espdl.split_wide import parts_of, split_wide_convs
 
 from .conftest import conv_model

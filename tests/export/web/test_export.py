@@ -13,8 +13,8 @@ from tests.export.conftest import class_names, make_family
 from uhd.card import ModelSpec
 from uhd.cli import main
 from uhd.errors import UserError
-from uhd.export.c.open_model import open_network
 from uhd.export.c.source import table
+from uhd.export.c_target import open_network
 from uhd.export.web import compiler
 from uhd.export.web.glue import glue
 from uhd.export.web.weights import half_floats, take_out

@@ -32,7 +32,7 @@ def weight_ranges(weights: NDArray[np.float32], axis: int) -> NDArray[np.float64
     rows = np.moveaxis(weights, axis, 0).reshape(weights.shape[axis], -1).astype(np.float64)
     padded = np.pad(rows, ((0, 0), (2, 2)))
     ordered = np.sort(padded, axis=1)
-    return np.maximum(ordered[:, -2:].sum(1), -ordered[:, :2].sum(1))
+    return np.asarray(np.maximum(ordered[:, -2:].sum(1), -ordered[:, :2].sum(1)), np.float64)
 
 
 def weight_overrides(graph: onnx.ModelProto, nodes: set[str]) -> dict[str, list[dict[str, Any]]]:

@@ -1,11 +1,9 @@
-"""From a checkpoint's network or an ONNX file to a simplified layer list, with how its outputs are read."""
+"""From an exported graph to a simplified layer list, with how its outputs are read."""
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
@@ -19,13 +17,11 @@ from uhd.export.c.head import join_outputs, split_fields
 from uhd.export.c.network import Network
 from uhd.export.c.read_graph import read_graph
 from uhd.export.c.simplify import simplify
+from uhd.export.onnx_file import read_onnx
 from uhd.heads import CenterNetLayout
 from uhd.resize import input_channels
 from uhd.runtime.outputs import ROWS
 from uhd.runtime.raw_output import ATTRIBUTES, CONSTANTS, is_raw, read_layout
-
-if TYPE_CHECKING:
-    from uhd.models.network import DetectorNetwork
 
 
 @dataclass(frozen=True)
@@ -43,34 +39,13 @@ class Opened:
     spec: ModelSpec
 
 
-def open_network(model: DetectorNetwork, spec: ModelSpec) -> Opened:
-    """Open a torch network, any mode, any device; it is not changed.
-
-    Raises:
-        UserError: an operator that cannot be written as C, or a size or mode that does not fit the model.
-    """
-    from uhd.export.onnx.export import export_onnx
-
-    if model.kind == "queries":
-        raise UserError(f"{model.arch} cannot be written as C; ultratinyod and cnn can")
-    with tempfile.TemporaryDirectory() as folder:
-        graph = export_onnx(model, Path(folder) / "parts.onnx", spec, "parts")
-    return open_graph(graph, model.arch, spec)
-
-
 def open_onnx(path: Path) -> Opened:
     """Open an ONNX file with separate outputs, raw or in parts.
 
     Raises:
         UserError: not such a file, or an operator that cannot be written as C.
     """
-    if not path.is_file():
-        raise UserError(f"{path}: no such model")
-    try:
-        graph = onnx.load(str(path))
-    except Exception as error:  # noqa: BLE001  protobuf's exceptions share no base class
-        raise UserError(f"{path}: not an ONNX file ({' '.join(str(error).split())[:120]})") from None
-    return open_graph(graph, str(path))
+    return open_graph(read_onnx(path), str(path))
 
 
 def open_graph(graph: onnx.ModelProto, where: str, spec: ModelSpec | None = None) -> Opened:

@@ -32,7 +32,6 @@ class EspdlConfig:
         group=_MODEL,
         original=Path(f"{_DEFAULT}.espdl"),
     )
-    output: Path | None = knob(None, "the same as --espdl-model", group=_MODEL)
     export_anchors_wh_scale_dir: Path | None = knob(
         None, "folder of the anchors and wh_scale .npy; default: that of the .espdl file", group=_MODEL
     )
@@ -42,7 +41,8 @@ class EspdlConfig:
     )
     target: str = knob("esp32s3", "chip", group=_MODEL, choices=TARGETS)
 
-    image_dir: Path | None = knob(None, "folder of images, a data.yaml or a list (required)", group=_IMAGES)
+    calibration: Path | None = knob(None, "folder of images, a data.yaml or a list (required)", group=_IMAGES)
+    image_dir: Path | None = knob(None, "the same, under the original's name", group=_IMAGES)
     dataset_type: str = knob(
         "image", "image: every image; yolo: those with a box of --class-ids", group=_IMAGES, choices=("image", "yolo")
     )
@@ -89,3 +89,8 @@ class EspdlConfig:
     score_dir: Path | None = knob(None, "labelled images for --score; default: --image-dir", group=_CHECK)
     latency: bool = knob(False, "print the estimated time of every layer", group=_CHECK)
     latency_json: Path | None = knob(None, "write the estimate as JSON", group=_CHECK)
+
+    @property
+    def photographs(self) -> Path | None:
+        """What is calibrated on."""
+        return self.calibration or self.image_dir

@@ -13,18 +13,19 @@ from numpy.typing import NDArray
 
 from uhd.card import ModelSpec
 from uhd.compress.calibration import calibration_images, calibration_paths
+from uhd.compress.score import Score, labelled, score
 from uhd.data.dataset import Dataset
 from uhd.data.problems import Report
 from uhd.errors import UserError
 from uhd.export.espdl.auto_int16 import Mixer, Search, layer_units, search_layers
 from uhd.export.espdl.config import EspdlConfig
+from uhd.export.espdl.float_graph import FloatGraph
 from uhd.export.espdl.int16 import choose_int16, mixed_outputs
 from uhd.export.espdl.latency import CHIPS, Latency, estimate
 from uhd.export.espdl.prepare import Prepared
 from uhd.export.espdl.quantise import Quantisation, Quantised, quantise
 from uhd.export.espdl.recipes import RECIPES
 from uhd.export.espdl.record import load_simulation, save_simulation, simulator_path
-from uhd.export.espdl.score import FloatGraph, Score, labelled, score
 from uhd.export.espdl.simulator import RawMapPredictor, Simulation, constants_to_metadata
 from uhd.export.espdl.split_wide import parts_of, split_wide_convs
 from uhd.files import save_atomic
@@ -135,11 +136,11 @@ def export_espdl(prepared: Prepared, spec: ModelSpec, path: Path, config: EspdlC
 
 
 def _images(spec: ModelSpec, config: EspdlConfig, say: Say) -> Array:
-    if config.image_dir is None:
-        raise UserError("which images to calibrate on? give --image-dir DIR")
+    if config.photographs is None:
+        raise UserError("which images to calibrate on? give --calibration DIR")
     report = Report()
     wanted = config.class_ids if config.dataset_type == "yolo" else None
-    paths = calibration_paths(config.image_dir, config.list_path, config.split, config.val_split, wanted, report)
+    paths = calibration_paths(config.photographs, config.list_path, config.split, config.val_split, wanted, report)
     count = config.calib_steps * config.batch_size
     images = calibration_images(paths, count, spec.input_size, spec.resize_mode, report)
     for line in report.lines():
@@ -152,7 +153,7 @@ def _images(spec: ModelSpec, config: EspdlConfig, say: Say) -> Array:
 
 
 def _labelled(spec: ModelSpec, config: EspdlConfig) -> Dataset:
-    place = config.score_dir or config.image_dir
+    place = config.score_dir or config.photographs
     assert place is not None
     return labelled(place, spec, spec.classes or config.class_ids, config.val_split)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import onnx
@@ -35,22 +34,6 @@ class Prepared:
     metadata: Mapping[str, str]
     input_shape: tuple[int, int, int, int]
     notes: tuple[str, ...]
-
-
-def read_onnx(path: Path) -> onnx.ModelProto:
-    """Read an ONNX file.
-
-    Raises:
-        UserError: missing, or not an ONNX file.
-    """
-    if not path.is_file():
-        raise UserError(f"{path}: there is no such model: check --onnx-model")
-    try:
-        model: onnx.ModelProto = onnx.load(str(path))
-        onnx.checker.check_model(model)
-    except Exception as error:  # noqa: BLE001  protobuf's and onnx's exceptions share no base class
-        raise UserError(f"{path}: not an ONNX file that can be read ({' '.join(str(error).split())[:120]})") from None
-    return model
 
 
 def prepare(source: onnx.ModelProto, where: str = "model", expand_groups: bool = False) -> Prepared:

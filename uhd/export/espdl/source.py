@@ -3,41 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
-import tempfile
 from pathlib import Path
-
-import onnx
 
 from uhd.card import ModelSpec
 from uhd.errors import UserError
 from uhd.export.espdl.config import EspdlConfig
-from uhd.export.espdl.prepare import Prepared, prepare, read_onnx
+from uhd.export.espdl.prepare import Prepared, prepare
+from uhd.export.open_model import Opened, open_model
 from uhd.resize import format_size, input_channels, parse_size
-
-CHECKPOINTS = (".safetensors", ".pt")
 
 
 def open_source(path: Path, config: EspdlConfig) -> tuple[Prepared, ModelSpec]:
-    """Read a model and say how it is fed.
+    """Read a model and say how it is fed; see :func:`prepare_opened`."""
+    return prepare_opened(open_model(path), config)
+
+
+def prepare_opened(opened: Opened, config: EspdlConfig) -> tuple[Prepared, ModelSpec]:
+    """Make an opened model ready for esp-ppq, and say how it is fed.
 
     Raises:
         UserError: not a model that ESP-DL can run, or flags that contradict it.
     """
-    model = _from_checkpoint(path) if path.suffix.lower() in CHECKPOINTS else read_onnx(path)
-    prepared = prepare(model, str(path), config.expand_group_conv)
-    return prepared, _spec(prepared, config, path)
-
-
-def _from_checkpoint(path: Path) -> onnx.ModelProto:
-    from uhd.export.onnx.export import export_onnx
-    from uhd.models.predictor import spec_of
-    from uhd.models.weights import load_model
-
-    model, meta = load_model(path)
-    if model.kind == "queries":
-        raise UserError(f"{path}: {model.arch} cannot be exported for ESP-DL; ultratinyod and cnn can")
-    with tempfile.TemporaryDirectory() as folder:
-        return export_onnx(model, Path(folder) / "parts.onnx", spec_of(meta), "parts")
+    graph = opened.separate_outputs("ESP-DL")
+    prepared = prepare(graph, str(opened.path), config.expand_group_conv)
+    return prepared, _spec(prepared, config, opened.path)
 
 
 def _spec(prepared: Prepared, config: EspdlConfig, path: Path) -> ModelSpec:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from uhd.config import knob
 from uhd.errors import UserError, nearest
-from uhd.resize import parse_size
 
 # Kinds, and the ends of file names that onnx2tf gives them, but for one: the original's demo takes a name with
 # "dynamic" for that of a file which resizes frames itself.
@@ -41,10 +40,6 @@ def parse_kinds(text: str) -> tuple[str, ...]:
 class LitertConfig:
     """What is written, and from what."""
 
-    checkpoint: Path | None = knob(None, "checkpoint (.safetensors or .pt)", group=_MODEL)
-    output: Path | None = knob(
-        None, "NAME.tflite: files are NAME_float32.tflite and so on, or NAME.tflite for one kind", group=_MODEL
-    )
     kinds: tuple[str, ...] = knob(
         (),
         f"list of {', '.join(ENDINGS)}; default: the first four, full-integer with --calibration only",
@@ -58,11 +53,6 @@ class LitertConfig:
         choices=FORMS,
     )
     topk: int = knob(100, "rows of the merged form", group=_MODEL, minimum=1)
-    img_size: tuple[int, int] | None = knob(
-        None, "network size, height x width; default: the checkpoint's", group=_MODEL, parse=parse_size
-    )
-    ema: bool = knob(True, "averaged weights where the checkpoint has them", group=_MODEL)
-    licence: str = knob("", "licence of the weights, written into the files", group=_MODEL)
 
     calibration: Path | None = knob(
         None, "folder of images that show the range of every activation; needed for full-integer", group=_CALIBRATION

@@ -86,6 +86,7 @@ def export_litert(
     difference = None
     models = {}
     for kind in kinds:
+        say(f"writing {kind}")
         # Before, not after: the quantiser puts the weights behind the part of the file that can be rewritten.
         table = card.with_precision(kind).to_metadata() | {"output_layout": "NHWC", "quantisation": kind}
         named = add_metadata(content, table)

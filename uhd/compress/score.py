@@ -1,14 +1,10 @@
-"""AP of the float model beside the simulated quantised ones, on the same labelled images."""
+"""AP of a float model beside its smaller forms, on the same labelled images."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
-import onnx
-from numpy.typing import NDArray
 
 from uhd.card import ModelSpec
 from uhd.data.config import DataConfig
@@ -17,8 +13,6 @@ from uhd.data.open import open_data, read_dataset
 from uhd.evaluation.dataset import infer_images, truths_of
 from uhd.evaluation.evaluate import evaluate
 from uhd.runtime.predictor import Predictor
-
-Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -62,29 +56,9 @@ def score(form: str, predictor: Predictor, dataset: Dataset) -> Score:
 def to_text(scores: Sequence[Score], images: int) -> str:
     """Return a table; the first form is what the others are compared with."""
     width = max(len(each.form) for each in scores)
-    lines = [f"{'form':<{width}}    AP50  change      AP  change  ({images} images, quantised forms simulated)"]
+    lines = [f"{'form':<{width}}    AP50  change      AP  change  ({images} images)"]
     first = scores[0]
     for each in scores:
         changes = [f"{each.ap50 - first.ap50:+.4f}", f"{each.ap - first.ap:+.4f}"] if each is not first else [""] * 2
         lines.append(f"{each.form:<{width}}  {each.ap50:.4f} {changes[0]:>7}  {each.ap:.4f} {changes[1]:>7}".rstrip())
     return "\n".join(lines)
-
-
-class FloatGraph:
-    """The float graph in onnxruntime; ``run`` is what :class:`RawMapPredictor` takes."""
-
-    def __init__(self, model: onnx.ModelProto) -> None:
-        import onnxruntime as ort
-
-        options = ort.SessionOptions()
-        options.intra_op_num_threads, options.log_severity_level = 1, 3
-        # Not the blocked layout: it sums in an order that depends on the number of channels.
-        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
-        self.session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-        self.names = [output.name for output in self.session.get_outputs()]
-
-    def run(self, batch: Array) -> dict[str, Array]:
-        """Return the outputs for images (n, C, h, w), one at a time, by name."""
-        feed = self.session.get_inputs()[0].name
-        rows = [self.session.run(None, {feed: image[None]}) for image in batch]
-        return {name: np.concatenate([row[i] for row in rows]) for i, name in enumerate(self.names)}

@@ -1,0 +1,38 @@
+"""Which weights are exported: the settings that every target shares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from uhd.config import knob
+from uhd.export.targets import TARGETS
+from uhd.models import ARCHITECTURES
+from uhd.resize import parse_size
+
+_GROUP = "model"
+
+
+@dataclass(frozen=True)
+class ExportConfig:
+    """What is written, from which file, and what the file says of itself."""
+
+    format: str = knob("onnx", f"what to write: {', '.join(TARGETS)}; each has its own --help", group=_GROUP)
+    checkpoint: Path | None = knob(None, "checkpoint (.safetensors or .pt), or a run folder", group=_GROUP)
+    weights: Path | None = knob(None, "the same, under the original's other name", group=_GROUP)
+    output: Path | None = knob(None, "file to write (default: the checkpoint's name)", group=_GROUP)
+    arch: str | None = knob(None, "architecture the checkpoint must be of", choices=tuple(ARCHITECTURES), group=_GROUP)
+    img_size: tuple[int, int] | None = knob(
+        None,
+        "network size, height x width (default: the checkpoint's)",
+        parse=parse_size,
+        original=(64, 64),
+        group=_GROUP,
+    )
+    ema: bool = knob(True, "averaged weights where the checkpoint has them", group=_GROUP)
+    non_strict: bool = knob(False, "leave out tensors that the model has no place for", group=_GROUP)
+    licence: str = knob("", "licence of the weights, written into the file (default: what it says)", group=_GROUP)
+    model_version: str = knob("", "version of the weights, written into the file (default: their digest)", group=_GROUP)
+    measured_on: str = knob(
+        "", "split that the checkpoint's AP was measured on (default: what it says, else val)", group=_GROUP
+    )

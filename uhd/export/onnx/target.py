@@ -1,0 +1,58 @@
+"""ONNX files, in float and on eight bits, as a target of ``uhd export``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from uhd.errors import UserError
+from uhd.export.onnx.config import OnnxConfig, form_of
+from uhd.export.target import Say, Target, Written
+
+if TYPE_CHECKING:
+    from uhd.export.open_model import Opened
+
+
+class OnnxTarget(Target):
+    """Float, or eight bits with ``--int8``."""
+
+    about: ClassVar[str] = "Write a checkpoint as ONNX."
+    suffix: ClassVar[str] = ".onnx"
+    config: ClassVar[type[Any]] = OnnxConfig
+    int8: ClassVar[bool] = False
+
+    def default_path(self, source: Path) -> Path:
+        """Return the checkpoint's name with another suffix."""
+        return source.with_suffix(".int8.onnx" if self.int8 else ".onnx")
+
+    def check(self, config: OnnxConfig, path: Path) -> None:
+        """Refuse forms that exclude each other, and eight bits without images; see :meth:`Target.check`."""
+        del path
+        form_of(config)
+        if (self.int8 or config.int8) and config.calibration is None:
+            raise UserError("which images to calibrate on? give --calibration DIR")
+
+    def write(self, opened: Opened, path: Path, config: OnnxConfig, say: Say) -> Written:
+        """Write the file; see :meth:`Target.write`."""
+        from uhd.export.onnx.export import export_onnx
+
+        network, form = opened.needs_network("ONNX"), form_of(config)
+        graph = export_onnx(network, path, opened.card, form, config.opset, config.simplify)
+        if config.verify:
+            from uhd.compress.fake_quantise import strip
+            from uhd.export.onnx.verify import largest_difference
+
+            say(f"largest difference to torch: {largest_difference(graph, strip(network.cpu()), form):.2e}")
+        if self.int8 or config.int8:
+            from uhd.compress.int8.quantise import write_int8
+
+            for line in write_int8(graph, path, config):
+                say(line)
+        return Written((path,))
+
+
+class Int8OnnxTarget(OnnxTarget):
+    """Always eight bits."""
+
+    about: ClassVar[str] = "Write a checkpoint as ONNX on eight bits."
+    int8: ClassVar[bool] = True

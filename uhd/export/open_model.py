@@ -1,0 +1,132 @@
+"""A model file opened for export: network or graph, and its card; one way in for every target."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+from uhd.card import ModelCard
+from uhd.errors import UserError
+from uhd.export.onnx_file import read_onnx
+from uhd.models.network import DetectorNetwork
+from uhd.models.predictor import spec_of
+from uhd.models.weights import architecture_of, digest, load_model, read_weights
+
+
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """A model to export: a network, or where the file was ONNX already, a graph.
+
+    Attributes:
+        path: the file.
+        card: what it says of itself, with the licence, the version and the input that the user asked for.
+        network: in evaluation mode, or None.
+        graph: with the card as its metadata, or None.
+    """
+
+    path: Path
+    card: ModelCard
+    network: DetectorNetwork | None = None
+    graph: onnx.ModelProto | None = None
+
+    def needs_network(self, what: str) -> DetectorNetwork:
+        """Return the network.
+
+        Raises:
+            UserError: an ONNX file has none.
+        """
+        if self.network is None:
+            raise UserError(f"{self.path}: is an ONNX file already; {what} is written from a checkpoint")
+        return self.network
+
+    def separate_outputs(self, what: str) -> onnx.ModelProto:
+        """Return a graph with separate raw outputs, exported from the network or as the file has it.
+
+        Raises:
+            UserError: a transformer, which ``what`` cannot be written from.
+        """
+        if self.graph is not None:
+            return self.graph
+        return separate_outputs(self.needs_network(what), self.card, what)
+
+
+def open_model(
+    path: Path,
+    averaged: bool = True,
+    strict: bool = True,
+    size: tuple[int, int] | None = None,
+    changes: Callable[[str], Mapping[str, Any]] | None = None,
+    licence: str = "",
+    version: str = "",
+    measured_on: str = "",
+    arch: str | None = None,
+) -> Opened:
+    """Open a checkpoint, or an ONNX file with separate outputs.
+
+    Args:
+        path: ``.safetensors``, ``.pt`` or ``.onnx``.
+        averaged: see :func:`uhd.models.weights.read_weights`.
+        strict: see :func:`uhd.models.weights.load_model`.
+        size: (height, width) of the network, in place of what the file says.
+        changes: from the architecture's name to fields of its configuration that replace what the file says.
+        licence, version: of the weights; empty leaves what the file says, and their digest where it says no version.
+        measured_on: split of the figures; empty leaves what the file says.
+        arch: architecture that it must be of.
+
+    Raises:
+        UserError: not a model, of another architecture, or weights that do not fit.
+    """
+    if path.suffix.lower() == ".onnx":
+        return _open_onnx(path, size, licence, version)
+    found = architecture_of(*read_weights(path, averaged), path)[0] if changes or arch else ""
+    if arch is not None and arch != found:
+        raise UserError(f"{path}: is of {found}, not {arch}; leave out --arch")
+    network, meta = load_model(path, averaged, changes(found) if changes else None, strict)
+    card = spec_of(meta)
+    split = measured_on or card.measured.split or "val"
+    card = dataclasses.replace(
+        card,
+        licence=licence or card.licence,
+        version=version or card.version or digest(network.state_dict()),
+        measured=dataclasses.replace(card.measured, split=split),
+    )
+    return Opened(path, card.with_input(size), network)
+
+
+def separate_outputs(network: DetectorNetwork, card: ModelCard, what: str = "C") -> onnx.ModelProto:
+    """Return a network as a graph with separate raw outputs, the card as its metadata.
+
+    Raises:
+        UserError: a transformer, or a size or resize mode that does not fit the network.
+    """
+    from uhd.export.onnx.export import export_onnx
+
+    if network.kind == "queries":
+        raise UserError(f"{network.arch} cannot be written as {what}; ultratinyod and cnn can")
+    with tempfile.TemporaryDirectory() as folder:
+        return export_onnx(network, Path(folder) / "parts.onnx", card, "parts")
+
+
+def _open_onnx(path: Path, size: tuple[int, int] | None, licence: str, version: str) -> Opened:
+    graph = read_onnx(path)
+    table = {prop.key: prop.value for prop in graph.metadata_props}
+    table |= {key: value for key, value in (("license", licence), ("version", version)) if value}
+    table["version"] = table.get("version") or f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}"
+    shape = [side.dim_value for side in graph.graph.input[0].type.tensor_type.shape.dim] if graph.graph.input else []
+    built = (shape[2], shape[3]) if len(shape) == 4 and min(shape[2:]) > 0 else None
+    if size is not None and size != built:
+        raise UserError(f"{path}: was built for another size; leave out --img-size, or give the checkpoint")
+    try:
+        card = ModelCard.from_metadata(table, input_size=built)
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{path}: its metadata cannot be read: {error}") from None
+    del graph.metadata_props[:]
+    onnx.helper.set_model_props(graph, table)
+    return Opened(path, card, graph=graph)
