@@ -45,6 +45,8 @@ def export(target: Target, resolved: Resolved, overrides: type[Any] | None = Non
     """
     config, own = resolved[ExportConfig], resolved[target.config]
     source, path = _paths(target, resolved)
+    if target.suffix and path.suffix.lower() != target.suffix:
+        raise UserError(f"{path}: the file's name must end in {target.suffix}, by which it is known again")
     target.check(own, path)
     if target.suffix:
         claim(path, (target.suffix,), [source])

@@ -26,8 +26,6 @@ class CTarget(Target):
 
     def check(self, config: CConfig, path: Path) -> None:
         """Refuse to replace C that a person wrote; see :meth:`Target.check`."""
-        if path.suffix.lower() != self.suffix:
-            raise UserError(f"{path}: the file's name must end in .c")
         if config.int8 and config.calibration is None and config.calib_list is None:
             raise UserError("which images to calibrate on? give --calibration DIR")
 

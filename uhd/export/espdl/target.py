@@ -33,8 +33,6 @@ class EspdlTarget(Target):
         """Refuse to work without images or without esp-ppq; see :meth:`Target.check`."""
         if config.photographs is None:
             raise UserError("which images to calibrate on? give --calibration DIR")
-        if path.suffix.lower() != self.suffix:
-            raise UserError(f"{path}: the file's name must end in .espdl, by which it is known again")
         if config.latency_json is not None and config.latency_json.suffix.lower() != ".json":
             raise UserError(f"{config.latency_json}: the file's name must end in .json")
 

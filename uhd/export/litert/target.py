@@ -23,8 +23,6 @@ class LitertTarget(Target):
     def check(self, config: LitertConfig, path: Path) -> None:
         """Refuse kinds that cannot be had, and a missing converter; see :meth:`Target.check`."""
         config.chosen()
-        if path.suffix.lower() != self.suffix:
-            raise UserError(f"{path}: the file's name must end in .tflite, by which it is known again")
         from uhd.export.litert.toolchain import require_litert
 
         require_litert()
