@@ -12,7 +12,7 @@ from uhd.cli.flags import Flags, Resolved
 from uhd.cli.interrupts import orderly_stop
 from uhd.cli.output import claim
 from uhd.cli.overrides import changes_of, override_config
-from uhd.cli.parser import Parser, dashed
+from uhd.cli.parser import Parser, dash_name
 from uhd.cli.settings_file import read_settings
 from uhd.errors import UserError
 from uhd.export.config import ExportConfig
@@ -45,11 +45,11 @@ def export(target: Target, resolved: Resolved, overrides: type[Any] | None = Non
     """
     config, own = resolved[ExportConfig], resolved[target.config]
     source, path = _paths(target, resolved)
+    if target.suffix:
+        claim(path, (target.suffix,), [source])
     if target.suffix and path.suffix.lower() != target.suffix:
         raise UserError(f"{path}: the file's name must end in {target.suffix}, by which it is known again")
     target.check(own, path)
-    if target.suffix:
-        claim(path, (target.suffix,), [source])
 
     from uhd.export.open_model import open_model
 
@@ -85,7 +85,7 @@ def _format(argv: Sequence[str]) -> str:
     parser.add_argument("--format", nargs="?", const="")
     parser.add_argument("--config", type=Path, nargs="?")
     end = list(argv).index("--") if "--" in argv else len(argv)
-    known, _ = parser.parse_known_args([dashed(word) for word in argv[:end]])
+    known, _ = parser.parse_known_args([dash_name(word) for word in argv[:end]])
     found = getattr(known, "format", None)
     if found is None:
         found = read_settings(getattr(known, "config", None)).get("format", "onnx")

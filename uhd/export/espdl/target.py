@@ -31,6 +31,7 @@ class EspdlTarget(Target):
 
     def check(self, config: EspdlConfig, path: Path) -> None:
         """Refuse to work without images or without esp-ppq; see :meth:`Target.check`."""
+        del path
         if config.photographs is None:
             raise UserError("which images to calibrate on? give --calibration DIR")
         if config.latency_json is not None and config.latency_json.suffix.lower() != ".json":

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from uhd.errors import UserError
 from uhd.export.litert.config import LitertConfig
 from uhd.export.target import Say, Target, Written
 
@@ -22,6 +21,7 @@ class LitertTarget(Target):
 
     def check(self, config: LitertConfig, path: Path) -> None:
         """Refuse kinds that cannot be had, and a missing converter; see :meth:`Target.check`."""
+        del path
         config.chosen()
         from uhd.export.litert.toolchain import require_litert
 
