@@ -70,6 +70,6 @@ def reading(
     table = {**said, **given}
     if is_raw(outputs) and not table.get("score_mode"):
         content = source if isinstance(source, bytes) else source.read_bytes()
-        if mode := network_score(outputs, content):
-            table["score_mode"] = mode
+        if trained := network_score(outputs, content):
+            table["score_mode"] = trained
     return table
