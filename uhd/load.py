@@ -22,6 +22,7 @@ _PREDICTORS = {
     (".pt", "detect"): ("uhd.models.predictor", "TorchPredictor", "train"),
     (".espdl", "detect"): ("uhd.export.espdl.simulator", "EspdlPredictor", "espdl"),
     (".tflite", "detect"): ("uhd.runtime.litert", "LitertPredictor", ""),
+    (".keras", "detect"): ("uhd.keras_detector.predictor", "KerasPredictor", "keras"),
     (".c", "detect"): ("uhd.export.c.predictor", "CPredictor", ""),
 }
 _COMPILED = (".c",)
@@ -44,9 +45,9 @@ def load(path: str | Path | None = None, *, compile: bool = False, **known: Any)
     """Load a model. No code from a file is run.
 
     Args:
-        path: ``.onnx``, ``.safetensors``, ``.pt``, ``.tflite`` or ``.espdl``, or the folder of a run, whose best model
-            it means; None takes the model in the package. A ``.c`` is compiled and run, so only one that an export of
-            this user wrote is taken without ``compile``.
+        path: ``.onnx``, ``.safetensors``, ``.pt``, ``.tflite``, ``.keras`` or ``.espdl``, or the folder of a run,
+            whose best model it means; None takes the model in the package. A ``.c`` is compiled and run, so only one
+            that an export of this user wrote is taken without ``compile``.
         compile: compile and run a ``.c`` of whatever origin.
         known: options of the runtime (``threads=2``) and what replaces the file's metadata (``resize_mode=...``).
 

@@ -29,6 +29,7 @@ VERBS: dict[str, Verb] = {
     "val": Verb("measure a model on labelled images", "uhd.cli.val"),
     "predict": Verb("detect people in images, folders, videos or a camera", "uhd.cli.predict"),
     "export": Verb("write a checkpoint as ONNX, LiteRT, ESP-DL, C or a web page", "uhd.cli.export"),
+    "convert-weights": Verb("the same detector from torch to Keras or back", "uhd.cli.convert_weights"),
     "compare": Verb("several model files side by side: size, latency, accuracy", "uhd.cli.compare"),
     "web": Verb("run the detector in the browser, on a camera or files", "uhd.cli.web"),
     "bench": Verb("time a model: preparing, network, post-processing", "uhd.cli.bench"),

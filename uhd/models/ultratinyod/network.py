@@ -11,12 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from uhd.errors import UserError
-from uhd.heads import HeadLayout, resolve_score_mode
+from uhd.heads import HeadLayout
 from uhd.models.layers import Blocks
 from uhd.models.network import AnchorNetwork, check_size
 from uhd.models.ultratinyod.backbone import Backbone
 from uhd.models.ultratinyod.config import UltraTinyODConfig
 from uhd.models.ultratinyod.head import Head
+from uhd.models.ultratinyod.layout import layout_of
 
 
 class UltraTinyOD(AnchorNetwork):
@@ -78,20 +79,8 @@ class UltraTinyOD(AnchorNetwork):
 
     def layout(self) -> HeadLayout:
         """Return what :func:`uhd.heads.decode` needs to read the raw map, as NumPy arrays."""
-        config = self.config
-        scale = self.head.wh_scale if config.use_improved_head else torch.ones_like(self.head.wh_scale)
-        return HeadLayout(
-            anchors=self.head.anchors.detach().cpu().numpy().astype(np.float32),
-            wh_scale=scale.detach().cpu().numpy().astype(np.float32),
-            num_classes=config.class_channels,
-            has_quality=config.has_quality,
-            score_mode=resolve_score_mode(
-                config.score_mode, config.has_quality, config.use_iou_aware_head, config.class_channels
-            ),
-            quality_power=config.quality_power,
-            num_attributes=config.num_attributes,
-            multi_label=config.multi_label_mode != "none" or config.num_attributes > 0,
-        )
+        anchors, scale = (each.detach().cpu().numpy() for each in (self.head.anchors, self.head.wh_scale))
+        return layout_of(self.config, anchors, scale)
 
 
 def assemble_raw(maps: dict[str, Tensor]) -> Tensor:
