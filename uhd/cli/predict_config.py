@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from uhd.config import knob
+from uhd.config.groups import ModelFile, RuntimeFlags, Thresholds, Unsaid
 from uhd.heads import SCORE_MODES
-from uhd.resize import parse_size
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,15 +19,10 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class PredictConfig:
+class PredictConfig(ModelFile, Thresholds, Unsaid, RuntimeFlags):
     """How images are searched and where the results go."""
 
-    model: Path | None = knob(None, "model file (default: the one in the package)")
     output: Path = knob(Path("runs/predict"), "folder of drawn images")
-    conf_thresh: float | None = knob(None, "least score (default: the model's best F1)", minimum=0, maximum=1)
-    use_nms: bool = knob(True, "drop duplicate boxes")
-    nms_iou: float | None = knob(None, "IoU at which boxes are duplicates (default: the model's)", minimum=0, maximum=1)
-    most: int | None = knob(None, "most detections per image, best first", minimum=1)
     json: Path | None = knob(None, "write one JSON line per image or frame; - writes to standard output")
     csv: Path | None = knob(None, "write one CSV row per detection; - writes to standard output")
     coco: Path | None = knob(None, "write all detections as COCO results, which pycocotools reads")
@@ -57,14 +52,11 @@ class PredictConfig:
         (), "count who stands in the polygon x,y,x,y,x,y... in a video; may be given several times", repeat=True
     )
     overwrite: bool = knob(False, "replace pictures and recordings of the same name; without it new ones get a number")
-    resize_mode: str | None = knob(None, "for a model file that does not say its own")
-    img_size: tuple[int, int] | None = knob(None, "for a model file that does not say its own", parse=parse_size)
     score_mode: str | None = knob(
         None, "which branches make the score of raw outputs (default: as the file says)", choices=SCORE_MODES
     )
     heads: int | None = knob(None, "attention heads of a transformer whose file does not say", minimum=1)
     quality_power: float | None = knob(None, "exponent of the quality in that score", minimum=0)
-    threads: int = knob(1, "threads of the runtime", minimum=1)
 
 
 def detect(detector: Detector, image: NDArray[np.uint8], config: PredictConfig) -> Detections:

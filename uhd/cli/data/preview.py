@@ -42,11 +42,11 @@ def main(argv: Sequence[str]) -> int:
     import numpy as np
 
     from uhd.augment.pipeline import Pipeline
-    from uhd.data.multi_label import arranged
+    from uhd.data.multi_label import arrange_classes
     from uhd.data.open import open_data, read_dataset
     from uhd.draw import contact_sheet
 
-    pipeline = Pipeline.load(config.aug_config, arranged(data).classes)
+    pipeline = Pipeline.load(config.aug_config, arrange_classes(data).classes)
     opened = open_data(data, split_seed(data, seed))
     chosen = np.random.default_rng(seed).permutation(len(opened.train))[: config.count * 2]
     dataset = read_dataset([opened.train[i] for i in chosen], data, opened.report)
