@@ -66,13 +66,14 @@ def decode_image(data: NDArray[np.uint8], where: str = "image") -> NDArray[np.ui
     if reason:
         raise UnreadableImage(f"{where}: {reason}")
     try:
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR)
+        decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)
     except cv2.error as error:
         raise UnreadableImage(f"{where}: {' '.join(str(error.err or error).split())}") from error
-    if image is None:
+    if decoded is None:
         kind = _kind(data)
         told = f"is {kind}, which this OpenCV cannot read (or it is damaged): save it as PNG or JPEG" if kind else ""
         raise UnreadableImage(f"{where}: {told or 'is not an image, or damaged'}")
+    image: NDArray[np.uint8] = np.asarray(decoded, np.uint8)
     if _ends_early(data, image):
         raise UnreadableImage(f"{where}: the JPEG is truncated (its data end before the picture does)")
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image), dtype=np.uint8)

@@ -140,5 +140,5 @@ def _from_pil(image: Any) -> NDArray[Any]:
         # PIL's own conversion clips at 255. Mode I is 32 bits wide and holds 16, or 8.
         levels = np.asarray(image)
         wide = image.mode != "I" or int(levels.max(initial=0)) > 255
-        return (np.clip(levels, 0, 65535).astype(np.uint16) >> (8 if wide else 0)).astype(np.uint8)
+        return np.asarray(np.clip(levels, 0, 65535).astype(np.uint16) >> (8 if wide else 0), np.uint8)
     return np.asarray(image.convert("RGB"))

@@ -91,8 +91,8 @@ def write_coco(records: Sequence[Record], names: Sequence[str], sizes: Sequence[
         inside = record.image.is_relative_to(path.parent)
         name = record.image.relative_to(path.parent) if inside else record.image
         images.append({"id": image_id, "file_name": name.as_posix(), "width": width, "height": height})
-        objects = record.objects
-        for i, (x0, y0, x1, y1) in enumerate((objects.boxes * np.float32([width, height, width, height])).tolist()):
+        objects, limit = record.objects, np.array([width, height, width, height], np.float32)
+        for i, (x0, y0, x1, y1) in enumerate((objects.boxes * limit).tolist()):
             entry: dict[str, Any] = {
                 "id": len(annotations) + 1,
                 "image_id": image_id,

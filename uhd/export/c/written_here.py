@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 from pathlib import Path
 
-from uhd.data.cache import default_folder
+from uhd.data.cache_file import default_folder
 
 _MOST = 1000
 
