@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-import uhd.export.web as web
 from tests.export.conftest import class_names, make_family
 from uhd.card import ModelSpec
 from uhd.cli import main
@@ -19,6 +19,9 @@ from uhd.export.web import compiler
 from uhd.export.web.glue import glue
 from uhd.export.web.weights import half_floats, take_out
 from uhd.runtime.web import page_server
+
+# The name uhd.export is a function, which hides the package.
+web = import_module("uhd.export.web")
 
 
 def test_long_tables_leave_the_source_and_short_ones_stay() -> None:
