@@ -164,10 +164,6 @@ class Pipeline:
     def _look(self, sample: Sample, rng: np.random.Generator) -> View:
         return self._stages[0].look(View.of(sample), rng)
 
-    def without_mosaics(self) -> Pipeline:
-        """Return the same pipeline on single photographs: for the last epochs of a training."""
-        return Pipeline([operation for operation in self.operations if not isinstance(operation, Mosaic)])
-
     def __repr__(self) -> str:
         return f"Pipeline({', '.join(type(operation).__name__ for operation in self.operations)})"
 

@@ -35,6 +35,10 @@ VERBS: dict[str, Verb] = {
     "bench": Verb("time a model: preparing, network, post-processing", "uhd.cli.bench"),
     "info": Verb("parameters, multiply-adds and layers of a model", "uhd.cli.info"),
     "inspect": Verb("what a model or checkpoint file says of itself", "uhd.cli.inspect"),
+    "refer": Verb(
+        "find the one person that is meant: so far its drawn data set",
+        verbs={"data": Verb("draw scenes with keypoints, masks and descriptions", "uhd.cli.refer.data")},
+    ),
     "data": Verb(
         "check a data set, count it, show augmented samples, choose anchors",
         verbs={

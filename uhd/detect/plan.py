@@ -17,7 +17,6 @@ from uhd.data.multi_label import arrange_classes
 from uhd.data.open import OpenedData, open_data, read_dataset
 from uhd.detect.distill import build_distillation
 from uhd.detect.folder import check_folder, find_last, run_folder
-from uhd.detect.mosaics import close_mosaics
 from uhd.detect.network import build_network
 from uhd.detect.original_run import adopt, is_original
 from uhd.detect.settings import Settings
@@ -100,10 +99,9 @@ def make_plan(settings: Settings, hooks: Iterable[Hook] = ()) -> Plan:
         _take_weights(network, train.ckpt, last)
         return Plan(settings, folder, last, network, dataset, task, None, processes)
     view = distillation.view if distillation is not None else None
-    transforms, stage_of = close_mosaics(transform, train.epochs, detect.close_mosaic)
     loader = Loader(
-        dataset, transforms, data.img_size, data.resize_mode, train.batch_size, train.seed, data.num_workers,
-        processes.rank, processes.world, object_share=detect.object_share, teacher_view=view, stage_of=stage_of,
+        dataset, transform, data.img_size, data.resize_mode, train.batch_size, train.seed, data.num_workers,
+        processes.rank, processes.world, object_share=detect.object_share, teacher_view=view,
     )  # fmt: skip
     trainer = Trainer(task, loader, train, folder, device, processes, hooks)
     if last is not None:

@@ -1,0 +1,1 @@
+"""``uhd refer``: find the one person that is meant."""
