@@ -10,7 +10,7 @@ from uhd.errors import UserError
 from uhd.evaluation.figure import BLUE, new_figure, save_figure
 
 # Columns of a run's metrics that are no part of the loss.
-_NO_LOSS = ("lr", "_per_second", "_share", "_mb", "_seconds")
+_NO_LOSS = ("lr", "positives", "_per_second", "_share", "_mb", "_seconds")
 _SCORES = {"val/AP50": "AP50", "val/AP": "AP", "val/best_f1": "F1", "val/recall": "recall"}
 
 Series = tuple[list[int], list[float]]  # epochs and the values at them
@@ -61,6 +61,7 @@ def plot_results(metrics_csv: Path, path: Path) -> Path:
         right.legend(fontsize=8)
     for axes in (left, middle, right):
         axes.grid(alpha=0.3)
+        axes.xaxis.get_major_locator().set_params(integer=True)
     return save_figure(figure, path)
 
 
