@@ -15,6 +15,7 @@ from uhd.data.dataset import Dataset
 from uhd.data.loader import Loader
 from uhd.data.multi_label import arrange_classes
 from uhd.data.open import OpenedData, open_data, read_dataset
+from uhd.detect.broken import BrokenImages
 from uhd.detect.distill import build_distillation
 from uhd.detect.folder import check_folder, find_last, run_folder
 from uhd.detect.network import build_network
@@ -47,6 +48,7 @@ class Plan:
         task: network, objective and measure.
         trainer: None with ``--val-only``.
         processes: this process among several.
+        broken: images that could not be read again while training.
     """
 
     settings: Settings
@@ -57,6 +59,7 @@ class Plan:
     task: DetectTask
     trainer: Trainer | None
     processes: Processes
+    broken: BrokenImages
 
 
 def make_plan(settings: Settings, hooks: Iterable[Hook] = ()) -> Plan:
@@ -95,20 +98,22 @@ def make_plan(settings: Settings, hooks: Iterable[Hook] = ()) -> Plan:
         distillation, val_transform, detect,
     )  # fmt: skip
     task.trained_on = _trained_on(settings, dataset)
+    broken = BrokenImages(say, data.strict)
     if detect.val_only:
         _take_weights(network, train.ckpt, last)
-        return Plan(settings, folder, last, network, dataset, task, None, processes)
+        return Plan(settings, folder, last, network, dataset, task, None, processes, broken)
     view = distillation.view if distillation is not None else None
     loader = Loader(
         dataset, transform, data.img_size, data.resize_mode, train.batch_size, train.seed, data.num_workers,
         processes.rank, processes.world, object_share=detect.object_share, teacher_view=view,
+        report=broken,
     )  # fmt: skip
     trainer = Trainer(task, loader, train, folder, device, processes, hooks)
     if last is not None:
         _continue(trainer, last, processes)
     if processes.main:
         _tell_warmup(trainer)
-    return Plan(settings, folder, last, network, dataset, task, trainer, processes)
+    return Plan(settings, folder, last, network, dataset, task, trainer, processes, broken)
 
 
 def choose_device(name: str | None, processes: Processes) -> torch.device:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from uhd.data.multi_label import roles_of
+from uhd.detect.broken import closing_line
 from uhd.detect.folder import claim_folder
 from uhd.detect.network import draw_anchors
 from uhd.detect.pictures import Pictures, draw_samples, write_report
@@ -82,9 +83,11 @@ def fit(plan: Plan, trainer: Trainer) -> None:
     try:
         trainer.fit()
     except Interrupted:
+        _tell_broken(plan)
         if plan.processes.main:
             print(f"stopped; continue with --resume {plan.folder}", file=sys.stderr)  # noqa: T201
         raise
+    _tell_broken(plan)
     if plan.processes.main and trainer.best is not None:
         best = plan.folder / "best.safetensors"
         say(f"best: {best} ({trainer.task.metric.name} {trainer.best:.4f}, epoch {trainer.best_epoch})")
@@ -104,6 +107,13 @@ def measure(plan: Plan) -> Run:
         draw_samples(task, plan.network, plan.folder / VAL_ONLY, detect.samples, detect.heatmap)
         say(f"wrote {written}")
     return Run(plan.folder, metrics)
+
+
+def _tell_broken(plan: Plan) -> None:
+    """Say how many images broke, in any process; all of them come here."""
+    broken = plan.processes.union(plan.broken.files)
+    if broken and plan.processes.main:
+        say(closing_line(len(broken)))
 
 
 def _tell_finished(plan: Plan, trainer: Trainer) -> None:

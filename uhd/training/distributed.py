@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -75,6 +75,14 @@ class Processes:
         total = torch.tensor([value], dtype=torch.float64)
         distributed.all_reduce(total, group=self.host)
         return float(total)
+
+    def union(self, values: Set[str]) -> set[str]:
+        """Return what any process holds."""
+        if self.world == 1:
+            return set(values)
+        found: list[set[str]] = [set()] * self.world
+        distributed.all_gather_object(found, set(values), group=self.host)
+        return set().union(*found)
 
     def share(self, values: Mapping[str, float]) -> dict[str, float]:
         """Return the main process's values in every process."""
