@@ -43,19 +43,20 @@ class Sample:
 
         Args:
             image: (H, W, 3) uint8, RGB.
-            boxes, labels, ignore: (N, 4), (N,) and (M, 4), where ``objects`` is not given.
+            boxes, labels, ignore: (N, 4), (N,) and (M, 4); beside ``objects`` they stand for its own, as
+                ``dataclasses.replace(sample, boxes=boxes)`` asks for.
             name: of the image.
             objects: what is in it.
 
         Raises:
-            ValueError: arrays of another form, or objects given twice.
+            ValueError: arrays of another form, or others beside objects of which keypoints, masks or texts are known.
         """
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
             raise ValueError(f"image must be (H, W, 3) uint8, not {image.shape} {image.dtype}")
         if objects is None:
             objects = Objects.of(_NO_BOXES if boxes is None else boxes, labels, ignore)
         elif boxes is not None or labels is not None or ignore is not None:
-            raise ValueError("give either objects, or boxes, labels and ignore")
+            objects = _changed(objects, boxes, labels, ignore)
         object.__setattr__(self, "image", image)
         object.__setattr__(self, "objects", objects)
         object.__setattr__(self, "name", name)
@@ -82,6 +83,22 @@ class Sample:
     def with_objects(self, objects: Objects) -> Sample:
         """Return the same image with other objects."""
         return Sample(self.image, objects=objects, name=self.name)
+
+
+def _changed(
+    objects: Objects,
+    boxes: NDArray[np.float32] | None,
+    labels: NDArray[np.int64] | None,
+    ignore: NDArray[np.float32] | None,
+) -> Objects:
+    """Return objects with other boxes, labels or regions."""
+    if not objects.is_plain:
+        raise ValueError("more than boxes is known of these objects: give other objects")
+    return Objects.of(
+        objects.boxes[: objects.count] if boxes is None else boxes,
+        objects.labels[: objects.count] if labels is None else labels,
+        objects.regions if ignore is None else ignore,
+    )
 
 
 @dataclass(frozen=True, eq=False, slots=True)
