@@ -252,6 +252,7 @@ def _trained_on(data: Mapping[str, Any]) -> TrainedOn:
         seed if isinstance(seed, int) else None,
         train if isinstance(train, int | float) else TrainedOn.train_split,
         val if isinstance(val, int | float) else TrainedOn.val_split,
+        str(data.get("split_by", TrainedOn.split_by)),
     )
 
 

@@ -20,7 +20,7 @@ class TrainedOn:
         data: name of the folder or file.
         seed: of the split; None where the data had parts of its own, or nobody knows.
         train_split, val_split: shares, 0 to 1.
-        split_by: how the split was drawn, see :mod:`uhd.data.split`.
+        split_by: how the split was drawn, see :mod:`uhd.data.split`; files that do not say it are of shuffled splits.
         images: that it was trained on.
         sketch: the lowest fingerprints of those images, ascending.
     """

@@ -16,11 +16,22 @@ from uhd.errors import UserError
 def test_split_depends_on_names_and_seed_only(tmp_path: Path, make_folder) -> None:
     for place in ("one", "two"):
         make_folder(tmp_path / place, 20)
-    splits = [open_data(DataConfig(image_dir=tmp_path / place), 3) for place in ("one", "two")]
-    assert [r.image.name for r in splits[0].train] == [r.image.name for r in splits[1].train]
-    assert (len(splits[0].train), len(splits[0].val)) == (16, 4)
-    other = open_data(DataConfig(image_dir=tmp_path / "one"), 4)
-    assert [r.image for r in other.val] != [r.image for r in splits[0].val]
+    for by in ("shuffle", "name"):
+        splits = [open_data(DataConfig(image_dir=tmp_path / place, split_by=by), 3) for place in ("one", "two")]
+        assert [r.image.name for r in splits[0].train] == [r.image.name for r in splits[1].train]
+        assert len(splits[0].train) + len(splits[0].val) == 20
+        assert by == "name" or len(splits[0].val) == 4
+        other = open_data(DataConfig(image_dir=tmp_path / "one", split_by=by), 4)
+        assert [r.image for r in other.val] != [r.image for r in splits[0].val]
+
+
+def test_data_that_grew_keeps_its_validation_images(tmp_path: Path, make_folder) -> None:
+    make_folder(tmp_path, 12)
+    before = open_data(DataConfig(image_dir=tmp_path))
+    make_folder(tmp_path, 24)
+    after = open_data(DataConfig(image_dir=tmp_path))
+    assert {r.image for r in before.val} < {r.image for r in after.val}
+    assert {r.image for r in before.train} < {r.image for r in after.train}
 
 
 def test_empty_images_stay_unless_dropped(tmp_path: Path, make_folder) -> None:
@@ -51,7 +62,7 @@ def test_awkward_folder_is_survived(tmp_path: Path, make_folder, picture) -> Non
     (tmp_path / "text.jpg").write_text("hello")
     (tmp_path / "folder.jpg").mkdir()
     (tmp_path / "dangling.jpg").symlink_to("nowhere.jpg")
-    config = DataConfig(image_dir=tmp_path)
+    config = DataConfig(image_dir=tmp_path, split_by="shuffle")
     opened = open_data(config)
     count = sum(len(read_dataset(part, config, opened.report, False)) for part in (opened.train, opened.val))
     assert count == 7

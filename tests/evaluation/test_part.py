@@ -25,18 +25,19 @@ def drawn(folder: Path, count: int = 20) -> Path:
     return folder
 
 
-def trained(folder: Path, seed: int = 5) -> tuple[ModelCard, set[Path]]:
-    opened = open_data(DataConfig(image_dir=folder), seed)
+def trained(folder: Path, seed: int = 5, by: str = "shuffle") -> tuple[ModelCard, set[Path]]:
+    opened = open_data(DataConfig(image_dir=folder, split_by=by), seed)
     images = [record.image for record in opened.train]
-    known = TrainedOn(folder.name, seed, images=len(images), sketch=sketch_of(images))
+    known = TrainedOn(folder.name, seed, split_by=by, images=len(images), sketch=sketch_of(images))
     return ModelCard(trained_on=known), set(images)
 
 
-def test_the_split_of_the_training_decides(tmp_path: Path) -> None:
+@pytest.mark.parametrize("by", ["shuffle", "name"])
+def test_the_split_of_the_training_decides(tmp_path: Path, by: str) -> None:
     folder = drawn(tmp_path / "flat")
-    card, images = trained(folder)
+    card, images = trained(folder, by=by)
     part = choose_part(DataConfig(image_dir=folder), [card], Wanted())
-    assert (part.name, len(part.records), part.warnings) == ("val", 4, ())
+    assert (part.name, len(part.records), part.warnings) == ("val", 20 - len(images), ())
     assert not {record.image for record in part.records} & images
     assert part.split is not None
     assert part.split.seed == 5

@@ -134,26 +134,30 @@ def visible(parts: Sequence[tuple[View, Window]]) -> Shown:
     for view, place in parts:
         starts.append(total)
         objects = view.objects
-        if not len(objects):
+        size, count = len(objects.boxes), objects.count
+        if not size:
             continue
-        left, top, right, bottom = place
         boxes: NDArray[Any] = objects.boxes
         scale = _place(view, place)
         if view.warp is not None:
+            left, top, right, bottom = place
             scale = (right - left, bottom - top, left, top)
             boxes, shown_part = _warped(view, objects)
             tight.append((total, shown_part * (scale[:2] * 2) + np.array(scale[2:] * 2)))
         sources.append(boxes)
-        # Never enough to be a box: an ignored region stays one, and all of it counts.
-        for enough, count in ((view.min_visibility, objects.count), (np.inf, len(objects) - objects.count)):
-            if count:
-                rows.append((*scale, *place, enough))
-                counts.append(count)
-        total += len(objects)
+        if count:
+            rows.append((*scale, *place, view.min_visibility))
+            counts.append(count)
+        if count < size:  # never enough to be a box: an ignored region stays one, and all of it counts
+            rows.append((*scale, *place, np.inf))
+            counts.append(size - count)
+        total += size
     if not rows:
         return Shown(np.zeros(0, np.int64), starts, np.zeros((0, 4), np.float32), np.zeros(0, bool))
     source = sources[0] if len(sources) == 1 else np.concatenate(sources)
-    table = np.array(rows) if len(rows) == 1 else np.repeat(rows, counts, axis=0)
+    table = np.array(rows)
+    if len(rows) > 1:
+        table = table.repeat(counts, axis=0)
     return _clip(source, table, tight, starts)
 
 

@@ -175,7 +175,7 @@ def _images(config: FinetuneConfig, spec: ModelSpec) -> tuple[Dataset, Dataset]:
 
     data = DataConfig(
         image_dir=config.image_dir, train_list=config.train_list, val_list=config.val_list,
-        train_split=1 - config.val_split, val_split=config.val_split, classes=config.class_ids,
+        train_split=1 - config.val_split, val_split=config.val_split, split_by="shuffle", classes=config.class_ids,
         img_size=spec.input_size, resize_mode=spec.resize_mode, num_workers=config.num_workers,
         class_names=spec.class_names,
     )  # fmt: skip

@@ -12,7 +12,9 @@ from uhd.data.dataset import Dataset
 from uhd.data.open import open_data, read_dataset
 from uhd.evaluation.dataset import infer_images, truths_of
 from uhd.evaluation.evaluate import evaluate
+from uhd.evaluation.part import SEED
 from uhd.runtime.predictor import Predictor
+from uhd.trained_on import TrainedOn
 
 
 @dataclass(frozen=True)
@@ -36,11 +38,12 @@ def labelled(place: Path, spec: ModelSpec, classes: tuple[int, ...], val_split: 
         UserError: no labels, or no validation images.
     """
     share = val_split if 0 < val_split < 1 else 0.2
+    drawn = spec.trained_on or TrainedOn()
     config = DataConfig(
-        image_dir=place, train_split=1 - share, val_split=share, classes=classes, img_size=spec.input_size,
-        resize_mode=spec.resize_mode,
+        image_dir=place, train_split=1 - share, val_split=share, split_by=drawn.split_by, classes=classes,
+        img_size=spec.input_size, resize_mode=spec.resize_mode,
     )  # fmt: skip
-    opened = open_data(config)
+    opened = open_data(config, SEED if drawn.seed is None else drawn.seed)
     return read_dataset(opened.val, config, opened.report, progress=False)
 
 

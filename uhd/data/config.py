@@ -70,10 +70,11 @@ class DataConfig:
         42, "seed of the split, where the data has none; none: --seed", group=_GROUP, minimum=0, original=None
     )
     split_by: str = knob(
-        "shuffle",
-        "how the split is drawn: shuffle (exact shares) or name (data that grows keeps its validation images)",
+        "name",
+        "how the split is drawn: name (data that grows keeps its validation images) or shuffle (exact shares)",
         group=_GROUP,
-        choices=("shuffle", "name"),
+        choices=("name", "shuffle"),
+        original="shuffle",
     )
     classes: tuple[int, ...] = knob(
         (0,),

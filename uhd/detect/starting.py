@@ -7,9 +7,10 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from uhd.card import INPUT_KEYS
+from uhd.card import INPUT_KEYS, ModelCard
 from uhd.compress.config import quantisation_of
 from uhd.config import from_plain, knob_of, to_plain
+from uhd.data.config import DataConfig
 from uhd.detect.config import DetectConfig
 from uhd.detect.original_run import loss_values, train_values
 from uhd.detect.settings import Settings
@@ -18,6 +19,7 @@ from uhd.load import default_model
 from uhd.migrations import settings_of
 from uhd.models.weights import architecture_of, read_checkpoint, read_weights, unsaid
 from uhd.resize import format_size
+from uhd.trained_on import TrainedOn
 from uhd.training.checkpoint import newest_last
 
 T = TypeVar("T")
@@ -75,7 +77,7 @@ def take_settings(settings: Settings, path: Path, model_of: Callable[[str], Any]
     saved: dict[str, Mapping[str, Any]] = {
         "train": {},
         "detect": {"arch": arch},
-        "data": _input_values(meta, network),
+        "data": _input_values(meta, network) | _split_values(meta, settings.data),
         "model": {name: value for name, value in to_plain(network).items() if name not in unsaid(arch, meta)},
         "quantisation": to_plain(quantisation_of(meta, str(path))),
     }
@@ -84,7 +86,9 @@ def take_settings(settings: Settings, path: Path, model_of: Callable[[str], Any]
         for name in ("train", "detect", "data", "loss", "distill"):
             saved[name] = settings_of(type(getattr(settings, name)), meta, f"{name}_config", str(path))
             saved[name] = {key: value for key, value in saved[name].items() if key not in _PLACES}
+        saved["data"] = {"split_by": TrainedOn.split_by, **saved["data"]}
     elif resume:
+        saved["data"] = {"split_by": TrainedOn.split_by, **saved["data"]}
         content = read_checkpoint(path)
         saved["train"] = train_values(content)
         saved["loss"] = loss_values(content)
@@ -113,6 +117,20 @@ def _input_values(meta: Mapping[str, Any], network: Any) -> dict[str, Any]:
     if "classes" not in values and network.num_classes > 1:
         values["classes"] = list(range(network.num_classes))
     return values
+
+
+def _split_values(meta: Mapping[str, Any], data: DataConfig) -> dict[str, Any]:
+    """Return the split that the file's network was trained with, where it was on the same data.
+
+    Another one would validate on images that it knows.
+    """
+    drawn, place = ModelCard.from_checkpoint(meta).trained_on, data.image_dir or data.train_list
+    if drawn is None or drawn.seed is None or place is None or drawn.data != place.resolve().name:
+        return {}
+    return {
+        "split_seed": drawn.seed, "split_by": drawn.split_by,
+        "train_split": drawn.train_split, "val_split": drawn.val_split,
+    }  # fmt: skip
 
 
 def _taken(config: T, saved: Mapping[str, Any], typed: Collection[str], path: Path) -> T:
