@@ -13,8 +13,8 @@ from tests.heads import toy_head
 from uhd.assigners.targets import Targets
 from uhd.card import ModelCard
 from uhd.export.c import export_c
-from uhd.export.c.open_model import open_network
 from uhd.export.c.predictor import CPredictor, compiler
+from uhd.export.c_target import open_network
 from uhd.export.onnx.export import export_onnx
 from uhd.export.onnx.heads import GRAPHS
 from uhd.heads import HEADS, HeadLayout

@@ -43,7 +43,8 @@ def evaluate(
         suppression: of duplicates, usually from the model's card; None takes the default.
     """
     found = select_all(predictions, suppression)
-    matches = match(found, truths, THRESHOLDS)
+    # Curves are of detections by score: in that order once, every sort of some of them finds them sorted.
+    matches = match(found, truths, THRESHOLDS).by_score()
     per_class: dict[str, list[float]] = {}
     for class_id, name in enumerate(class_names):
         if (matches.truth_class_ids == class_id).any():
@@ -52,7 +53,12 @@ def evaluate(
     threshold, f1, precision, recall = curve.best()
     above = np.bincount(matches.images[matches.scores >= threshold], minlength=len(truths))
     alarms = above[[len(truth) == 0 for truth in truths]]
-    above_original = [(boxes[s >= conf_thresh], s[s >= conf_thresh], ids[s >= conf_thresh]) for boxes, s, ids in found]
+    # Best first: those above a score are the first so many.
+    above_original = [
+        (boxes[:count], scores[:count], ids[:count])
+        for boxes, scores, ids in found
+        for count in (np.count_nonzero(scores >= conf_thresh),)
+    ]
     metrics = {
         "AP50": float(np.mean([aps[0] for aps in per_class.values()])) if per_class else 0.0,
         "AP": float(np.mean(list(per_class.values()))) if per_class else 0.0,

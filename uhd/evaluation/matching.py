@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import repeat
 
 import numpy as np
@@ -40,6 +40,19 @@ class Matches:
     ignorable: NDArray[np.bool_]
     truth_class_ids: NDArray[np.int64]
     truth_heights: NDArray[np.float32]
+
+    def by_score(self) -> Matches:
+        """Return the same with the best detection first; equal scores keep their order."""
+        order = np.argsort(-self.scores, kind="stable")
+        return replace(
+            self,
+            scores=self.scores[order],
+            class_ids=self.class_ids[order],
+            heights=self.heights[order],
+            images=self.images[order],
+            matched=self.matched[:, order],
+            ignorable=self.ignorable[order],
+        )
 
 
 def in_ignore(boxes: Boxes, ignore: Boxes) -> NDArray[np.bool_]:

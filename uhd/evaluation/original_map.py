@@ -31,12 +31,13 @@ def original_map(
     for class_id in range(num_classes):
         scores, hits, total = [np.zeros(0, np.float32)], [np.zeros(0, bool)], 0
         for (boxes, values, class_ids), truth in zip(found, truths, strict=True):
-            mine = class_ids == class_id
-            wanted = truth.targets.boxes[truth.targets.labels == class_id]
+            wanted = truth.boxes[: truth.count][truth.labels[: truth.count] == class_id]
             total += len(wanted)
-            order = np.argsort(-values[mine], kind="stable")
-            scores.append(values[mine][order])
-            hits.append(_hits(boxes[mine][order], wanted, iou_thresh))
+            mine = np.flatnonzero(class_ids == class_id)
+            if len(mine):
+                mine = mine[np.argsort(-values[mine], kind="stable")]
+                scores.append(values[mine])
+                hits.append(_hits(boxes[mine], wanted, iou_thresh))
         result[f"AP@0.5_class{class_id}"] = _area(np.concatenate(scores), np.concatenate(hits), total)
     return {"mAP@0.5": float(np.mean(list(result.values()))) if result else 0.0, **result}
 
@@ -45,10 +46,10 @@ def _hits(boxes: NDArray[np.float32], wanted: NDArray[np.float32], iou_thresh: f
     hits = np.zeros(len(boxes), bool)
     if len(boxes) and len(wanted):
         iou = iou_matrix(boxes, wanted, eps=1e-6)
-        best = iou.argmax(1)
         near = np.flatnonzero(iou.max(1) >= iou_thresh)
-        # The first of those that share a best truth gets it; the others are false.
-        hits[near[np.unique(best[near], return_index=True)[1]]] = True
+        if len(near):
+            # The first of those that share a best truth gets it; the others are false.
+            hits[near[np.unique(iou[near].argmax(1), return_index=True)[1]]] = True
     return hits
 
 

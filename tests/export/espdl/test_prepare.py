@@ -11,8 +11,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from uhd.errors import UserError
 from uhd.export.espdl.float_graph import FloatGraph
-from uhd.export.espdl.prepare import prepare, read_onnx
+from uhd.export.espdl.prepare import prepare
 from uhd.export.onnx.export import export_onnx
+from uhd.export.onnx_file import read_onnx
 from uhd.models.predictor import spec_of
 from uhd.models.weights import load_model
 
@@ -90,7 +91,7 @@ def test_two_inputs() -> None:
 
 
 def test_files_that_are_no_onnx(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no such model: check --onnx-model"):
+    with pytest.raises(UserError, match="there is no such model"):
         read_onnx(tmp_path / "missing.onnx")
     (tmp_path / "text.onnx").write_text("not a model")
     with pytest.raises(UserError, match="not an ONNX file"):
