@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from uhd.card import FORMAT, HEAD_KEYS, Measurement, ModelCard
+from uhd.card import FORMAT, Measurement, ModelCard
+from uhd.card_fields import HEAD_KEYS
 from uhd.errors import UserError
 from uhd.nms import Suppression
 from uhd.resize import RESIZE_MODES

@@ -7,23 +7,19 @@ text; the keys are the same, those of the original keep its names, and either is
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+from uhd.card_fields import CHECKPOINT, FIELDS, HEAD_KEYS, MEASURED, size_of
 from uhd.nms.suppression import METADATA as SUPPRESSION_KEYS
 from uhd.nms.suppression import Suppression
-from uhd.resize import canonical_mode, format_size, input_channels, parse_size
+from uhd.resize import canonical_mode, format_size, input_channels
 from uhd.trained_on import TrainedOn
 
 # 1: the first version of this package, which named no task; files without a number are the original's.
 FORMAT = 2
-# How the raw maps of the head are read, as text under the head's own names.
-HEAD_KEYS = (
-    "anchors", "wh_scale", "score_mode", "quality_power", "disable_cls", "every_class_counts", "topk", "heatmap_peaks",
-    "class_channels", "has_quality", "attribute_channels",
-)  # fmt: skip
 _COLOURS = {
     3: "RGB",
     2: "YUYV: Y in channel 0; U in the even, V in the odd columns of channel 1 (BT.601, full range)",
@@ -169,13 +165,13 @@ class ModelCard:
 
     def to_metadata(self) -> dict[str, str]:
         """Return text values for a model file."""
-        table = {key: each.to_text(getattr(self, name)) for name, key, each in _FIELDS}
+        table = {key: each.to_text(getattr(self, name)) for name, key, each in FIELDS}
         table |= {"format": str(FORMAT), "color": self.colour, **self.suppression.to_metadata()}
         return {**self.extra, **self.head, **table, **_measurement(self.measured)}
 
     def to_checkpoint(self) -> dict[str, Any]:
         """Return plain values for a checkpoint, which rebuilds the head from its configuration instead."""
-        values = {key: each.to_plain(getattr(self, name)) for name, key, each in _FIELDS if name in _CHECKPOINT}
+        values = {key: each.to_plain(getattr(self, name)) for name, key, each in FIELDS if name in CHECKPOINT}
         values["class_names"] = values.pop("names")
         return {**values, "format": FORMAT, **self.suppression.to_metadata(), **_measurement(self.measured)}
 
@@ -188,7 +184,7 @@ class ModelCard:
             UserError: unknown resize mode.
         """
         values = _parsed(table, known)
-        own = {key for _, key, _ in _FIELDS} | {*_MEASURED, *SUPPRESSION_KEYS, *HEAD_KEYS, "color"}
+        own = {key for _, key, _ in FIELDS} | {*MEASURED, *SUPPRESSION_KEYS, *HEAD_KEYS, "color"}
         values["head"] = {key: table[key] for key in HEAD_KEYS if table.get(key)}
         values["extra"] = {key: value for key, value in table.items() if key not in own}
         return cls(**values)._fed_as(known)
@@ -196,8 +192,8 @@ class ModelCard:
     @classmethod
     def from_checkpoint(cls, meta: Mapping[str, Any], **known: Any) -> ModelCard:
         """Rebuild from what a checkpoint says, ours or the original's; see :meth:`from_metadata`."""
-        wanted = {key for name, key, _ in _FIELDS if name in _CHECKPOINT}
-        wanted |= {"class_names", *_MEASURED, *SUPPRESSION_KEYS}
+        wanted = {key for name, key, _ in FIELDS if name in CHECKPOINT}
+        wanted |= {"class_names", *MEASURED, *SUPPRESSION_KEYS}
         said = {key: value for key, value in meta.items() if key in wanted}
         if not isinstance(said.get("metrics"), Mapping):
             said.pop("metrics", None)
@@ -222,7 +218,7 @@ def _parsed(table: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any
     if isinstance(said.get("format"), str) and not said["format"].isdecimal():
         said.setdefault("precision", said.pop("format"))
     values = {name: value for name, value in known.items() if value is not None and name != "nms_iou"}
-    values |= {name: each.parse(said[key]) for name, key, each in _FIELDS if key in said}
+    values |= {name: each.parse(said[key]) for name, key, each in FIELDS if key in said}
     values.setdefault("format", 1)
     if any(key in said for key in SUPPRESSION_KEYS):
         values["suppression"] = Suppression.from_metadata(said)
@@ -231,7 +227,7 @@ def _parsed(table: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any
         values.setdefault("conf_thresh", threshold)
     size = said.get("metrics_size")
     values["measured"] = Measurement(
-        str(said.get("metrics_split", "")), str(said.get("metrics_data", "")), None if size is None else _size(size),
+        str(said.get("metrics_split", "")), str(said.get("metrics_data", "")), None if size is None else size_of(size),
         str(said.get("metrics_resize_mode", "")), str(said.get("metrics_precision", "")),
     )  # fmt: skip
     return values
@@ -240,7 +236,7 @@ def _parsed(table: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any
 def _measurement(measured: Measurement) -> dict[str, str]:
     size = "" if measured.input_size is None else format_size(measured.input_size)
     values = (measured.split, measured.data, size, measured.resize_mode, measured.precision)
-    return dict(zip(_MEASURED, values, strict=True))
+    return dict(zip(MEASURED, values, strict=True))
 
 
 def _trained_on(data: Mapping[str, Any]) -> TrainedOn:
@@ -263,87 +259,5 @@ def _names_of(values: Mapping[str, Any]) -> tuple[str, ...]:
     return ("person",) if len(numbers) <= 1 else tuple(map(str, numbers))
 
 
-class _Translation(NamedTuple):
-    """Between a field and what a file holds: text, plain values, and back from either."""
-
-    to_text: Callable[[Any], str]
-    to_plain: Callable[[Any], Any]
-    parse: Callable[[Any], Any]
-
-
-def _size(value: Any) -> tuple[int, int]:
-    return parse_size(value if isinstance(value, str) else "x".join(map(str, value)))
-
-
-def _names(value: Any) -> tuple[str, ...]:
-    found = json.loads(value) if isinstance(value, str) else value
-    if not isinstance(found, list | tuple):
-        raise ValueError(f"names {value!r} are not a list")
-    return tuple(found)
-
-
-def _numbers(value: Any) -> tuple[int, ...]:
-    if isinstance(value, list | tuple):
-        return tuple(int(each) for each in value)
-    return tuple(int(part) for part in str(value).strip("[]").replace(",", " ").split())
-
-
-def _metrics(value: Any) -> dict[str, float]:
-    found = json.loads(value) if isinstance(value, str) else value
-    if not isinstance(found, Mapping):
-        raise ValueError(f"metrics {value!r} are not a table")
-    if isinstance(value, str):
-        return {str(name): float(number) for name, number in found.items()}
-    return {str(name): float(number) for name, number in found.items() if isinstance(number, int | float)}
-
-
-_TEXT = _Translation(str, str, str)
-_NUMBER = _Translation(lambda value: repr(float(value)), float, float)
-_COUNT = _Translation(str, int, int)
-_SIZE = _Translation(format_size, format_size, _size)
-_NAMES = _Translation(lambda value: json.dumps(list(value)), list, _names)
-_NUMBERS = _Translation(lambda value: ",".join(map(str, value)), list, _numbers)
-_TRAINED = _Translation(
-    lambda value: "" if value is None else json.dumps(value.to_plain()),
-    lambda value: None if value is None else value.to_plain(),
-    lambda value: TrainedOn.from_plain(json.loads(value) if isinstance(value, str) else value),
-)
-_METRICS = _Translation(lambda value: json.dumps({str(k): float(v) for k, v in value.items()}), dict, _metrics)
-_MEASURED = ("metrics_split", "metrics_data", "metrics_size", "metrics_resize_mode", "metrics_precision")
-# Field, key in the file, translation.
-_FIELDS: tuple[tuple[str, str, _Translation], ...] = (
-    ("format", "format", _COUNT),
-    ("task", "task", _TEXT),
-    ("arch", "arch", _TEXT),
-    ("kind", "kind", _TEXT),
-    ("input_size", "img_size", _SIZE),
-    ("resize_mode", "resize_mode", _TEXT),
-    ("input_layout", "input_layout", _TEXT),
-    ("input_range", "input_range", _TEXT),
-    ("precision", "precision", _TEXT),
-    ("class_names", "names", _NAMES),
-    ("classes", "classes", _NUMBERS),
-    ("multi_label_mode", "multi_label_mode", _TEXT),
-    ("multi_label_det_classes", "multi_label_det_classes", _NUMBERS),
-    ("multi_label_attr_classes", "multi_label_attr_classes", _NUMBERS),
-    ("conf_thresh", "conf_thresh", _NUMBER),
-    ("score", "decode_score", _TEXT),
-    ("metrics", "metrics", _METRICS),
-    ("trained_on", "trained_on", _TRAINED),
-    ("licence", "license", _TEXT),
-    ("version", "version", _TEXT),
-)
-# What a checkpoint says of itself; the rest follows from its weights and its configuration.
-_CHECKPOINT = frozenset(
-    {
-        "format", "task", "input_size", "resize_mode", "class_names", "classes", "multi_label_mode",
-        "multi_label_det_classes", "multi_label_attr_classes", "metrics", "trained_on", "licence", "version",
-        "precision",
-    }
-)  # fmt: skip
-# The keys by which a run that starts from a checkpoint takes over its input and its labels. Not the names: they belong
-# to the data set that the run is given.
-INPUT_KEYS = ("img_size", "resize_mode", "classes", "multi_label_mode", "multi_label_det_classes",
-              "multi_label_attr_classes")  # fmt: skip
 # The name of the first version.
 ModelSpec = ModelCard

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from uhd.cli.flags import Flags, warn
 from uhd.cli.output import claim_json, say_beside, write_json
@@ -14,6 +15,12 @@ from uhd.config import knob
 from uhd.data.config import parse_classes
 from uhd.errors import UserError
 from uhd.model_file import model_file
+
+if TYPE_CHECKING:
+    from uhd.card import ModelCard
+    from uhd.data.config import DataConfig
+    from uhd.data.dataset import Dataset
+    from uhd.evaluation.part import Part, Wanted
 
 
 @dataclass(frozen=True)
@@ -50,10 +57,7 @@ def main(argv: Sequence[str]) -> int:
 
     from uhd.cli.bench import cpu_name
     from uhd.data.config import DataConfig
-    from uhd.data.open import read_dataset
-    from uhd.data.split import spread
     from uhd.evaluation.compare import compare, to_text
-    from uhd.evaluation.part import choose_part
     from uhd.load import load
 
     cv2.setNumThreads(config.threads)
@@ -69,24 +73,16 @@ def main(argv: Sequence[str]) -> int:
         img_size=spec.input_size,
         resize_mode=spec.resize_mode,
     )
-    part = choose_part(data, cards, resolved[SplitConfig].wanted())
-    for line in part.warnings:
-        warn(f"warning: {line}")
-    records = part.records
-    if config.images:
-        records = [records[i] for i in spread(len(records), config.images)]
-    dataset = read_dataset(records, data, part.opened.report)
+    part, dataset = _part(data, cards, resolved[SplitConfig].wanted(), config.images)
     sizes = {name: file.stat().st_size for name, file in zip(names, files, strict=True)}
     predictors = {name: detector.predictor for name, detector in detectors.items()}
     rows = compare(predictors, sizes, dataset, config.runs, config.seconds)
-    say_beside(
-        config.json,
-        f"{len(dataset)} images of {config.data} ({part.name}: {part.reason}); {cpu_name()}, "
-        f"{config.threads} thread(s); ms",
-    )
-    say_beside(config.json, to_text(rows))
+    where = f"{len(dataset)} images of {config.data} ({part.name}: {part.reason})"
+    lines = [f"{where}; {cpu_name()}, {config.threads} thread(s); ms", to_text(rows)]
     if any(file.suffix.lower() == ".espdl" for file in files):
-        say_beside(config.json, "the times of .espdl files are those of the simulator, not of a chip")
+        lines.append("the times of .espdl files are those of the simulator, not of a chip")
+    for line in lines:
+        say_beside(config.json, line)
     write_json(config.json, {
         "data": str(config.data), **part.describe(), "images": len(dataset), "cpu": cpu_name(),
         "threads": config.threads, "classes": list(data.classes),
@@ -95,6 +91,19 @@ def main(argv: Sequence[str]) -> int:
                    for file, card, row in zip(files, cards, rows, strict=True)],
     })  # fmt: skip
     return 0
+
+
+def _part(data: DataConfig, cards: Sequence[ModelCard], wanted: Wanted, images: int) -> tuple[Part, Dataset]:
+    """Return the part of the data that is compared on, and its images, all or so many."""
+    from uhd.data.open import read_dataset
+    from uhd.data.split import spread
+    from uhd.evaluation.part import choose_part
+
+    part = choose_part(data, cards, wanted)
+    for line in part.warnings:
+        warn(f"warning: {line}")
+    records = [part.records[i] for i in spread(len(part.records), images)] if images else part.records
+    return part, read_dataset(records, data, part.opened.report)
 
 
 def _names(files: Sequence[Path]) -> list[str]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from uhd.data.dataset import Dataset
     from uhd.export.espdl.finetune import Finetuning
     from uhd.export.espdl.prepare import Prepared
+    from uhd.export.espdl.quantise import Quantisation
 
 
 def original(argv: Sequence[str] | None = None) -> int:
@@ -69,8 +70,7 @@ def finetune(
     from uhd.data.loader import Loader
     from uhd.data.split import spread
     from uhd.export.espdl.finetune import Finetuning, measure, score_metadata, wanted_outputs
-    from uhd.export.espdl.float_graph import FloatGraph
-    from uhd.export.espdl.quantise import Quantisation, quantise
+    from uhd.export.espdl.quantise import quantise
     from uhd.export.espdl.simulator import constants_to_metadata
     from uhd.export.espdl.write import write_espdl
     from uhd.resize import to_network
@@ -86,25 +86,14 @@ def finetune(
 
     chosen = spread(len(train), config.calib_steps * config.batch_size)
     images = to_network(np.stack([train.network_sample(i, size, mode).image for i in chosen]), mode)
-    equal = {
-        "iterations": config.equalization_iterations,
-        "value_threshold": config.equalization_value_threshold,
-        "opt_level": config.equalization_opt_level,
-    }
-    how = Quantisation(config.target, config.num_of_bits, "kl", not config.no_equalization, "cpu", 1, equal)
+    how = _quantisation(config)
     print(f"quantising for {config.target} on {len(chosen)} images (esp-ppq prints to {log})", flush=True)
     quantised = quantise(prepared.model, images, how, log=log)
     torch.manual_seed(config.seed)
     tuning = Finetuning(quantised.graph, prepared.constants, table, spec, outputs, config)
 
-    scores: dict[str, dict[str, float]] = {}
-    if not config.no_eval:
-        scores["float"] = measure(tuning.reference(FloatGraph(prepared.model).run), val, config)
-        scores["quantised"] = measure(tuning.predictor(), val, config)
-        for form, found in scores.items():
-            print(_line(form, found), flush=True)
+    best = -1.0 if config.no_eval else _scored_before(tuning, prepared, val, config)
     loader = Loader(train, None, size, mode, config.batch_size, config.seed, config.num_workers)
-    best = scores.get("quantised", {}).get("AP50", -1.0)
     try:
         for epoch in range(config.epochs):
             tuning.run_epoch(loader, epoch, lambda line: print(line, flush=True))
@@ -121,6 +110,28 @@ def finetune(
     finally:
         loader.close()
     print(_end(config, tuning, name))
+
+
+def _quantisation(config: FinetuneConfig) -> Quantisation:
+    from uhd.export.espdl.quantise import Quantisation
+
+    equal = {
+        "iterations": config.equalization_iterations,
+        "value_threshold": config.equalization_value_threshold,
+        "opt_level": config.equalization_opt_level,
+    }
+    return Quantisation(config.target, config.num_of_bits, "kl", not config.no_equalization, "cpu", 1, equal)
+
+
+def _scored_before(tuning: Finetuning, prepared: Prepared, val: Dataset, config: FinetuneConfig) -> float:
+    """Print what the float model and the quantised one score; returns the AP50 of the latter, 0 to 1."""
+    from uhd.export.espdl.finetune import measure
+    from uhd.export.espdl.float_graph import FloatGraph
+
+    before = measure(tuning.reference(FloatGraph(prepared.model).run), val, config)
+    quantised = measure(tuning.predictor(), val, config)
+    print(_line("float", before), _line("quantised", quantised), sep="\n", flush=True)
+    return quantised["AP50"]
 
 
 def _model(config: FinetuneConfig, typed: frozenset[str]) -> tuple[Prepared, ModelSpec, frozenset[str]]:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from uhd.card import INPUT_KEYS, ModelCard
+from uhd.card import ModelCard
+from uhd.card_fields import INPUT_KEYS
 from uhd.compress.config import quantisation_of
 from uhd.config import from_plain, knob_of, to_plain
 from uhd.data.config import DataConfig

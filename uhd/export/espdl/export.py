@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from uhd.errors import UserError
 from uhd.export.espdl.auto_int16 import Mixer, Search, layer_units, search_layers
 from uhd.export.espdl.config import EspdlConfig
 from uhd.export.espdl.float_graph import FloatGraph
-from uhd.export.espdl.int16 import choose_int16, mixed_outputs
+from uhd.export.espdl.int16 import Int16, choose_int16, mixed_outputs
 from uhd.export.espdl.latency import CHIPS, Latency, estimate
 from uhd.export.espdl.prepare import Prepared
 from uhd.export.espdl.quantise import Quantisation, Quantised, quantise
@@ -71,39 +71,21 @@ def export_espdl(prepared: Prepared, spec: ModelSpec, path: Path, config: EspdlC
         RuntimeError: the simulation in the file differs from the graph that was quantised.
     """
     recipe = RECIPES[config.recipe] if config.recipe else None
-    optional = recipe.patterns if recipe else ()
-    chosen = choose_int16(
-        prepared.model, config.int16_op_pattern, optional, config.auto_int16_depthwiseconv, config.strict
-    )
-    if config.num_of_bits == 16 and (chosen.nodes or config.auto_int16):
-        raise UserError("--num-of-bits 16: every layer is in 16 bits already; leave out the int16 flags")
+    chosen = _chosen_by_name(prepared, config, recipe.patterns if recipe else ())
     for line in (*prepared.notes, *chosen.warnings):
         say(line)
     int16 = chosen.nodes
-    chip = CHIPS.get(config.target)
     if config.split_wide_convs:
-        limit = (chip or CHIPS["esp32s3"]).part_bytes
-        cut = split_wide_convs(prepared.model, limit, int16, config.num_of_bits // 8)
-        int16 = parts_of(int16, prepared.model)
-        for name, count in cut.items():
-            say(f"{name} cut into {count} parts")
-        if not cut:
-            say(f"--split-wide-convs: no 1x1 convolution has more than {limit // 1024} KB of weights")
+        int16 = _split(prepared, int16, config, say)
     images = _images(spec, config, say)
     # Before the long work: labels that are missing are said at once.
     dataset = _labelled(spec, config) if config.score else None
-    log = path.with_name(f"{path.name}.log")
-    log.parent.mkdir(parents=True, exist_ok=True)
-    log.write_text("", encoding="utf-8")
+    log = _empty_log(path)
+    equalise = config.use_layerwise_equalization or (recipe is not None and recipe.equalise)
     how = Quantisation(
-        config.target, config.num_of_bits, config.calib_algorithm,
-        config.use_layerwise_equalization or (recipe is not None and recipe.equalise), config.device, config.batch_size,
-    )  # fmt: skip
-    # What was measured, was measured on the float model.
-    metadata = {
-        **spec.with_precision(f"int{config.num_of_bits}").to_metadata(),
-        **constants_to_metadata(prepared.constants),
-    }
+        config.target, config.num_of_bits, config.calib_algorithm, equalise, config.device, config.batch_size
+    )
+    metadata = _metadata(prepared, spec, config)
     plain: Quantised | None = None
     search = None
     if config.auto_int16 or (config.score and int16):
@@ -115,17 +97,16 @@ def export_espdl(prepared: Prepared, spec: ModelSpec, path: Path, config: EspdlC
         search = _search(prepared, spec, images, how, start, int16, config.auto_int16, log, say)
         int16 |= search.nodes
     mixed = mixed_outputs(prepared.model, int16)
-    for line in mixed:
+    counts = f"{len(images)} images, {len(int16)} nodes in 16 bits"
+    for line in (*mixed, f"quantising for {config.target}: {counts} (esp-ppq prints to {log})"):
         say(line)
-    say(
-        f"quantising for {config.target}: {len(images)} images, {len(int16)} nodes in 16 bits (esp-ppq prints to {log})"
-    )
     with _moved_into_place(path) as temporary:
         quantised = quantise(prepared.model, images, how, int16, temporary, metadata, log)
     files = [path, path.with_suffix(".info"), path.with_suffix(".json"), simulator_path(path)]
     save_simulation(quantised, files[-1], metadata, path)
     _check(quantised, files[-1], images[:2])
     files += _sidecars(prepared, path, config.export_anchors_wh_scale_dir or path.parent)
+    chip = CHIPS.get(config.target)
     latency = estimate(prepared.model, chip, int16, config.num_of_bits) if chip else None
     scores: list[Score] = []
     if dataset is not None:
@@ -133,6 +114,39 @@ def export_espdl(prepared: Prepared, spec: ModelSpec, path: Path, config: EspdlC
         scores = _scores(prepared, spec, plain, quantised, int16, config, dataset)
     scored = len(dataset) if dataset is not None else 0
     return Exported(tuple(files), int16, (*chosen.warnings, *mixed), search, latency, tuple(scores), scored)
+
+
+def _chosen_by_name(prepared: Prepared, config: EspdlConfig, optional: Sequence[str]) -> Int16:
+    chosen = choose_int16(
+        prepared.model, config.int16_op_pattern, optional, config.auto_int16_depthwiseconv, config.strict
+    )
+    if config.num_of_bits == 16 and (chosen.nodes or config.auto_int16):
+        raise UserError("--num-of-bits 16: every layer is in 16 bits already; leave out the int16 flags")
+    return chosen
+
+
+def _split(prepared: Prepared, int16: frozenset[str], config: EspdlConfig, say: Say) -> frozenset[str]:
+    """Cut wide 1x1 convolutions in place; returns the nodes in 16 bits by their new names."""
+    limit = CHIPS.get(config.target, CHIPS["esp32s3"]).part_bytes
+    cut = split_wide_convs(prepared.model, limit, int16, config.num_of_bits // 8)
+    for name, count in cut.items():
+        say(f"{name} cut into {count} parts")
+    if not cut:
+        say(f"--split-wide-convs: no 1x1 convolution has more than {limit // 1024} KB of weights")
+    return parts_of(int16, prepared.model)
+
+
+def _metadata(prepared: Prepared, spec: ModelSpec, config: EspdlConfig) -> dict[str, str]:
+    # What was measured, was measured on the float model.
+    card = spec.with_precision(f"int{config.num_of_bits}")
+    return {**card.to_metadata(), **constants_to_metadata(prepared.constants)}
+
+
+def _empty_log(path: Path) -> Path:
+    log = path.with_name(f"{path.name}.log")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.write_text("", encoding="utf-8")
+    return log
 
 
 def _images(spec: ModelSpec, config: EspdlConfig, say: Say) -> Array:

@@ -89,17 +89,7 @@ def quantise(
     batches = [torch.from_numpy(images[i : i + how.batch_size]) for i in range(0, len(images), how.batch_size)]
     with tempfile.TemporaryDirectory() as folder, chatter_to(log):
         from esp_ppq.api import espdl_quantize_onnx
-        from esp_ppq.api.espdl_interface import get_target_platform
-        from esp_ppq.api.setting import QuantizationSettingFactory
 
-        setting = QuantizationSettingFactory.espdl_setting(how.bits)
-        setting.quantize_activation_setting.calib_algorithm = how.algorithm
-        if how.equalise:
-            setting.equalization = True
-            for name, value in how.equalisation.items():
-                setattr(setting.equalization_setting, name, value)
-        for name in sorted(int16):
-            setting.dispatching_table.append(name, get_target_platform(how.target, 16))
         # esp-ppq simplifies the file it reads in place.
         copy = Path(folder) / "model.onnx"
         onnx.save(with_batch(model, how.batch_size), str(copy))
@@ -113,7 +103,7 @@ def quantise(
                 inputs=[batches[0].to(how.device)],
                 target=how.target,
                 num_of_bits=how.bits,
-                setting=setting,
+                setting=_setting(how, int16),
                 device=how.device,
                 error_report=False,
                 skip_export=export is None,
@@ -128,6 +118,22 @@ def quantise(
         simplified = onnx.load(str(copy))
         _to_cpu(graph, how.device)
     return Quantised(graph, with_weights(simplified, graph), how)
+
+
+def _setting(how: Quantisation, int16: AbstractSet[str]) -> Any:
+    """Return esp-ppq's settings."""
+    from esp_ppq.api.espdl_interface import get_target_platform
+    from esp_ppq.api.setting import QuantizationSettingFactory
+
+    setting = QuantizationSettingFactory.espdl_setting(how.bits)
+    setting.quantize_activation_setting.calib_algorithm = how.algorithm
+    if how.equalise:
+        setting.equalization = True
+        for name, value in how.equalisation.items():
+            setattr(setting.equalization_setting, name, value)
+    for name in sorted(int16):
+        setting.dispatching_table.append(name, get_target_platform(how.target, 16))
+    return setting
 
 
 def _to_cpu(graph: Any, device: str) -> None:

@@ -76,14 +76,26 @@ def export_onnx(
         RuntimeError: the graph computes something else than the model.
     """
     asked = form if isinstance(form, ExportForm) else ExportForm(form, **options)
-    if opset not in OPSETS:
-        raise UserError(f"--opset {opset}: the exporter offers {OPSETS[0]} to {OPSETS[-1]}")
     if asked.name == "nms":
         # What the graph has done is what its card says: whoever loads it does the same, which changes nothing.
         spec = replace(spec, suppression=spec.suppression.at(asked.nms_iou))
         asked = replace(asked, nms_iou=spec.suppression.iou)
-    _check(model, spec, asked)
+    _check(model, spec, asked, opset)
     model = strip(copy.deepcopy(model).cpu().eval())
+    graph = _write(model, spec, asked, opset, simplify)
+    if verify and (worst := largest_difference(graph, model, asked)) > LARGEST_DIFFERENCE:
+        raise RuntimeError(f"the exported graph differs from the model by {worst:.2g}; nothing was written")
+    save_atomic(path, lambda temporary: onnx.save(graph, str(temporary)))
+    return graph
+
+
+def input_name(mode: str) -> str:
+    """Return the graph's input name for a resize mode."""
+    return {3: "input_rgb", 2: "input_yuv422", 1: "input_y"}[input_channels(mode)]
+
+
+def _write(model: DetectorNetwork, spec: ModelSpec, asked: ExportForm, opset: int, simplify: bool) -> onnx.ModelProto:
+    """Return the whole graph of a bare network: traced, rewritten, with what stands before and after it."""
     names, finish = outputs_of(model, asked)
     graph = _trace(NetworkGraph(model, finish), model, spec, asked, names, opset)
     decompose_batchnorm(graph)
@@ -96,18 +108,12 @@ def export_onnx(
             add_constant_output(graph, name, values)
     onnx.helper.set_model_props(graph, metadata_of(model, spec, asked, names))
     onnx.checker.check_model(graph, full_check=True)
-    if verify and (worst := largest_difference(graph, model, asked)) > LARGEST_DIFFERENCE:
-        raise RuntimeError(f"the exported graph differs from the model by {worst:.2g}; nothing was written")
-    save_atomic(path, lambda temporary: onnx.save(graph, str(temporary)))
     return graph
 
 
-def input_name(mode: str) -> str:
-    """Return the graph's input name for a resize mode."""
-    return {3: "input_rgb", 2: "input_yuv422", 1: "input_y"}[input_channels(mode)]
-
-
-def _check(model: DetectorNetwork, spec: ModelSpec, form: ExportForm) -> None:
+def _check(model: DetectorNetwork, spec: ModelSpec, form: ExportForm, opset: int) -> None:
+    if opset not in OPSETS:
+        raise UserError(f"--opset {opset}: the exporter offers {OPSETS[0]} to {OPSETS[-1]}")
     check_size(spec.input_size, model.stride)
     channels = input_channels(spec.resize_mode)
     if channels != model.config.in_channels:

@@ -22,67 +22,80 @@ class Head(nn.Module):
 
     def __init__(self, config: UltraTinyODConfig, blocks: Blocks, anchors: Tensor) -> None:
         super().__init__()
-        c, a, variant = 4 * config.cnn_width, len(anchors), config.utod_quant_arch
-        towers, self.variant = config.use_iou_aware_head, variant
-        classes = config.class_channels
-        middle = max(8, min(c, round(config.cls_bottleneck_ratio * c)))
+        self.variant = config.utod_quant_arch
+        c, a = 4 * config.cnn_width, len(anchors)
         if config.use_improved_head:
             self.wh_scale = nn.Parameter(torch.ones(a, 2))
             self.register_buffer("anchors", anchors)
         else:
             self.register_buffer("anchors", anchors)
             self.register_buffer("wh_scale", torch.ones(a, 2))
+        # In this order: a seed draws the weights of one after those of the other.
+        self._build_context(config, blocks, c)
+        self._build_large_objects(config, blocks, c)
+        self._build_box(blocks, c, a, towers=config.use_iou_aware_head)
+        self._build_quality(config, blocks, c, a)
+        self.obj_conv = blocks.dw(c, c)
+        self.obj_out = nn.Conv2d(c, a, 1)
+        self._build_classes(config, blocks, c, a)
+
+    def _build_context(self, config: UltraTinyODConfig, blocks: Blocks, c: int) -> None:
         self.context = blocks.dw(c, c)
         self.context_res = (
             nn.Sequential(blocks.dw(c, c), blocks.cba(c, c), blocks.dw(c, c)) if config.use_improved_head else None
         )
         self.head_rfb = ReceptiveField(blocks, c, config.utod_context_dilation) if config.utod_context_rfb else None
         self.head_se = EffectiveSE(c) if config.utod_head_ese else None
+
+    def _build_large_objects(self, config: UltraTinyODConfig, blocks: Blocks, c: int) -> None:
         self.large_obj_blocks: nn.Module | None = None
-        if config.utod_large_obj_branch:
-            large = round(c * max(0.25, config.utod_large_obj_ch_scale))
-            self.large_obj_down = nn.Sequential(
-                blocks.spatial(c, 3, 2), blocks.norm(c), activation(blocks.act), blocks.cba(c, large)
-            )
-            self.large_obj_blocks = nn.Sequential(
-                *(blocks.dw(large, large) for _ in range(config.utod_large_obj_depth))
-            )
-            self.large_obj_fuse = blocks.cba(large, c)
-            if variant in (5, 6):
-                self.large_obj_gate_raw = nn.Parameter(torch.zeros(1))
+        if not config.utod_large_obj_branch:
+            return
+        large = round(c * max(0.25, config.utod_large_obj_ch_scale))
+        self.large_obj_down = nn.Sequential(
+            blocks.spatial(c, 3, 2), blocks.norm(c), activation(blocks.act), blocks.cba(c, large)
+        )
+        self.large_obj_blocks = nn.Sequential(*(blocks.dw(large, large) for _ in range(config.utod_large_obj_depth)))
+        self.large_obj_fuse = blocks.cba(large, c)
+        if self.variant in (5, 6):
+            self.large_obj_gate_raw = nn.Parameter(torch.zeros(1))
+
+    def _build_box(self, blocks: Blocks, c: int, a: int, towers: bool) -> None:
         self.box_tower: nn.Sequential | None = None
         if towers:
-            second = LowRankBlock(blocks, c) if variant in (2, 8) else blocks.dw(c, c)
+            second = LowRankBlock(blocks, c) if self.variant in (2, 8) else blocks.dw(c, c)
             self.box_tower = nn.Sequential(blocks.dw(c, c), second)
-            if variant in (1, 6, 7, 11):
+            if self.variant in (1, 6, 7, 11):
                 self.box_tower_res_alpha_raw = nn.Parameter(torch.zeros(1))
-            if variant == 9:
+            if self.variant == 9:
                 self.box_tower_res1_alpha_raw = nn.Parameter(torch.zeros(1))
                 self.box_tower_res2_alpha_raw = nn.Parameter(torch.zeros(1))
         else:
             self.box_conv = blocks.dw(c, c)
-        self.box_out = None if variant in (3, 7, 8) else nn.Conv2d(c, 4 * a, 1)
+        self.box_out = None if self.variant in (3, 7, 8) else nn.Conv2d(c, 4 * a, 1)
         if self.box_out is None:
             self.box_out_xy, self.box_out_wh = nn.Conv2d(c, 2 * a, 1), nn.Conv2d(c, 2 * a, 1)
+
+    def _build_quality(self, config: UltraTinyODConfig, blocks: Blocks, c: int, a: int) -> None:
         self.quality_out: nn.Conv2d | None = None
-        if config.has_quality:
-            if towers:
-                self.quality_tower = nn.Sequential(blocks.dw(c, c), blocks.dw(c, c))
-            else:
-                self.quality_conv = blocks.dw(c, c)
-            self.quality_out = nn.Conv2d(c, a, 1)
-        self.obj_conv = blocks.dw(c, c)
-        self.obj_out = nn.Conv2d(c, a, 1)
-        if classes or config.num_attributes:
-            if towers:
-                self.cls_tower = nn.Sequential(
-                    blocks.cba(c, middle), blocks.dw(middle, middle), blocks.dw(middle, middle)
-                )
-            else:
-                self.cls_reduce = blocks.cba(c, middle)
-                self.cls_conv = blocks.dw(middle, middle)
+        if not config.has_quality:
+            return
+        if config.use_iou_aware_head:
+            self.quality_tower = nn.Sequential(blocks.dw(c, c), blocks.dw(c, c))
+        else:
+            self.quality_conv = blocks.dw(c, c)
+        self.quality_out = nn.Conv2d(c, a, 1)
+
+    def _build_classes(self, config: UltraTinyODConfig, blocks: Blocks, c: int, a: int) -> None:
+        classes, attributes = config.class_channels, config.num_attributes
+        middle = max(8, min(c, round(config.cls_bottleneck_ratio * c)))
+        if (classes or attributes) and config.use_iou_aware_head:
+            self.cls_tower = nn.Sequential(blocks.cba(c, middle), blocks.dw(middle, middle), blocks.dw(middle, middle))
+        elif classes or attributes:
+            self.cls_reduce = blocks.cba(c, middle)
+            self.cls_conv = blocks.dw(middle, middle)
         self.cls_out = nn.Conv2d(middle, a * classes, 1) if classes else None
-        self.attr_out = nn.Conv2d(middle, a * config.num_attributes, 1) if config.num_attributes else None
+        self.attr_out = nn.Conv2d(middle, a * attributes, 1) if attributes else None
 
     def features(self, x: Tensor) -> Tensor:
         """Return the shared features (B, C, h, w) that every branch reads."""
