@@ -16,11 +16,15 @@ ROOT = Path(__file__).parents[1]
 PARTICIPLES = {"started", "arranged", "lonely", "counted", "fitted", "recorded"}
 NO_ROOMS = {"utils", "helpers", "common", "misc", "core"}
 ARRAYS = re.compile(r"\b(NDArray|Tensor|Array|Image|Boxes)\b")
-# A shape such as (N, 4) or (..., h, w), a unit, a layout or a range.
+# A shape such as (N, 4), (..., h, w) or (B, A * no, h, w); a unit; a range. Prose in brackets is none.
+SIDE = (
+    r"(?:\.\.\.|\d*[A-Za-z]['\d]?|\d+"
+    r"|(?:[HW] */ *)?(?:height|width|in_channels|channels|cin|cout|in|out|heads|count|classes|attributes|no|n_out|s|stride))"
+)
+SUM = rf"{SIDE}(?: [*+] {SIDE})*"
 SAYS = re.compile(
-    r"\((?:\.\.\.|[A-Z]\w*|[a-z]\b|\d)[^()]{0,40},[^()]{0,40}\)"
-    r"|\([A-Z],?\)|\[0, 1\]|\b0 to \d|\bpixels?\b|\bcells?\b|normalised|xyxy|cxcywh"
-    r"|degrees|radians|milliseconds|\bIoUs?\b"
+    rf"[(\[]{SUM}(?:, {SUM})+[)\]]|\({SUM},\)|\([A-Z]\)|\[0, 1\]"
+    r"|\b(?:0|-1) to \d|\bpixels?\b|\bnormalised\b|\bdegrees\b|\bradians\b|\bmilliseconds\b"
 )
 # Rooms whose formulas are published elsewhere; every file there that holds one links its paper.
 PUBLISHED = ("losses", "assigners", "nms", "models")
@@ -69,22 +73,33 @@ def test_names_say_what_they_do() -> None:
     assert parts & NO_ROOMS == set()
 
 
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("Decode (N, 4) boxes.", True), ("Map (B, C, H, W) to (B, cout, H/s, W/s).", True), ("scores (K,)", True),
+        ("The raw map (B, A * no, h, w).", True), ("Levels 0 to 255.", True), ("In pixels.", True),
+        ("Focal loss (Lin et al., 2017).", False), ("Pairs (rows, columns).", False), ("In cells, as IoU.", False),
+    ],
+)  # fmt: skip
+def test_shapes_are_told_from_prose(text: str, says: bool) -> None:
+    assert (SAYS.search(text) is not None) == says
+
+
 def test_docstrings_say_shapes_units_or_ranges() -> None:
+    """What a class says does not count for its methods."""
     silent = []
     total = 0
     for file, function, owner in functions():
         hints = [argument.annotation for argument in (*function.args.args, *function.args.kwonlyargs)]
         signature = " ".join(ast.unparse(hint) for hint in (*hints, function.returns) if hint is not None)
-        private = function.name.startswith("_") or (owner is not None and owner.name.startswith("_"))
-        if private or not ARRAYS.search(signature):
+        private = function.name.startswith("_") and function.name not in ("__call__", "__getitem__")
+        if private or (owner is not None and owner.name.startswith("_")) or not ARRAYS.search(signature):
             continue
         total += 1
-        # What a class says of its call holds for its forward as well.
-        says = (ast.get_docstring(function) or "") + ((ast.get_docstring(owner) or "") if owner is not None else "")
-        if not SAYS.search(says):
+        if not SAYS.search(ast.get_docstring(function) or ""):
             silent.append(f"{file}::{function.name}")
-    assert total > 200
-    assert len(silent) <= 0.4 * total, "\n".join(silent)
+    assert total > 300
+    assert len(silent) <= 0.25 * total, "\n".join(silent)
 
 
 @pytest.mark.parametrize("room", PUBLISHED)

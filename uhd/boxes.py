@@ -30,7 +30,7 @@ def clip_xyxy(boxes: Boxes, width: float = 1.0, height: float = 1.0) -> Boxes:
 
 
 def area_xyxy(boxes: Boxes) -> NDArray[np.float32]:
-    """Return the area (...) of corner boxes; a box with a negative side has area 0."""
+    """Return the areas (...) of (..., 4) corner boxes, in their unit squared; a box with a negative side has area 0."""
     size = np.maximum(boxes[..., 2:] - boxes[..., :2], 0)
     return np.asarray(size[..., 0] * size[..., 1])
 

@@ -52,7 +52,7 @@ class JpegLayout:
 
 
 def jpeg_damage(data: NDArray[np.uint8]) -> str:
-    """Return why the bytes cannot be a whole JPEG, or "": no end, or a hole in its data. Nothing is decoded."""
+    """Return why the bytes (N,) cannot be a whole JPEG, or "": no end, or a hole in its data. Nothing is decoded."""
     raw = data.tobytes()
     layout = read_layout(raw)
     # Inside a scan 0xFF is always followed by 0x00 or a restart marker, so FF D9 there is the end.

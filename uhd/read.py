@@ -59,7 +59,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
 
 
 def decode_image(data: NDArray[np.uint8], where: str = "image") -> NDArray[np.uint8]:
-    """Decode the bytes of an image file; see :func:`read_image`. ``where`` names it in errors."""
+    """Decode the bytes (N,) of an image file to (H, W, 3) RGB; see :func:`read_image`. ``where`` names it in errors."""
     if data.size == 0:
         raise UnreadableImage(f"{where}: the file is empty")
     reason = _truncation(data)

@@ -68,7 +68,7 @@ def is_point_sampling(mode: str) -> bool:
 
 
 def sample_indices(n_in: int, n_out: int, library: str = "cv2") -> NDArray[np.int64]:
-    """Return which source index each output index reads, exactly as the library computes it.
+    """Return which source index, 0 to n_in - 1, each output index reads (n_out,), exactly as the library computes it.
 
     Args:
         n_in: source length.

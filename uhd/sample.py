@@ -77,7 +77,7 @@ class Sample:
         return self.objects.regions
 
     def with_image(self, image: NDArray[np.uint8]) -> Sample:
-        """Return the same objects on another image that shows them in the same places."""
+        """Return the same objects on another image (H, W, 3) that shows them in the same places."""
         return Sample(image, objects=self.objects, name=self.name)
 
     def with_objects(self, objects: Objects) -> Sample:

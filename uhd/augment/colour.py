@@ -26,7 +26,7 @@ class RandomHSV:
     value: float = knob(0.4, "gain of the value", flag="value-gain", minimum=0, maximum=1)
 
     def __call__(self, image: Image, rng: np.random.Generator) -> Image:
-        """Return the recoloured image."""
+        """Return the (H, W, 3) image recoloured, levels 0 to 255."""
         chance, h, s, v = rng.random(4).tolist()
         if chance >= self.prob:
             return image
@@ -47,7 +47,7 @@ class RandomBrightness:
     factor: Range = knob((0.8, 1.2), "least and largest factor", flag="factor-range", minimum=0)
 
     def __call__(self, image: Image, rng: np.random.Generator) -> Image:
-        """Return the brighter or darker image."""
+        """Return the (H, W, 3) image brighter or darker, levels 0 to 255."""
         return brighten(image, rng.uniform(*self.factor)) if rng.random() < self.prob else image
 
 
@@ -59,7 +59,7 @@ class RandomContrast:
     factor: Range = knob((0.8, 1.2), "least and largest factor", flag="factor-range", minimum=0)
 
     def __call__(self, image: Image, rng: np.random.Generator) -> Image:
-        """Return the image with more or less contrast."""
+        """Return the (H, W, 3) image with more or less contrast, levels 0 to 255."""
         if rng.random() >= self.prob:
             return image
         return contrast(image, rng.uniform(*self.factor), np.array(cv2.mean(image)[:3]))
@@ -73,7 +73,7 @@ class RandomSaturation:
     factor: Range = knob((0.8, 1.2), "least and largest factor", flag="factor-range", minimum=0)
 
     def __call__(self, image: Image, rng: np.random.Generator) -> Image:
-        """Return the image with more or less colour."""
+        """Return the (H, W, 3) image with more or less colour, levels 0 to 255."""
         return saturate(image, rng.uniform(*self.factor)) if rng.random() < self.prob else image
 
 
@@ -88,7 +88,7 @@ class RandomPhotometricDistort:
     hue: float = knob(0.05, "largest rotation, in full circles", minimum=0, maximum=0.5)
 
     def __call__(self, image: Image, rng: np.random.Generator) -> Image:
-        """Return the distorted image; contrast comes before or after the colours, at random."""
+        """Return the (H, W, 3) image distorted; contrast comes before or after the colours, at random."""
         if rng.random() >= self.prob:
             return image
         on = (rng.random(5) < 0.5).tolist()
@@ -114,7 +114,7 @@ class CLAHE:
     tile_grid_size: tuple[int, int] = knob((8, 8), "tiles, columns and rows", minimum=1)
 
     def __call__(self, image: Image, rng: np.random.Generator) -> Image:
-        """Return the equalised image."""
+        """Return the (H, W, 3) image equalised, levels 0 to 255."""
         if rng.random() >= self.prob:
             return image
         lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB)
@@ -129,14 +129,14 @@ class ToGray:
     prob: float = knob(0.1, "of removing the colour", minimum=0, maximum=1)
 
     def __call__(self, image: Image, rng: np.random.Generator) -> Image:
-        """Return the gray image, three channels."""
+        """Return the (H, W, 3) image in gray: three equal channels."""
         if rng.random() >= self.prob:
             return image
         return np.asarray(cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB), np.uint8)
 
 
 def brighten(image: Image, factor: float) -> Image:
-    """Multiply by a factor, clipped to 0..255."""
+    """Multiply by a factor, clipped to 0 to 255."""
     return np.asarray(cv2.LUT(image, _table(_LEVELS * factor)), np.uint8)
 
 
@@ -153,7 +153,7 @@ def saturate(image: Image, factor: float) -> Image:
 
 
 def shift_hue(image: Image, turn: float) -> Image:
-    """Rotate the hue by ``turn`` of a full circle."""
+    """Rotate the hue of a (H, W, 3) RGB image by ``turn`` of a full circle, in steps of 2 degrees."""
     hsv = cv2.cvtColor(image, cv2.COLOR_RGB2HSV)
     hsv[..., 0] = (hsv[..., 0].astype(np.int16) + round(180 * turn)) % 180
     return np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB), np.uint8)

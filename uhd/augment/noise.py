@@ -27,7 +27,7 @@ class Blur:
     blur_limit: tuple[int, int] = knob((3, 7), "least and largest side of the kernel", minimum=1)
 
     def __call__(self, image: Image, rng: np.random.Generator) -> Image:
-        """Return the blurred image."""
+        """Return the (H, W, 3) image blurred."""
         if rng.random() >= self.prob:
             return image
         k = _odd(self.blur_limit, rng)
@@ -42,7 +42,7 @@ class MedianBlur:
     blur_limit: tuple[int, int] = knob((3, 7), "least and largest side of the kernel", minimum=1)
 
     def __call__(self, image: Image, rng: np.random.Generator) -> Image:
-        """Return the filtered image."""
+        """Return the (H, W, 3) image filtered."""
         if rng.random() >= self.prob:
             return image
         return np.asarray(cv2.medianBlur(image, _odd(self.blur_limit, rng)), np.uint8)
@@ -59,7 +59,7 @@ class GaussianBlur:
     )
 
     def __call__(self, image: Image, rng: np.random.Generator) -> Image:
-        """Return the blurred image."""
+        """Return the (H, W, 3) image blurred."""
         if rng.random() >= self.prob:
             return image
         k = _odd(self.blur_limit, rng)
@@ -74,7 +74,7 @@ class MotionBlur:
     blur_limit: tuple[int, int] = knob((5, 15), "least and largest length", minimum=1)
 
     def __call__(self, image: Image, rng: np.random.Generator) -> Image:
-        """Return the smeared image."""
+        """Return the (H, W, 3) image smeared."""
         if rng.random() >= self.prob:
             return image
         k = _odd(self.blur_limit, rng)
@@ -94,7 +94,7 @@ class GaussNoise:
     mean: float = knob(0.0, "gray levels added everywhere", minimum=-255, maximum=255)
 
     def __call__(self, image: Image, rng: np.random.Generator) -> Image:
-        """Return the noisy image."""
+        """Return the (H, W, 3) image with noise, levels 0 to 255."""
         if rng.random() >= self.prob:
             return image
         sigma = np.sqrt(rng.uniform(*self.var_limit))
@@ -111,7 +111,7 @@ class ISONoise:
     color_shift: tuple[float, float] = knob((0.01, 0.05), "deviation of its colours, 0 to 1", minimum=0, maximum=1)
 
     def __call__(self, image: Image, rng: np.random.Generator) -> Image:
-        """Return the noisy image."""
+        """Return the (H, W, 3) image with noise, levels 0 to 255."""
         if rng.random() >= self.prob:
             return image
         luma_noise, colour_noise = 255 * rng.uniform(*self.intensity), 255 * rng.uniform(*self.color_shift)
@@ -131,7 +131,7 @@ class ImageCompression:
     )
 
     def __call__(self, image: Image, rng: np.random.Generator) -> Image:
-        """Return the image with JPEG's artefacts."""
+        """Return the (H, W, 3) image with JPEG's artefacts."""
         if rng.random() >= self.prob:
             return image
         quality = int(rng.integers(self.quality[0], self.quality[1] + 1))

@@ -24,7 +24,7 @@ def place_in(image: Image, place: Window) -> Image:
 
 
 def repaint(second: Image, before: Image, after: Image) -> None:
-    """Change in ``second`` what was painted over between ``before`` and ``after``, all of them (., ., 3)."""
+    """Change in ``second`` what was painted over between ``before`` and ``after``; each (H, W, 3), of its own size."""
     if after is before:
         return
     painted = np.repeat((before != after).any(2, keepdims=True), 3, 2).astype(np.uint8)

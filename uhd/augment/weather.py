@@ -28,7 +28,7 @@ class RandomRain:
                         flag="slant-range")  # fmt: skip
 
     def __call__(self, image: Image, rng: np.random.Generator) -> Image:
-        """Return the rainy image."""
+        """Return the (H, W, 3) image in rain, levels 0 to 255."""
         if rng.random() >= self.prob:
             return image
         h, w = image.shape[:2]
@@ -49,7 +49,7 @@ class RandomFog:
     density: Range = knob((0.1, 0.5), "share of fog at the top", flag="fog-coef", minimum=0, maximum=1)
 
     def __call__(self, image: Image, rng: np.random.Generator) -> Image:
-        """Return the foggy image."""
+        """Return the (H, W, 3) image in fog, levels 0 to 255."""
         if rng.random() >= self.prob:
             return image
         share = rng.uniform(*self.density) * np.linspace(1, 0.3, image.shape[0], dtype=np.float32)[:, None]
@@ -66,7 +66,7 @@ class RandomSunFlare:
     strength: Range = knob((0.4, 0.9), "at its centre", flag="src-intensity", minimum=0, maximum=1)
 
     def __call__(self, image: Image, rng: np.random.Generator) -> Image:
-        """Return the image with a glow."""
+        """Return the (H, W, 3) image with a glow, levels 0 to 255."""
         if rng.random() >= self.prob:
             return image
         h, w = image.shape[:2]

@@ -70,7 +70,7 @@ class QuantisedConv2d(nn.Conv2d):
         return y
 
     def rounded(self) -> Tensor:
-        """Return the weights on their grid."""
+        """Return the weights (out, in, k, k) on their grid."""
         return fake_quantise(self.weight, self.w_bits, 0 if self.per_channel else None)
 
 

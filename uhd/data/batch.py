@@ -43,11 +43,11 @@ class Batch:
 
 
 def collate(samples: Sequence[Sample], teacher_images: NDArray[np.uint8] | None = None) -> Batch:
-    """Stack samples whose images have one size.
+    """Stack samples whose images have one size to (B, H, W, 3).
 
     Args:
         samples: at least one.
-        teacher_images: what they show at another size, stacked already.
+        teacher_images: (B, H, W, 3), what they show at another size.
 
     Raises:
         ValueError: no samples, or images of different sizes.

@@ -120,7 +120,7 @@ class BatchMaker:
         return transform(sample, rng, job.size, self.mode, self._partner, second)
 
     def order(self, rng: np.random.Generator) -> NDArray[np.int64]:
-        """Return a random order of the images, of the data's length, with the wanted share of objects."""
+        """Return image indices (N,) in random order, as many as images, with the wanted share of those with objects."""
         count = len(self.dataset)
         if self.object_share is None:
             return rng.permutation(count)

@@ -109,7 +109,7 @@ class Loader:
         return max(1, full) if self.drop_last else -(-mine // self.batch_size)
 
     def order(self, epoch: int) -> NDArray[np.int64]:
-        """Return the sample index at every position of an epoch, for all processes together."""
+        """Return the sample index at every position of an epoch (N,), for all processes together."""
         count = len(self._make.dataset)
         rng = np.random.default_rng(np.random.SeedSequence([self.seed, epoch], spawn_key=_ORDER))
         order = np.arange(count)

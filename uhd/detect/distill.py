@@ -93,7 +93,7 @@ class Distillation(nn.Module):
 
     @contextmanager
     def watching(self) -> Iterator[list[Tensor]]:
-        """Collect the student's features while it runs: one map per forward pass."""
+        """Collect the student's features while it runs: one map (B, C, h, w) per forward pass."""
         seen: list[Tensor] = []
         if "feat" not in self.weights:
             yield seen

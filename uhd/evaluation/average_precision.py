@@ -24,7 +24,12 @@ def precision_recall(
 
 
 def all_point_ap(precision: NDArray[np.float64], recall: NDArray[np.float64]) -> float:
-    """Return the area under the monotone envelope of the precision/recall curve (PASCAL VOC 2010 and later)."""
+    """Return the area under the monotone envelope of the precision/recall curve (PASCAL VOC 2010 and later), 0 to 1.
+
+    Args:
+        precision: (K,) at each detection, best first.
+        recall: (K,) there, ascending.
+    """
     if not len(precision):
         return 0.0
     envelope = np.maximum.accumulate(precision[::-1])[::-1]
@@ -32,7 +37,7 @@ def all_point_ap(precision: NDArray[np.float64], recall: NDArray[np.float64]) ->
 
 
 def coco_ap(precision: NDArray[np.float64], recall: NDArray[np.float64]) -> float:
-    """Return the mean envelope precision at recall 0, 0.01, ..., 1 (COCO)."""
+    """Return the mean envelope precision at recall 0, 0.01, ..., 1 (COCO); arguments (K,) as :func:`all_point_ap`."""
     if not len(precision):
         return 0.0
     envelope = np.maximum.accumulate(precision[::-1])[::-1]

@@ -28,7 +28,10 @@ def worst_first(found: Sequence[Found], truths: Sequence[Objects], threshold: fl
     Args:
         found: per image boxes, scores and class ids, by descending score.
         truths: per image what is in it.
-        threshold: least score that counts.
+        threshold: least score that counts, 0 to 1.
+
+    Returns:
+        (N,) for the N images that are not empty in both.
     """
     counted = [(boxes[s >= threshold], s[s >= threshold], ids[s >= threshold]) for boxes, s, ids in found]
     matches = match(counted, truths, np.array([0.5]))

@@ -68,7 +68,7 @@ class HeadLayout:
         return max(1, self.num_classes) + self.num_attributes
 
     def predictions(self, raw: tuple[Array, ...]) -> list[tuple[Array, Array]]:
-        """Decode the raw map, and that of the attributes where there are some; see :class:`uhd.heads.layout.Layout`."""
+        """Decode the raw map (B, A * no, h, w) and that of the attributes (B, A * attributes, h, w) if any."""
         found = zip(*decode(raw[0], self, raw[1] if len(raw) > 1 else None), strict=True)
         return [one_class_each(*each) if self.multi_label and self.classes > 1 else each for each in found]
 
@@ -124,7 +124,7 @@ def resolve_score_mode(mode: str | None, has_quality: bool, iou_aware: bool, num
 
 
 def sigmoid(x: Array) -> Array:
-    """Return the logistic function, accurate also where it is tiny, so that low scores keep their order."""
+    """Return the logistic function, 0 to 1, accurate also where it is tiny, so that low scores keep their order."""
     e = np.negative(x, dtype=np.float32)
     with np.errstate(over="ignore"):  # an infinite e gives the right 0
         np.exp(e, out=e)

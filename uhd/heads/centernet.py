@@ -32,7 +32,7 @@ class CenterNetLayout:
         return True
 
     def predictions(self, raw: tuple[Array, ...]) -> list[tuple[Array, Array]]:
-        """Decode the three maps; see :class:`uhd.heads.layout.Layout`."""
+        """Decode heat (B, C, h, w), offset (B, 2, h, w), size (B, 2, h, w); see :class:`uhd.heads.layout.Layout`."""
         heat, offset, size = raw
         return decode_centernet(heat, offset, size, self.topk, self.peaks)
 

@@ -27,7 +27,7 @@ class QueryLayout:
         return False
 
     def predictions(self, raw: tuple[Array, ...]) -> list[tuple[Array, Array]]:
-        """Decode logits and boxes; see :class:`uhd.heads.layout.Layout`."""
+        """Decode logits (Q, B, C + 1) and boxes (Q, B, 4); see :class:`uhd.heads.layout.Layout`."""
         return list(zip(*decode_queries(raw[0], raw[1]), strict=True))
 
     def to_metadata(self) -> dict[str, str]:

@@ -53,7 +53,10 @@ class Blocks:
         return layers.Conv2D(cout, k, kernel_initializer=initializer(), **shared)(x)
 
     def norm(self, x: Tensor, name: str) -> Tensor:
-        """Add batch-norm where there is one; torch's momentum counts the new value, Keras' the old one."""
+        """Add batch-norm over the channels of (B, h, w, C) where there is one.
+
+        Torch's momentum counts the new value, Keras' the old one.
+        """
         if not self.use_batchnorm:
             return x
         return layers.BatchNormalization(momentum=1 - BN_MOMENTUM, epsilon=BN_EPS, name=name)(x)
@@ -65,7 +68,7 @@ class Blocks:
     def cba(
         self, x: Tensor, name: str, cout: int, k: int = 1, s: int = 1, depthwise: bool = False, act: bool = True
     ) -> Tensor:
-        """Add convolution, norm and activation."""
+        """Add convolution, norm and activation: (B, H, W, C) to (B, h, w, cout)."""
         x = self.norm(self.conv(x, f"{name}__conv", cout, k, s, depthwise), f"{name}__bn")
         return self.activation(x, f"{name}__act") if act else x
 

@@ -37,7 +37,7 @@ class KerasPredictor(Predictor):
         self._layout = layout_of(config, *anchor_table(self.model).values())
 
     def infer(self, batch: NDArray[np.float32]) -> list[Prediction]:
-        """Run the network; see :meth:`Predictor.infer`."""
+        """Run the network on (B, C, h, w); see :meth:`Predictor.infer`."""
         images = np.ascontiguousarray(batch.transpose(0, 2, 3, 1))
         raw = keras.ops.convert_to_numpy(self.model(images, training=False))
         maps = np.ascontiguousarray(np.asarray(raw, np.float32).transpose(0, 3, 1, 2))

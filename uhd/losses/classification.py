@@ -13,19 +13,19 @@ def binary_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
 
 
 def focal(logits: Tensor, target: Tensor, alpha: float = 0.25, gamma: float = 2.0) -> Tensor:
-    """Focal loss (Lin et al., 2017, https://arxiv.org/abs/1708.02002); ``target`` is 0 or 1."""
+    """Focal loss (Lin et al., 2017, https://arxiv.org/abs/1708.02002); ``target`` 0 to 1."""
     p = torch.sigmoid(logits)
     miss = p + target - 2 * p * target
     return (alpha * target + (1 - alpha) * (1 - target)) * miss**gamma * binary_cross_entropy(logits, target)
 
 
 def quality_focal(logits: Tensor, target: Tensor, beta: float = 2.0) -> Tensor:
-    """Quality focal loss (Li et al., 2020, https://arxiv.org/abs/2006.04388): the target is the IoU."""
+    """Quality focal loss (Li et al., 2020, https://arxiv.org/abs/2006.04388): the target is the IoU, 0 to 1."""
     return (target - torch.sigmoid(logits)).abs() ** beta * binary_cross_entropy(logits, target)
 
 
 def varifocal(logits: Tensor, target: Tensor, alpha: float = 0.75, gamma: float = 2.0) -> Tensor:
-    """Varifocal loss (Zhang et al., 2021): positives weigh their IoU, negatives alpha p^gamma.
+    """Varifocal loss (Zhang et al., 2021): positives weigh their IoU, 0 to 1, negatives alpha p^gamma.
 
     Paper: https://arxiv.org/abs/2008.13367
     """
@@ -35,6 +35,9 @@ def varifocal(logits: Tensor, target: Tensor, alpha: float = 0.75, gamma: float 
 
 
 def varifocal_legacy(logits: Tensor, target: Tensor, alpha: float = 0.75, gamma: float = 2.0) -> Tensor:
-    """Varifocal loss as the original has it: weight t^2 + alpha (1 - t) p^gamma, positives included."""
+    """Varifocal loss as the original has it: weight t^2 + alpha (1 - t) p^gamma, positives included.
+
+    The target t is the IoU, 0 to 1.
+    """
     weight = target**2 + alpha * (1 - target) * torch.sigmoid(logits) ** gamma
     return weight * binary_cross_entropy(logits, target)

@@ -59,7 +59,7 @@ class SetLoss(torch.nn.Module):
         return total, {name: value.detach() for name, value in parts.items()}
 
     def of_layer(self, logits: Tensor, boxes_cxcywh: Tensor, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the loss of one decoder layer's answers and its parts; see :meth:`forward`."""
+        """Return the loss of one decoder layer: logits (Q, B, C + 1), boxes (Q, B, 4); see :meth:`forward`."""
         logits, boxes_cxcywh = (each.float().transpose(0, 1) for each in (logits, boxes_cxcywh))
         boxes = corners(boxes_cxcywh)
         image, query, slot = self.match(logits, boxes_cxcywh, boxes, targets)
@@ -121,7 +121,7 @@ class SetLoss(torch.nn.Module):
 
 
 def optimal_assignment(cost: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the pairs (rows, columns) of least total cost: all rows or all columns are used (Hungarian method)."""
+    """Return the pairs of least total cost (N, M), rows (K,) and columns (K,), K = min(N, M): the Hungarian method."""
     from scipy.optimize import linear_sum_assignment
 
     rows, columns = linear_sum_assignment(cost)
@@ -129,7 +129,7 @@ def optimal_assignment(cost: NDArray[np.float32]) -> tuple[NDArray[np.int64], ND
 
 
 def greedy_assignment(cost: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return pairs (rows, columns): the cheapest of all, then the cheapest of what is left, and so on."""
+    """Return pairs of a cost (N, M) as rows (K,), columns (K,): the cheapest, then that of what is left, and so on."""
     cost = cost.copy()
     pairs = np.zeros((min(cost.shape), 2), np.int64)
     for pair in pairs:

@@ -56,20 +56,20 @@ class AnchorHead(torch.nn.Module):
         return both[:, 0], both[:, 1] if self.has_quality else None
 
     def class_logits(self, raw: Tensor) -> Tensor:
-        """Return the class logits (B, N, num_classes), with gradient."""
+        """Return the class logits (B, N, classes), with gradient."""
         maps = split_raw(raw, len(self.anchors))[:, :, 5 + self.has_quality :]
         return maps.transpose(2, 3).flatten(1, 2)
 
     @torch.no_grad()
     def predict(self, raw: Tensor, prior: Tensor) -> tuple[Predictions, Grid]:
-        """Decode everything without gradient."""
+        """Decode the raw map (B, A * no, h, w) without gradient; ``prior`` is (A, 2)."""
         raw = raw.detach()
         scores = score(raw, len(self.anchors), self.has_quality, self.score_mode, self.quality_power)
         grid = Grid(raw.shape[2], raw.shape[3], prior.detach())
         return Predictions(decode_all(raw, grid.priors), scores), grid
 
     def claimed(self, raw: Tensor, prior: Tensor, assignment: Assignment, targets: Targets) -> Claimed:
-        """Gather what the assignment claims and decode it with gradient."""
+        """Gather what the assignment claims of the raw map (B, A * no, h, w) and decode it with gradient."""
         h, w = raw.shape[2:]
         index, people = assignment.prediction.flatten(), targets.people
         anchor = index // (h * w) % len(self.anchors)

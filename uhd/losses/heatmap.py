@@ -40,7 +40,7 @@ def centre_cells(targets: Targets, height: int, width: int) -> tuple[Tensor, Ten
     """Return where the people of a batch are.
 
     Returns:
-        centres (T, 2: x, y) and sizes (T, 2: w, h) in cells; the cell is the centre without its fraction.
+        centres x, y (T, 2) and sizes w, h (T, 2) in cells; the cell is the centre without its fraction.
     """
     boxes = targets.people.boxes
     extent = boxes.new_tensor([width, height])

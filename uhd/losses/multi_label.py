@@ -62,7 +62,7 @@ class SingleBranchLoss:
             loss.assigner = dataclasses.replace(loss.assigner, multi_label=True)
 
     def __call__(self, raw: Tensor, targets: Targets, wh_scale: Tensor | None) -> tuple[Tensor, dict[str, Tensor]]:
-        """Compute the loss; see :class:`~uhd.losses.aligned.AlignedLoss`."""
+        """Return the loss of the raw map (B, A * no, h, w), its parts; see :class:`~uhd.losses.aligned.AlignedLoss`."""
         if self.loss.config.objective == "aligned":
             targets = joined(targets, self.ranks)
         return self.loss(raw, targets, wh_scale)  # type: ignore[no-any-return]

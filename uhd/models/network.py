@@ -93,7 +93,7 @@ class AnchorNetwork(DetectorNetwork):
         raise NotImplementedError
 
     def set_anchors(self, anchors: Sequence[tuple[float, float]] | NDArray[np.float32]) -> None:
-        """Replace the anchors (same count) in place."""
+        """Replace the anchors (A, 2), normalised, in place; as many as there were."""
         raise NotImplementedError
 
 

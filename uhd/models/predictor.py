@@ -47,7 +47,7 @@ class TorchPredictor(Predictor):
 
     @torch.inference_mode()
     def infer(self, batch: NDArray[np.float32]) -> list[Prediction]:
-        """Run the network; see :meth:`Predictor.infer`."""
+        """Run the network on (B, C, h, w); see :meth:`Predictor.infer`."""
         maps = maps_of(self.model(torch.from_numpy(batch).to(self.device)))
         return self.model.predictions(tuple(each.float().cpu().numpy() for each in maps))
 

@@ -178,7 +178,7 @@ class VisionTransformer(nn.Module):
         self.norm = nn.LayerNorm(config.width, _EPS)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return the features of the patches."""
+        """Map images (B, 3, H, W), 0 to 1, to the features (B, D, h, w) of the patches."""
         if self.imagenet:
             mean, std = images.new_tensor([_IMAGENET_MEAN, _IMAGENET_STD])[:, None, :, None, None]
             images = (images - mean) / std

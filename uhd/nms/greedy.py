@@ -13,7 +13,7 @@ Rows = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]
 def greedy(
     boxes: NDArray[np.float32], scores: NDArray[np.float32], class_ids: NDArray[np.int64], iou: float, _sigma: float
 ) -> Rows:
-    """Return the rows that :func:`nms` keeps, best first."""
+    """Return the boxes (K, 4), scores (K,) and class ids (K,) that :func:`nms` keeps, best first."""
     kept = nms(boxes, scores, iou, class_ids)
     return boxes[kept], scores[kept], class_ids[kept]
 

@@ -82,7 +82,7 @@ class LitertPredictor(ReopenedPredictor):
             )
 
     def infer(self, batch: Array) -> list[Prediction]:
-        """Run the network on one image after the other; see :meth:`Predictor.infer`."""
+        """Run the network on (B, C, h, w), one image after the other; see :meth:`Predictor.infer`."""
         self._arrive()
         return [self._read(self._run(image))[0] for image in batch]
 

@@ -89,7 +89,10 @@ class OnnxPredictor(ReopenedPredictor):
             )
 
     def preprocess(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """Return the input; a file that resizes gets one frame whole, several at the size it would reduce them to."""
+        """Return the input (B, C, h, w) in [0, 1] for RGB images (H, W, 3) of any size.
+
+        A file that resizes gets one frame whole, several at the size it would reduce them to.
+        """
         if self.resizes and len(images) == 1:
             frame, mode = images[0], self.spec.resize_mode
             # Packed YUV comes in pairs of columns; cameras give no odd width.
@@ -98,7 +101,7 @@ class OnnxPredictor(ReopenedPredictor):
         return super().preprocess(images)
 
     def infer(self, batch: NDArray[np.float32]) -> list[Prediction]:
-        """Run the network; see :meth:`Predictor.infer`. A file with a fixed batch is run as often as needed."""
+        """Run the network on (B, C, h, w); see :meth:`Predictor.infer`. A fixed batch is run as often as needed."""
         step, count = self.batch or max(1, len(batch)), len(batch)
         if count == step:
             return self._read(self._run(batch))

@@ -41,7 +41,7 @@ def read_layout(tensors: Mapping[str, Array], table: Mapping[str, str]) -> HeadL
     """Return how to read the raw map of a model.
 
     Args:
-        tensors: every output of one run, by name.
+        tensors: every output of one run, by name: maps (B, C, h, w), anchors and wh_scale (A, 2).
         table: metadata of the file; ``score_mode``, ``quality_power`` and ``every_class_counts`` are used.
 
     Raises:

@@ -95,7 +95,7 @@ class TiledPredictor(Predictor):
         self.inner, self.tiling, self.spec = inner, tiling, inner.spec
 
     def infer(self, batch: NDArray[np.float32]) -> list[Prediction]:
-        """Run the network on images at its own size, which are not cut; see :meth:`Predictor.infer`."""
+        """Run the network on images (B, C, h, w) of its own size, which are not cut; see :meth:`Predictor.infer`."""
         return self.inner.infer(batch)
 
     def predict(

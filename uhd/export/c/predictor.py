@@ -74,7 +74,7 @@ class CPredictor(ReopenedPredictor):
         self._scores = np.empty((self.count, self.classes), np.float32)
 
     def infer(self, batch: NDArray[np.float32]) -> list[Prediction]:
-        """Run the network; see :meth:`Predictor.infer`."""
+        """Run the network on (B, C, h, w); see :meth:`Predictor.infer`."""
         return [self._one(pixels) for pixels in self.pixels(batch)]
 
     def pixels(self, batch: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -37,12 +37,12 @@ class Grid:
         return int(np.clip(np.rint(np.clip(value / self.step, -1e6, 1e6)) + self.zero, 0, LEVELS))
 
     def rounded(self, values: Array) -> Array:
-        """Return values as the grid holds them."""
+        """Return values of any shape as the grid holds them, clipped to its range of bytes 0 to 255."""
         bytes_ = np.clip(np.rint(values / self.step) + self.zero, 0, LEVELS)
         return np.asarray((bytes_ - self.zero) * self.step, np.float32)
 
     def reals(self) -> Array:
-        """Return what the 256 bytes stand for."""
+        """Return what the bytes 0 to 255 stand for (256,)."""
         return np.asarray((np.arange(LEVELS + 1) - self.zero) * self.step, np.float32)
 
 

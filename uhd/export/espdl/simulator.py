@@ -93,7 +93,7 @@ class RawMapPredictor(Predictor):
         self._read = reader_of(list(tensors), metadata, len(self.spec.class_names), lambda: tensors)
 
     def infer(self, batch: Array) -> list[Prediction]:
-        """Run the network; see :meth:`Predictor.infer`."""
+        """Run the network on (B, C, h, w); see :meth:`Predictor.infer`."""
         return self._read({**self.run(batch), **self.constants})
 
 
@@ -121,7 +121,7 @@ class EspdlPredictor(RawMapPredictor):
 
 
 def constants_to_metadata(constants: Mapping[str, Array]) -> dict[str, str]:
-    """Return anchors and their scale as text values."""
+    """Return anchors (A, 2) and their scale (A, 2) as text values."""
     return {f"espdl_{name}": " ".join(repr(float(v)) for v in values.ravel()) for name, values in constants.items()}
 
 

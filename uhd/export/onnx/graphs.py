@@ -42,7 +42,7 @@ class NetworkGraph(nn.Module):
         self._buffers.update(module._buffers)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Return the outputs."""
+        """Return the outputs for images (B, C, H, W)."""
         return self.finish(self._maps(images))
 
     def _maps(self, images: Tensor) -> Maps:

@@ -13,7 +13,7 @@ _SMALLEST = 64  # values; shorter tables stay in the source
 
 
 def take_out(source: str) -> tuple[str, list[Array]]:
-    """Return C source whose long tables of floats are places in one array ``weights``, and those tables in order."""
+    """Return C source whose long tables of floats are places in one array ``weights``, and the tables (N,) in order."""
     tables: list[Array] = []
     start = 0
 
@@ -41,7 +41,7 @@ def take_out(source: str) -> tuple[str, list[Array]]:
 def half_floats(tables: list[Array]) -> tuple[bytes, float]:
     """Return the content of ``weights`` as half floats, little end first, and the largest relative change.
 
-    A change is relative to the largest value of its table.
+    The tables are (N,); a change is relative to the largest value of its table.
     """
     padded, worst = [], 0.0
     for values in tables:

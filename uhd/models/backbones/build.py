@@ -24,7 +24,7 @@ class Attended(nn.Module):
         self.se = attention(kind, backbone.channels, act)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return the feature map."""
+        """Map images (B, C, H, W) to the feature map (B, C, h, w)."""
         y: Tensor = self.se(self.backbone(images))
         return y
 

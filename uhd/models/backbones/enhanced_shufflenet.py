@@ -54,7 +54,7 @@ class EnhancedShuffleNet(nn.Module):
         self.global_proj2 = blocks.cba(112, self.channels, 1, 2) if skip else None
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return the feature map."""
+        """Map images (B, C, H, W) to the feature map (B, C, h, w)."""
         x = self.conv1(images)
         y = self.stage2(x) + self.stage2_shortcut(x)
         z: Tensor = self.out_conv(self.stage3(y) + self.stage3_shortcut(y))

@@ -43,6 +43,6 @@ def attention(kind: str, channels: int, act: str) -> nn.Module:
 
 
 def shuffle_channels(x: Tensor, groups: int = 2) -> Tensor:
-    """Interleave groups of channels (Zhang et al., ShuffleNet, 2018, https://arxiv.org/abs/1707.01083)."""
+    """Interleave groups of the channels of (B, C, H, W) (Zhang et al., ShuffleNet, 2018, https://arxiv.org/abs/1707.01083)."""
     b, c, h, w = x.shape
     return x.view(b, groups, c // groups, h, w).transpose(1, 2).reshape(b, c, h, w)

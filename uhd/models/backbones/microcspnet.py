@@ -45,7 +45,7 @@ class MicroCSPNet(nn.Module):
         self.compress = blocks.cba(128, self.channels)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return the feature map."""
+        """Map images (B, C, H, W) to the feature map (B, C, h, w)."""
         x = self.csp2(self.conv2(self.conv1(images)))
         x = self.csp3(self.conv3(x))
         y: Tensor = self.compress(self.conv4(x))

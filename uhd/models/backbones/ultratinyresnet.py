@@ -88,7 +88,7 @@ class UltraTinyResNet(nn.Module):
         self.register_load_state_dict_pre_hook(_take_from_original)  # type: ignore[no-untyped-call]
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return the feature map."""
+        """Map images (B, C, H, W) to the feature map (B, C, h, w)."""
         x: Tensor = self.blocks[0](self.stem(images))
         stages = [x]
         for i, down in self.downs.items():

@@ -42,7 +42,7 @@ class CenterNetCNN(TrunkNetwork):
         _set_prior(self.head_hm, slice(None), HEAT_PRIOR)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return heat map, offset and size; see the class."""
+        """Return heat map (B, C, h, w), 0 to 1, offset (B, 2, h, w) and size (B, 2, h, w); see the class."""
         x = self.features(images)
         # Half precision cannot tell 0.9996 from 1, and the loss takes the logarithm of the difference.
         return torch.sigmoid(self.head_hm(x).float()), self.head_off(x), self.head_wh(x)
@@ -74,7 +74,7 @@ class AnchorCNN(TrunkNetwork, AnchorNetwork):
             _set_prior(self.head, slice(first, first + 1 + config.num_classes), OBJECT_PRIOR)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return the raw map; see the class for its channels."""
+        """Return the raw map (B, A * no, h, w); see the class for its channels."""
         raw: Tensor = self.head(self.features(images))
         return raw
 
@@ -90,7 +90,7 @@ class AnchorCNN(TrunkNetwork, AnchorNetwork):
         return anchors
 
     def set_anchors(self, anchors: Sequence[tuple[float, float]] | NDArray[np.float32]) -> None:
-        """Replace the anchors (same count) in place.
+        """Replace the anchors (A, 2), normalised, in place.
 
         Raises:
             UserError: another count.

@@ -50,7 +50,7 @@ class QueryTransformer(DetectorNetwork):
         self.box_head = nn.Linear(width, 4)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Return logits and boxes; see the class for their shapes and for what follows them in training."""
+        """Return logits (Q, B, C + 1) and boxes (Q, B, 4), 0 to 1; the class says what follows them in training."""
         height, width = int(images.shape[-2]), int(images.shape[-1])
         check_size((height, width), self.config.stride)
         tokens = self.encoder(torch.cat([self._tokens(each) for each in self._maps(images)], 1))

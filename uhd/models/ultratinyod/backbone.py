@@ -28,7 +28,7 @@ class Backbone(nn.Module):
         self.sppf = PoolPyramid(blocks, 8 * c, 4 * c, config.utod_sppf_scale)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return the feature map that the head reads."""
+        """Map images (B, C, H, W) to the feature map (B, 4c, h, w) that the head reads, c the width."""
         x = self.stem(images)
         x = _block(self.block1, self.block1_skip, x)
         x = _block(self.block2, self.block2_skip, x)

@@ -41,12 +41,12 @@ class UltraTinyOD(AnchorNetwork):
         initialise(self)
 
     def forward(self, images: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        """Return the raw map, with attributes also theirs; see the class for the channels."""
+        """Return the raw map (B, A * no, h, w), with attributes also (B, A * attributes, h, w); see the class."""
         maps = self.head(self.backbone(self.check_input(images)))
         return (assemble_raw(maps), maps["attr"]) if "attr" in maps else assemble_raw(maps)
 
     def check_input(self, images: Tensor) -> Tensor:
-        """Return ``images``; raise UserError when the size is not divisible by the stride."""
+        """Return ``images`` (B, C, H, W); raise UserError when H or W is not divisible by the stride."""
         h, w = int(images.shape[-2]), int(images.shape[-1])
         check_size((h, w), self.config.stride)
         return images

@@ -45,7 +45,7 @@ class MediaPipeSsd:
         return sorted(tuple(each["shape"]) for each in outputs) == [(1, 1917, 4), (1, 1917, _CLASSES)]
 
     def __call__(self, image: NDArray[np.uint8]) -> Found:
-        """Return the people in an RGB image; see :class:`~uhd.runtime.foreign.ForeignDetector`."""
+        """Return the people in an RGB image (H, W, 3); see :class:`~uhd.runtime.foreign.ForeignDetector`."""
         _, height, width, _ = self._input["shape"]
         method = cv2.INTER_AREA if image.shape[0] > height else cv2.INTER_LINEAR
         pixels = cv2.resize(image, (int(width), int(height)), interpolation=method).astype(np.float32)

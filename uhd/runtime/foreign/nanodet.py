@@ -51,7 +51,7 @@ class NanoDet:
         return channels == 3 and height == width and rows == cells and len(shapes) == 2 * len(_STRIDES)
 
     def __call__(self, image: NDArray[np.uint8]) -> Found:
-        """Return the people in an RGB image; see :class:`~uhd.runtime.foreign.ForeignDetector`."""
+        """Return the people in an RGB image (H, W, 3); see :class:`~uhd.runtime.foreign.ForeignDetector`."""
         square, place = fit_into_square(image, self._side, _GRAY)
         tensor = ((square[..., ::-1] - _MEAN_BGR) / _STD_BGR).transpose(2, 0, 1)[None]
         outputs = self._session.run(None, {self._input.name: np.ascontiguousarray(tensor, np.float32)})

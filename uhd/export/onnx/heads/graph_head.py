@@ -51,7 +51,7 @@ class GraphHead(ABC):
         return ("cx", "cy", "bw", "bh", "cls_scores")
 
     def constants(self, network: DetectorNetwork) -> dict[str, NDArray[np.float32]]:
-        """Return what the forms raw and parts hold besides their maps, by name."""
+        """Return what the forms raw and parts hold besides their maps, by name: of anchor heads two tables (A, 2)."""
         del network
         return {}
 
