@@ -52,6 +52,19 @@ def test_every_knob_is_read() -> None:
     assert unread == UNREAD
 
 
+@pytest.mark.parametrize("name", ["conf_thresh", "nms_iou", "img_size"])
+def test_shared_knobs_are_written_down_once(name: str) -> None:
+    """The other fields of that name are made with :func:`same_knob`."""
+    declared = [
+        str(path.relative_to(ROOT))
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == name
+        if isinstance(node.value, ast.Call) and ast.unparse(node.value.func) == "knob"
+    ]
+    assert declared == ["uhd/config/groups.py"]
+
+
 def test_flags_without_effect_are_read_by_nothing() -> None:
     effective = {f.name for kind in kinds() for f in dataclasses.fields(kind) if not knob_of(f).ineffective}
     idle = {f.name for kind in kinds() for f in dataclasses.fields(kind) if knob_of(f).ineffective}

@@ -19,7 +19,8 @@ ARRAYS = re.compile(r"\b(NDArray|Tensor|Array|Image|Boxes)\b")
 # A shape such as (N, 4), (..., h, w) or (B, A * no, h, w); a unit; a range. Prose in brackets is none.
 SIDE = (
     r"(?:\.\.\.|\d*[A-Za-z]['\d]?|\d+"
-    r"|(?:[HW] */ *)?(?:height|width|in_channels|channels|cin|cout|in|out|heads|count|classes|attributes|no|n_out|s|stride))"
+    r"|(?:[HW] */ *)?(?:s|stride)"
+    r"|height|width|in_channels|channels|cin|cout|in|out|heads|count|classes|attributes|no|n_out)"
 )
 SUM = rf"{SIDE}(?: [*+] {SIDE})*"
 SAYS = re.compile(

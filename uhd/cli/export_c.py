@@ -10,12 +10,12 @@ from pathlib import Path
 from uhd.cli import guarded
 from uhd.cli.export import export
 from uhd.cli.flags import Flags, Resolved
-from uhd.config import knob
+from uhd.config import knob, same_knob
+from uhd.config.groups import NetworkSize
 from uhd.errors import UserError
 from uhd.export.c.config import CConfig
 from uhd.export.config import ExportConfig
 from uhd.export.targets import target_of
-from uhd.resize import parse_size
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,7 @@ class CppConfig:
     ckpt: Path | None = knob(None, "checkpoint")
     output_dir: Path = knob(Path(), "folder to write to")
     prefix: str | None = knob(None, "name of the files and prefix of the functions (default: the checkpoint's name)")
-    img_size: tuple[int, int] | None = knob(
-        None, "network size, height x width (default: the checkpoint's)", parse=parse_size
-    )
+    img_size: tuple[int, int] | None = same_knob(NetworkSize, "img_size", None)
     use_ema: bool = knob(True, "averaged weights where the checkpoint has them")
     with_float: bool = knob(False, "write float32 although there are calibration images")
     calib_image_dir: Path | None = knob(None, "images to calibrate on; with them int8 is written")

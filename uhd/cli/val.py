@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from uhd.cli.flags import Flags, warn
 from uhd.cli.output import claim_json, say_beside, write_json
-from uhd.config import knob
-from uhd.config.groups import JsonFile, ModelFile, RuntimeFlags, Unsaid
+from uhd.config import knob, same_knob
+from uhd.config.groups import JsonFile, ModelFile, RuntimeFlags, Thresholds, Unsaid
 from uhd.data.config import parse_classes
 from uhd.errors import UserError
 from uhd.heads import SCORE_MODES
@@ -56,7 +56,7 @@ class ValConfig(ModelFile, Unsaid, RuntimeFlags, JsonFile):
     classes: tuple[int, ...] = knob(
         (), "wanted class numbers (default: those of the model, else 0)", parse=parse_classes
     )
-    conf_thresh: float = knob(0.15, "threshold of the original's mAP", minimum=0, maximum=1)
+    conf_thresh: float = same_knob(Thresholds, "conf_thresh", 0.15, help="threshold of the original's mAP")
     plots: Path | None = knob(None, "write curves as PNG into this folder")
     coco: bool = knob(False, "add the COCO numbers (faster-coco-eval)", shortcuts={"coco_eval": True})
     strict: bool = knob(False, "stop at the first bad image or label")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from uhd.config.knob import knob
+from uhd.config.knob import knob, same_knob
 from uhd.resize import parse_size
 
 
@@ -17,11 +17,22 @@ class ModelFile:
 
 
 @dataclass(frozen=True)
+class NetworkSize:
+    """Which size the network reads."""
+
+    img_size: tuple[int, int] | None = knob(
+        None, "network size, height x width (default: the checkpoint's)", parse=parse_size
+    )
+
+
+@dataclass(frozen=True)
 class Unsaid:
     """What a model file may leave open."""
 
     resize_mode: str | None = knob(None, "for a model file that does not say its own")
-    img_size: tuple[int, int] | None = knob(None, "for a model file that does not say its own", parse=parse_size)
+    img_size: tuple[int, int] | None = same_knob(
+        NetworkSize, "img_size", None, help="for a model file that does not say its own"
+    )
 
 
 @dataclass(frozen=True)
@@ -55,10 +66,3 @@ class JsonText:
     """A result for other programs, in place of the text."""
 
     json: bool = knob(False, "print JSON")
-
-
-@dataclass(frozen=True)
-class NewFile:
-    """What is done about a result of the same name."""
-
-    overwrite: bool = knob(False, "replace a result of the same name")

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from uhd.config import knob
-from uhd.resize import RESIZE_MODES, canonical_mode, parse_size
+from uhd.config import knob, same_knob
+from uhd.config.groups import NetworkSize
+from uhd.resize import RESIZE_MODES, canonical_mode
 
 CACHE_KINDS = ("ram", "file", "none")
 _GROUP = "data"
@@ -103,8 +104,8 @@ class DataConfig:
     )
     drop_empty: bool = knob(False, "leave out images without a wanted object", group=_GROUP, original=True)
     strict: bool = knob(False, "stop at the first bad label or image instead of skipping it", group=_GROUP)
-    img_size: tuple[int, int] = knob(
-        (64, 64), "input size of the network as HEIGHTxWIDTH", group=_GROUP, minimum=1, parse=parse_size
+    img_size: tuple[int, int] = same_knob(
+        NetworkSize, "img_size", (64, 64), help="input size of the network as HEIGHTxWIDTH", group=_GROUP, minimum=1
     )
     resize_mode: str = knob(
         "opencv_inter_nearest",

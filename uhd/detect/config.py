@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from uhd.anchors import ALGORITHMS
-from uhd.config import Search, knob
+from uhd.config import Search, knob, same_knob
+from uhd.config.groups import Thresholds
 from uhd.models import ARCHITECTURES
 
 _RUN, _OPT, _EVAL = "run", "optimisation", "evaluation"
@@ -46,9 +47,10 @@ class DetectConfig:
     auto_anchors_plot_path: Path | None = knob(
         None, "picture of --auto-anchors-plot (default: auto_anchors.png in the run folder)", group=_OPT
     )
-    conf_thresh: float = knob(
-        0.3, "score threshold of drawn samples and of the original's mAP", group=_EVAL, minimum=0, maximum=1
-    )
+    conf_thresh: float = same_knob(
+        Thresholds, "conf_thresh", 0.3, group=_EVAL,
+        help="score threshold of drawn samples and of the original's mAP",
+    )  # fmt: skip
     val_aug_config: Path | None = knob(
         None, "augmentation YAML of the validation images, the same in every epoch (default: none)", group=_EVAL
     )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from uhd.config import knob
+from uhd.config import knob, same_knob
+from uhd.config.groups import NetworkSize
 from uhd.export.targets import TARGETS
 from uhd.models import ARCHITECTURES
-from uhd.resize import parse_size
 
 _GROUP = "model"
 
@@ -22,12 +22,8 @@ class ExportConfig:
     weights: Path | None = knob(None, "the same, under the original's other name", group=_GROUP)
     output: Path | None = knob(None, "file to write (default: the checkpoint's name)", group=_GROUP)
     arch: str | None = knob(None, "architecture the checkpoint must be of", choices=tuple(ARCHITECTURES), group=_GROUP)
-    img_size: tuple[int, int] | None = knob(
-        None,
-        "network size, height x width (default: the checkpoint's)",
-        parse=parse_size,
-        original=(64, 64),
-        group=_GROUP,
+    img_size: tuple[int, int] | None = same_knob(
+        NetworkSize, "img_size", None, group=_GROUP, presets={"original": (64, 64)}
     )
     ema: bool = knob(True, "averaged weights where the checkpoint has them", group=_GROUP)
     non_strict: bool = knob(False, "leave out tensors that the model has no place for", group=_GROUP)

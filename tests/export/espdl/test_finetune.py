@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -102,7 +103,8 @@ def test_weights_follow_the_loss_and_files_hold_them(
     photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("esp_ppq")
-    import uhd.export.espdl.quantise as module
+    # The name uhd.export is a function, which hides the package.
+    module = import_module("uhd.export.espdl.quantise")
 
     quantise, seen = module.quantise, SimpleNamespace(graph=None)
 

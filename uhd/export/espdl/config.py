@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from uhd.config import knob
+from uhd.config import knob, same_knob
+from uhd.config.groups import NetworkSize
 from uhd.data.config import parse_classes
 from uhd.export.espdl.recipes import RECIPES
-from uhd.resize import canonical_mode, parse_size
+from uhd.resize import canonical_mode
 
 TARGETS = ("c", "esp32s3", "esp32p4")
 ALGORITHMS = ("kl", "minmax", "mse", "percentile")
@@ -57,8 +58,8 @@ class EspdlConfig:
         maximum=1,
         original=0.0,
     )
-    img_size: tuple[int, int] | None = knob(
-        None, "network size; default: the model's own", group=_IMAGES, parse=parse_size
+    img_size: tuple[int, int] | None = same_knob(
+        NetworkSize, "img_size", None, help="network size; default: the model's own", group=_IMAGES
     )
     resize_mode: str | None = knob(
         None,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from uhd.config import knob
+from uhd.config import knob, same_knob
+from uhd.config.groups import NetworkSize, Thresholds
 from uhd.data.config import parse_classes
 from uhd.export.espdl.config import TARGETS
-from uhd.resize import RESIZE_MODES, canonical_mode, parse_size
+from uhd.resize import RESIZE_MODES, canonical_mode
 
 _MODEL, _DATA, _TRAIN, _LOSS, _EQUAL, _OUT = "model", "images", "training", "loss", "equalisation", "result"
 
@@ -24,7 +25,9 @@ class FinetuneConfig:
     )
     target: str = knob("esp32p4", "chip", group=_MODEL, choices=TARGETS)
     num_of_bits: int = knob(8, "bits of weights and activations", group=_MODEL, choices=(8, 16))
-    img_size: tuple[int, int] = knob((64, 64), "network size; the model's own wins", group=_MODEL, parse=parse_size)
+    img_size: tuple[int, int] = same_knob(
+        NetworkSize, "img_size", (64, 64), help="network size; the model's own wins", group=_MODEL
+    )
     resize_mode: str = knob(
         "opencv_inter_nearest",
         "how an image becomes the input; what the model says wins unless this is given",
@@ -74,10 +77,10 @@ class FinetuneConfig:
     save_dir: Path = knob(Path("runs/uhd_qat"), "folder of the results", group=_OUT)
     output_prefix: str | None = knob(None, "name of the files (default: the model's)", group=_OUT)
     no_eval: bool = knob(False, "measure nothing; every epoch is kept, none is the best", group=_OUT)
-    conf_thresh: float = knob(0.15, "threshold of the original's mAP", group=_OUT, minimum=0, maximum=1)
-    nms_thresh: float | None = knob(
-        None, "IoU at which boxes are duplicates, for the mAP (default: the model's)", group=_OUT, minimum=0, maximum=1,
-        original=0.5,
+    conf_thresh: float = same_knob(Thresholds, "conf_thresh", 0.15, help="threshold of the original's mAP", group=_OUT)
+    nms_thresh: float | None = same_knob(
+        Thresholds, "nms_iou", None, help="IoU at which boxes are duplicates, for the mAP (default: the model's)",
+        group=_OUT, presets={"original": 0.5},
     )  # fmt: skip
     iou_thresh: float = knob(0.5, "least IoU of a hit, for the mAP", group=_OUT, minimum=0, maximum=1)
     score_mode: str = knob(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from uhd.compress.int8.config import Int8Config
-from uhd.config import knob
+from uhd.config import knob, same_knob
+from uhd.config.groups import Thresholds
 from uhd.errors import UserError
 from uhd.export.onnx.form import ExportForm
 
@@ -25,7 +26,7 @@ class OnnxConfig(Int8Config):
 
     opset: int = knob(17, "ONNX opset, 13 to 20")
     topk: int = knob(100, "rows of the merged output", minimum=1, group="output")
-    conf_thresh: float = knob(0.0, "scores below become 0", minimum=0, maximum=1, group="output")
+    conf_thresh: float = same_knob(Thresholds, "conf_thresh", 0.0, help="scores below become 0", group="output")
     merge_postprocess: bool = knob(True, "decode in the graph: score_classid_cxcywh [1, K, 6]", group="output")
     noconcat_box_obj_quality_cls: bool = knob(
         False, "separate raw outputs, with --no-merge-postprocess", group="output"
@@ -38,8 +39,8 @@ class OnnxConfig(Int8Config):
     )
     merge_primitive_postprocess: bool = knob(False, "decoded maps cx, cy, bw, bh, score, ...", group="output")
     nms: bool = knob(False, "drop duplicate boxes in the graph", group="output")
-    nms_iou: float | None = knob(
-        None, "IoU at which --nms drops a box (default: the checkpoint's)", group="output", minimum=0, maximum=1
+    nms_iou: float | None = same_knob(
+        Thresholds, "nms_iou", None, help="IoU at which --nms drops a box (default: the checkpoint's)", group="output"
     )
     dynamic_resize: bool = knob(False, "frames of any size in, reduced in the graph", group="input")
     dynamic: bool = knob(False, "height and width of the network are free", group="input")

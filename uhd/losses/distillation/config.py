@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from uhd.config import Search, knob
-from uhd.resize import parse_size
+from uhd.config import Search, knob, same_knob
+from uhd.config.groups import NetworkSize
 
 _TEACHER, _WEIGHTS = "teacher", "distillation"
 _AUTO = "(default: what suits the pair; 0 is off)"
@@ -21,12 +21,10 @@ class DistillConfig:
     """
 
     teacher_ckpt: Path | None = knob(None, "trained model to learn from, .safetensors or .pt", group=_TEACHER)
-    teacher_img_size: tuple[int, int] | None = knob(
-        None,
-        "size at which the teacher sees the same crop (default: the one it was trained at)",
-        group=_TEACHER,
-        parse=parse_size,
-    )
+    teacher_img_size: tuple[int, int] | None = same_knob(
+        NetworkSize, "img_size", None, group=_TEACHER,
+        help="size at which the teacher sees the same crop (default: the one it was trained at)",
+    )  # fmt: skip
     teacher_arch: str | None = knob(None, "checked against its file: architecture", group=_TEACHER)
     teacher_num_queries: int | None = knob(None, "checked against its file: queries", group=_TEACHER)
     teacher_d_model: int | None = knob(None, "checked against its file: width", group=_TEACHER)
