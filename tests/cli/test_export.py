@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -12,6 +14,7 @@ import pytest
 import torch
 
 from uhd.cli import main
+from uhd.export.targets import target_of
 from uhd.models import create_model
 from uhd.models.weights import describe, digest, load_model, save_weights
 from uhd.runtime.onnx import OnnxPredictor
@@ -165,3 +168,17 @@ def test_settings_printed_are_settings_read(weights: Path, tmp_path: Path, capsy
         main(["export", str(weights), "--config", str(tmp_path / "c.yaml"), "--output", str(tmp_path / "m.onnx")]) == 0
     )
     assert shapes(tmp_path / "m.onnx")["score_classid_cxcywh"] == [1, 9, 6]
+
+
+def test_an_export_that_is_stopped_says_how_far_it_got(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def write(_target: Any, _opened: Any, _path: Path, _config: Any, say: Callable[[str], None]) -> None:
+        say("tracing")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(type(target_of("onnx")), "write", write)
+    path = tmp_path / "m.onnx"
+    assert main(["export", str(weights), "--output", str(path)]) == 130
+    assert f'stopped after "tracing"; {path} was not written' in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

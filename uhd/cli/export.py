@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ def export(target: Target, resolved: Resolved, overrides: type[Any] | None = Non
     from uhd.export.open_model import open_model
 
     asked = "img_size" in resolved.typed
-    with orderly_stop() as go_on:
+    with _telling(source, path) as reach, orderly_stop() as go_on:
         opened = open_model(
             source,
             config.ema,
@@ -66,9 +67,11 @@ def export(target: Target, resolved: Resolved, overrides: type[Any] | None = Non
             measured_on=config.measured_on,
             arch=config.arch,
         )
+        reach(f"after reading {source}")
 
         def say(line: str) -> None:
             go_on()
+            reach(f'after "{line}"')
             print(line, flush=True)
 
         done = target.write(opened, path, own, say)
@@ -77,6 +80,22 @@ def export(target: Target, resolved: Resolved, overrides: type[Any] | None = Non
     for note in done.notes:
         print(note)
     return 0
+
+
+@contextlib.contextmanager
+def _telling(source: Path, path: Path) -> Iterator[Callable[[str], None]]:
+    """Say of an export that is stopped how far it got, and whether its file is there; yields what takes the place."""
+    place = [f"before {source} was read"]
+    before = _changed_at(path)
+    try:
+        yield lambda where: place.append(where)
+    except KeyboardInterrupt:
+        written = _changed_at(path) != before
+        raise KeyboardInterrupt(f"{place[-1]}; {path} was {'' if written else 'not '}written") from None
+
+
+def _changed_at(path: Path) -> int:
+    return path.stat().st_mtime_ns if path.exists() else 0
 
 
 def _format(argv: Sequence[str]) -> str:

@@ -43,7 +43,11 @@ class EspdlConfig:
     target: str = knob("esp32s3", "chip", group=_MODEL, choices=TARGETS)
 
     calibration: Path | None = knob(None, "folder of images, a data.yaml or a list (required)", group=_IMAGES)
-    image_dir: Path | None = knob(None, "the same, under the original's name", group=_IMAGES)
+    image_dir: Path | None = knob(
+        None,
+        "the same as --calibration, under the original's name: folder of images, a data.yaml or a list",
+        group=_IMAGES,
+    )
     dataset_type: str = knob(
         "image", "image: every image; yolo: those with a box of --class-ids", group=_IMAGES, choices=("image", "yolo")
     )
