@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+import torch
 
+import uhd
 from tests.export.conftest import make_model
 from uhd.cli import main
 from uhd.config import knob
 from uhd.export import targets
 from uhd.export.open_model import Opened, open_model
 from uhd.export.target import Say, Target, Written
-from uhd.models.weights import describe, digest, save_weights
+from uhd.models.weights import describe, digest, read_weights, save_weights
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,20 @@ def test_every_target_opens_a_model_the_same_way(checkpoint: Path) -> None:
     assert not other.card.metrics  # measured at another size
     graph = opened.separate_outputs("C")
     assert {prop.key: prop.value for prop in graph.metadata_props}["license"] == "MIT"
+
+
+def test_figures_are_of_the_weights_and_the_network_that_were_measured(checkpoint: Path, tmp_path: Path) -> None:
+    weights, meta = read_weights(checkpoint)
+    both = {**meta, "model": weights, "ema": {name: value * 1 for name, value in weights.items()}, "use_ema": True}
+    torch.save(both, tmp_path / "run.pt")
+    torch.save({**both, "use_ema": False}, tmp_path / "plain.pt")
+    for name, averaged, known in (("run.pt", True, True), ("run.pt", False, False), ("plain.pt", False, True)):
+        assert bool(open_model(tmp_path / name, averaged).card.metrics) == known
+    own = uhd.load(checkpoint)
+    assert own.spec.metrics
+    assert open_model(checkpoint, changes=lambda _: {}).card.metrics
+    assert not open_model(checkpoint, changes=lambda _: {"score_mode": "obj"}).card.metrics
+    assert not uhd.load(checkpoint, score_mode="obj").spec.metrics
 
 
 def test_onnx_is_not_written_from_onnx(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

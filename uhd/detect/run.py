@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -88,6 +88,8 @@ def fit(plan: Plan, trainer: Trainer) -> None:
             print(f"stopped; continue with --resume {plan.folder}", file=sys.stderr)  # noqa: T201
         raise
     _tell_broken(plan)
+    if plan.processes.main:
+        _tell_more(trainer.metrics)
     if plan.processes.main and trainer.best is not None:
         best = plan.folder / "best.safetensors"
         say(f"best: {best} ({trainer.task.metric.name} {trainer.best:.4f}, epoch {trainer.best_epoch})")
@@ -99,14 +101,19 @@ def measure(plan: Plan) -> Run:
     task, detect = plan.task, plan.settings.detect
     metrics = task.evaluate(plan.network.eval())
     say(task.report.to_text() if task.report else "")
-    for name, value in metrics.items():
-        if name.startswith(("COCO/", "AP50/class ")):
-            say(f"  {name}  {value:.4f}")
+    _tell_more(metrics)
     if plan.processes.main:
         written = write_report(task, plan.folder / VAL_ONLY)
         draw_samples(task, plan.network, plan.folder / VAL_ONLY, detect.samples, detect.heatmap)
         say(f"wrote {written}")
     return Run(plan.folder, metrics)
+
+
+def _tell_more(metrics: Mapping[str, float]) -> None:
+    """Print the figures that were asked for beside those of every epoch."""
+    for name, value in metrics.items():
+        if name.startswith(("COCO/", "AP50/class ")):
+            say(f"  {name}  {value:.4f}")
 
 
 def _tell_broken(plan: Plan) -> None:

@@ -17,7 +17,7 @@ from uhd.errors import UserError
 from uhd.export.onnx_file import read_onnx
 from uhd.models.network import DetectorNetwork
 from uhd.models.predictor import spec_of
-from uhd.models.weights import architecture_of, digest, load_model, read_weights
+from uhd.models.weights import architecture_of, digest, is_as_measured, load_model, read_weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +90,8 @@ def open_model(
         raise UserError(f"{path}: is of {found}, not {arch}; leave out --arch")
     network, meta = load_model(path, averaged, changes(found) if changes else None, strict)
     card = spec_of(meta)
+    if (changes or not averaged) and not is_as_measured(path, averaged, network.config):
+        card = card.without_metrics()
     split = measured_on or card.measured.split or "val"
     card = dataclasses.replace(
         card,

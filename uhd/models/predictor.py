@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from uhd.card import ModelCard
 from uhd.models.network import DetectorNetwork, maps_of
-from uhd.models.weights import load_model
+from uhd.models.weights import is_as_measured, load_model
 from uhd.runtime.predictor import Prediction, Predictor
 
 _OF_THE_NETWORK = ("heads", "score_mode", "quality_power")
@@ -43,6 +43,8 @@ class TorchPredictor(Predictor):
             changes = {name: value for name in _OF_THE_NETWORK if (value := known.pop(name, None)) is not None}
             self.model, meta = load_model(Path(source), changes=changes)
             self.spec = spec_of(meta, **known)
+            if changes and not is_as_measured(Path(source), True, self.model.config):
+                self.spec = self.spec.without_metrics()
         self.device = next(self.model.parameters()).device
 
     @torch.inference_mode()

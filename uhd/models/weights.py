@@ -110,6 +110,24 @@ def load_model(
     return model.eval(), meta
 
 
+def is_as_measured(path: Path, averaged: bool, config: Any) -> bool:
+    """Return whether the figures in a file are of the network that was made of it.
+
+    They are of the averaged weights, where it has any, and of its own configuration.
+
+    Args:
+        path: the file.
+        averaged: which weights were taken.
+        config: of the network.
+    """
+    path = model_file(path)
+    if not averaged and path.suffix.lower() != ".safetensors":
+        content = read_checkpoint(path)
+        if content.get("use_ema") is not False and isinstance(content.get("ema"), dict):
+            return False
+    return bool(architecture_of(*read_weights(path, averaged), path)[1] == config)
+
+
 def architecture_of(state: State, meta: dict[str, Any], where: Path) -> tuple[str, Any]:
     """Return name and configuration: from our metadata, else inferred from names, shapes and the original's metadata.
 
