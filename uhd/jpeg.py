@@ -21,6 +21,7 @@ class JpegLayout:
     Attributes:
         start: of the first scan's data, 0 where there is none.
         kind: of the frame: 0xC0 and 0xC1 are sequential.
+        size: (height, width) of the picture as stored, (0, 0) where nothing says it.
         blocks: per component (identifier, columns, rows) of 8x8 blocks in a unit.
         tables: (class, number) -> symbol -> its bits as text.
         scan: per component of the first scan (identifier, number of its DC and its AC table).
@@ -28,6 +29,7 @@ class JpegLayout:
 
     start: int = 0
     kind: int = 0
+    size: tuple[int, int] = (0, 0)
     blocks: list[tuple[int, int, int]] = field(default_factory=list)
     tables: dict[tuple[int, int], dict[int, str]] = field(default_factory=dict)
     scan: list[tuple[int, int, int]] = field(default_factory=list)
@@ -150,6 +152,7 @@ def read_layout(raw: bytes) -> JpegLayout:
             _read_tables(body, layout)
         elif 0xC0 <= marker <= 0xCF and marker not in (0xC8, 0xCC) and len(body) >= 6:
             layout.kind = marker
+            layout.size = int.from_bytes(body[1:3], "big"), int.from_bytes(body[3:5], "big")
             parts = (body[6 + 3 * i : 9 + 3 * i] for i in range(body[5]))
             layout.blocks = [(part[0], part[1] >> 4, part[1] & 15) for part in parts if len(part) == 3]
         elif marker == 0xDA and body:

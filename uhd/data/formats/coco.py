@@ -16,10 +16,13 @@ from uhd.boxes import clip_xyxy
 from uhd.data.formats.yolo import ClassMap
 from uhd.data.problems import BAD_LABEL, MISSING_IMAGE, Report
 from uhd.data.records import Record
+from uhd.data.turned import quarter_of, turn_objects
 from uhd.errors import UserError
 from uhd.files import save_atomic
 from uhd.objects import Objects, Outline
 
+UNCLEAR_TURN = "picture turned by EXIF whose labels may be of the stored one"
+TURNED = "picture whose labels were turned with it, as EXIF says"
 _PLACES_SHOWN = 40  # characters of a bad value in a message
 
 
@@ -62,7 +65,7 @@ def read_coco(path: Path, classes: tuple[int, ...] | ClassMap, report: Report) -
             continue
         labels = {category: chosen.wanted.get(raw, -1) for category, raw in number.items()}
         objects = _objects(by_image.get(entry.get("id"), ()), entry, labels, path, report)
-        records.append(Record(image, objects, _size(entry)))
+        records.append(_as_shown(Record(image, objects, _size(entry)), report))
     if not records:
         raise UserError(f"{path}: none of its {len(content['images'])} images was found near {path.parent}")
     return sorted(records, key=lambda record: str(record.image)), names
@@ -150,6 +153,26 @@ def _size(entry: dict[str, Any]) -> tuple[int, int] | None:
         return int(entry["height"]), int(entry["width"])
     except (KeyError, TypeError, ValueError):
         return None
+
+
+def _as_shown(record: Record, report: Report) -> Record:
+    """Return a record in the frame in which its picture is shown: some programs label it as it is stored.
+
+    The size that stands beside the boxes tells which picture is meant; where it does not, the shown one is taken.
+    """
+    quarter = quarter_of(record.image) if len(record.objects) else None
+    if quarter is None:
+        return record
+    orientation, stored = quarter
+    if stored[0] == stored[1] or record.size not in (stored, stored[::-1]):
+        size = "no size" if record.size is None else "size {}x{}".format(*record.size)
+        where = f"{record.image}: stored {stored[0]}x{stored[1]} and turned by EXIF, its labels are for {size}"
+        report.problem(UNCLEAR_TURN, f"{where}: taken as labels of the turned picture")
+        return record
+    if record.size != stored:
+        return record
+    report.note(TURNED, case=str(record.image))
+    return Record(record.image, turn_objects(record.objects, orientation), stored[::-1])
 
 
 def _objects(
