@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,40 @@ def test_names_stay_and_outputs_change() -> None:
         assert not torch.allclose(model(images), plain(images))
         near = quantise(network(), QuantiseConfig(w_bits=14, a_bits=14))
         torch.testing.assert_close(near(images), plain(images), atol=0.02, rtol=0)
+
+
+def straight_through(x: torch.Tensor, bits: int, keep: int | None) -> torch.Tensor:
+    """The original's form: rounded in the graph, and the value plus a constant difference."""
+    top = 2 ** (bits - 1) - 1
+    size = x.abs()
+    largest = size.max() if keep is None else size.amax([d for d in range(x.ndim) if d != keep], keepdim=True)
+    scale = (largest / top).clamp(min=1e-8)
+    return x + ((x / scale).clamp(-top, top).round() * scale - x).detach()
+
+
+@pytest.mark.parametrize("keep", [None, 0])
+@given(bits=st.integers(2, 8), seed=st.integers(0, 99), size=st.floats(1e-6, 1e4))
+@settings(deadline=None)
+def test_the_originals_arithmetic_gives_the_same_bits(keep: int | None, bits: int, seed: int, size: float) -> None:
+    x = (size * torch.randn(3, 4, 5, 5, generator=torch.Generator().manual_seed(seed))).requires_grad_()
+    ours, theirs = fake_quantise(x, bits, keep), straight_through(x, bits, keep)
+    assert torch.equal(ours, theirs)
+    assert torch.equal(torch.autograd.grad(ours.sum(), x)[0], torch.autograd.grad(theirs.sum(), x)[0])
+
+
+def test_a_network_differs_from_the_originals_by_the_range_of_the_batch_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    model = quantise(network(), QuantiseConfig(w_bits=8, a_bits=8)).eval()
+    images = torch.rand(2, 3, 64, 64)
+    with torch.no_grad():
+        alone, both = model(images[:1]), model(images)
+
+        def of_the_batch(x: torch.Tensor, bits: int, keep: int | None = None) -> torch.Tensor:
+            return straight_through(x, bits, keep if isinstance(x, torch.nn.Parameter) else None)
+
+        monkeypatch.setattr(import_module("uhd.compress.fake_quantise"), "fake_quantise", of_the_batch)
+        assert torch.equal(model(images[:1]), alone)
+        assert not torch.equal(model(images), both)
 
 
 def test_an_image_is_judged_alone() -> None:

@@ -112,6 +112,9 @@ def test_weights_that_are_not_said_suit_the_pair():
     }
     plain = network(6, use_improved_head=False, use_iou_aware_head=False)
     assert "quality" not in distil(network(), plain).weights
+    usual_settings = preset(DistillConfig, "uhd", teacher_ckpt=Path("t.pt"))
+    untaught = Teachers(network(6), None, SIZE, MODE, untrained=("obj",))
+    assert resolve_weights(usual_settings, network(), untaught).keys() == usual.keys() - {"obj"}
     original = preset(DistillConfig, "original", teacher_ckpt=Path("t.pt"))
     assert resolve_weights(original, network(), Teachers(network(6), None, SIZE, MODE)) == {}
 

@@ -12,7 +12,7 @@ import torch
 
 from uhd.cli import main, original
 from uhd.models.ultratinyod import UltraTinyOD, UltraTinyODConfig
-from uhd.models.weights import load_model
+from uhd.models.weights import describe, load_model, save_weights, untrained
 from uhd.training.checkpoint import newest_last
 
 torch.set_num_threads(1)
@@ -128,6 +128,20 @@ def test_ckpt_takes_the_network_and_its_input(photos: Path, tmp_path: Path, caps
     for name, value in wanted.state_dict().items():
         if "running" not in name and "num_batches" not in name:
             torch.testing.assert_close(network.state_dict()[name], value, atol=1e-5, rtol=0)
+
+
+def test_a_branch_that_was_never_trained_is_named(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    network = UltraTinyOD(UltraTinyODConfig(cnn_width=4))
+    table = {"rebuilt_from": "a.onnx: batch-norm folded", "score_mode": "quality_cls", "img_size": "32x32"}
+    save_weights(tmp_path / "a.safetensors", network.state_dict(), describe(network, **table))
+    command = ["train", str(photos), "--output", str(tmp_path / "runs"), "--epochs", "1", *QUIET, "--classes", "2"]
+    assert main([*command, "--ckpt", str(tmp_path / "a.safetensors"), "--exp-name", "a"]) == 0
+    line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("from a.safetensors"))
+    assert line.endswith("untrained: obj, which no score of it needs (a.onnx: batch-norm folded)")
+    # What comes of it is trained in all its branches.
+    assert untrained(load_model(newest_last(tmp_path / "runs" / "a"))[1]) == ()
 
 
 def test_what_is_typed_wins(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -48,7 +48,8 @@ def fake_quantise(x: Tensor, bits: int, keep: int | None = None) -> Tensor:
         largest = size.max() if keep is None else size.amax([d for d in range(x.ndim) if d != keep], keepdim=True)
         scale = (largest / top).clamp(min=LEAST_SCALE)
         rounded = (exact / scale).round_().mul_(scale).to(x.dtype)
-    # The difference is 0 but carries the gradient; x + (rounded - x) would miss the grid by its own rounding.
+    # The difference is 0 but carries the gradient. The original's x + (rounded - x) is the same number: the difference
+    # of a value and its grid point, at most twice as large, is exact.
     through: Tensor = rounded + (x - x.detach())
     return through
 

@@ -233,6 +233,7 @@ def _refusals(config: DistillConfig, student: DetectorNetwork, teachers: Teacher
             found["quality"] = f"the {'teacher' if a.has_quality else 'student'} has no quality branch"
         if not a.num_classes or not b.num_classes:
             found["kl"] = f"the {'teacher' if a.num_classes else 'student'} is classless"
+        found |= dict.fromkeys(teachers.untrained, f"{where} was made of an ONNX file, which had no such branch")
     else:
         found |= dict.fromkeys(("obj", "quality"), f"{_name(student)} has no such branch")
         original = config.distill_objective == "original"

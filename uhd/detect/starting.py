@@ -18,7 +18,7 @@ from uhd.detect.settings import Settings
 from uhd.errors import UserError
 from uhd.load import default_model
 from uhd.migrations import settings_of
-from uhd.models.weights import architecture_of, read_checkpoint, read_weights, unsaid
+from uhd.models.weights import architecture_of, read_checkpoint, read_weights, unsaid, untrained
 from uhd.resize import format_size
 from uhd.trained_on import TrainedOn
 from uhd.training.checkpoint import newest_last
@@ -96,7 +96,10 @@ def take_settings(settings: Settings, path: Path, model_of: Callable[[str], Any]
     before = dataclasses.replace(settings, model=model_of(arch))
     after = {name: _taken(config, saved.get(name, {}), typed, path) for name, config in before.configs()}
     found = Settings(**after, typed=typed)
-    return found, _line(before, found, saved, typed, path)
+    line = _line(before, found, saved, typed, path)
+    if not resume and (new := untrained(meta)):
+        line += f"; untrained: {', '.join(new)}, which no score of it needs ({meta['rebuilt_from']})"
+    return found, line
 
 
 def _two_tables(meta: Mapping[str, Any]) -> dict[str, Any]:

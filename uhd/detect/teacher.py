@@ -16,7 +16,7 @@ from uhd.errors import UserError
 from uhd.losses.distillation.config import DistillConfig
 from uhd.models.network import AnchorNetwork, DetectorNetwork, check_size
 from uhd.models.vision_transformer import VisionTransformer, vit_of
-from uhd.models.weights import architecture_of, load_model, read_weights, unsaid
+from uhd.models.weights import architecture_of, load_model, read_weights, unsaid, untrained
 from uhd.resize import canonical_mode, format_size, parse_size
 
 _SAME_ANCHOR = 0.7  # least wh-IoU of two anchors that stand for the same sizes
@@ -32,6 +32,7 @@ class Teachers:
         size: (h, w) at which both see the crop.
         mode: resize mode of the detector, or the student's.
         trained_at: (h, w) at which the detector was trained, as far as its file tells.
+        untrained: branches of the detector that were never trained.
     """
 
     detector: DetectorNetwork | None
@@ -39,6 +40,7 @@ class Teachers:
     size: tuple[int, int]
     mode: str
     trained_at: tuple[int, int] | None = None
+    untrained: tuple[str, ...] = ()
 
 
 def load_teachers(config: DistillConfig, size: tuple[int, int], mode: str) -> Teachers | None:
@@ -56,6 +58,7 @@ def load_teachers(config: DistillConfig, size: tuple[int, int], mode: str) -> Te
         _refuse_alone(config)
         return None
     detector = backbone = trained_at = None
+    new: tuple[str, ...] = ()
     if config.teacher_ckpt is not None:
         # Some files of the original do not tell it; where a file does, the flag is checked against it.
         said = None if config.teacher_heads is None else {"heads": config.teacher_heads}
@@ -66,6 +69,7 @@ def load_teachers(config: DistillConfig, size: tuple[int, int], mode: str) -> Te
         trained_at, mode = _size_of(meta), canonical_mode(str(meta.get("resize_mode") or mode))
         size = trained_at or size
         detector.requires_grad_(False)
+        new = untrained(meta)
     size = config.teacher_img_size or size
     if detector is not None:
         check_size(size, detector.stride)
@@ -79,7 +83,7 @@ def load_teachers(config: DistillConfig, size: tuple[int, int], mode: str) -> Te
                 f"{config.teacher_backbone}: cannot see images of {format_size(size)}: give --teacher-img-size in "
                 f"multiples of its patches of {patch} pixels"
             )
-    return Teachers(detector, backbone, size, mode, trained_at)
+    return Teachers(detector, backbone, size, mode, trained_at, new)
 
 
 def take_anchors(config: Any, teachers: Teachers | None, override: bool) -> Any:

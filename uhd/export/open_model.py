@@ -46,15 +46,19 @@ class Opened:
             raise UserError(f"{self.path}: is an ONNX file already; {what} is written from a checkpoint")
         return self.network
 
-    def separate_outputs(self, what: str) -> onnx.ModelProto:
+    def separate_outputs(self, what: str, all_branches: bool = False) -> onnx.ModelProto:
         """Return a graph with separate raw outputs, exported from the network or as the file has it.
+
+        Args:
+            what: named in errors.
+            all_branches: of a network, also those that no score needs.
 
         Raises:
             UserError: a transformer, which ``what`` cannot be written from.
         """
         if self.graph is not None:
             return self.graph
-        return separate_outputs(self.needs_network(what), self.card, what)
+        return separate_outputs(self.needs_network(what), self.card, what, all_branches)
 
 
 def open_model(
@@ -102,7 +106,9 @@ def open_model(
     return Opened(path, card.with_input(size), network)
 
 
-def separate_outputs(network: DetectorNetwork, card: ModelCard, what: str = "C") -> onnx.ModelProto:
+def separate_outputs(
+    network: DetectorNetwork, card: ModelCard, what: str = "C", all_branches: bool = False
+) -> onnx.ModelProto:
     """Return a network as a graph with separate raw outputs, the card as its metadata.
 
     Raises:
@@ -113,7 +119,7 @@ def separate_outputs(network: DetectorNetwork, card: ModelCard, what: str = "C")
     if network.kind == "queries":
         raise UserError(f"{network.arch} cannot be written as {what}; ultratinyod and cnn can")
     with tempfile.TemporaryDirectory() as folder:
-        return export_onnx(network, Path(folder) / "parts.onnx", card, "parts")
+        return export_onnx(network, Path(folder) / "parts.onnx", card, "parts", all_branches=all_branches)
 
 
 def _open_onnx(path: Path, size: tuple[int, int] | None, licence: str, version: str) -> Opened:

@@ -89,7 +89,8 @@ def load_model(
         strict: whether a tensor that the model has no place for is an error. A missing one always is.
 
     Raises:
-        UserError: unreadable, of an unknown architecture, a setting that nothing tells, or weights that do not fit.
+        UserError: unreadable, of an unknown architecture, a setting that nothing tells, a score with a branch that was
+            never trained, or weights that do not fit.
     """
     state, meta = read_weights(path, averaged)
     arch, config = architecture_of(state, meta, path)
@@ -99,6 +100,9 @@ def load_model(
             raise UserError(f"{path}: nothing in it tells its --{flag}: give --{flag} N (usually {usual})")
     if changes:
         config = from_plain(ARCHITECTURES[arch].config, changes, arch, config)
+    asked = str((changes or {}).get("score_mode") or "").split("_")
+    if new := [name for name in untrained(meta) if name in asked]:
+        raise UserError(f"{path}: its {', '.join(new)} is untrained ({meta['rebuilt_from']}): leave out --score-mode")
     model = repeat_modifications(ARCHITECTURES[arch].network(config), meta, str(path))
     if not strict:
         known = model.state_dict()
@@ -151,6 +155,11 @@ def unsaid(arch: str, meta: Mapping[str, Any]) -> tuple[str, ...]:
     if isinstance(meta.get("model_config"), Mapping):
         return ()
     return tuple(name for name in ARCHITECTURES[arch].unsaid if meta.get(name) is None)
+
+
+def untrained(meta: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the branches of a checkpoint that were never trained: those that the ONNX file it was made of lacks."""
+    return ("obj",) if meta.get("rebuilt_from") and "obj" not in str(meta.get("score_mode")).split("_") else ()
 
 
 def describe(model: DetectorNetwork, **more: Any) -> dict[str, Any]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from uhd.export.espdl.auto_int16 import disagreement, search_layers
+from uhd.export.espdl.auto_int16 import disagreement, search_layers, tie_outputs
 from uhd.runtime.predictor import Prediction
 
 UNITS = {name: (f"{name}/conv", f"{name}/relu") for name in "abcdef"}
@@ -85,3 +86,35 @@ def test_disagreement_counts_scores_and_boxes() -> None:
     assert disagreement([(boxes, scores)], [(moved, scores)]) == pytest.approx(0)
     # The mean over images.
     assert disagreement([(boxes, scores)] * 2, [(half, scores), (boxes, scores)]) == pytest.approx(0.2)
+
+
+def graph_of(outputs: dict[str, str], sources: dict[str, tuple[str, list[str]]]) -> SimpleNamespace:
+    """A graph as esp-ppq has it: output -> node, and node -> its type and the nodes before it."""
+
+    def node(name: str) -> SimpleNamespace:
+        kind, before = sources[name]
+        inputs = [SimpleNamespace(source_op=node(each)) for each in before] or [SimpleNamespace(source_op=None)]
+        return SimpleNamespace(name=name, type=kind, inputs=inputs)
+
+    return SimpleNamespace(outputs={name: SimpleNamespace(source_op=node(end)) for name, end in outputs.items()})
+
+
+def test_outputs_are_one_candidate() -> None:
+    ends = {"box": ("Conv", ["stem"]), "quality": ("Conv", ["stem"]), "cls": ("Conv", ["stem"]), "stem": ("Conv", [])}
+    graph = graph_of({name: name for name in ("box", "quality", "cls")}, ends)
+    units = {"stem": ("stem", "relu"), **{name: (name,) for name in ("box", "quality", "cls")}}
+    tied = tie_outputs(units, graph)
+    assert tied == {"box + quality + cls": ("box", "quality", "cls"), "stem": ("stem", "relu")}
+    # What is in 16 bits already is no candidate, and one output alone is a layer like the others.
+    assert tie_outputs({"stem": ("stem",), "cls": ("cls",)}, graph) == {"stem": ("stem",), "cls": ("cls",)}
+    other = graph_of({"hm": "box", "wh": "quality"}, ends)
+    assert tie_outputs(units, other) == units
+
+
+def test_an_output_that_was_cut_is_tied_with_its_join() -> None:
+    ends: dict[str, tuple[str, list[str]]] = {
+        "join": ("Concat", ["part0", "part1"]), "part0": ("Conv", []), "part1": ("Conv", []), "quality": ("Conv", []),
+    }  # fmt: skip
+    graph = graph_of({"box": "join", "quality": "quality"}, ends)
+    (nodes,) = tie_outputs({name: (name,) for name in ("part0", "part1", "quality")}, graph).values()
+    assert sorted(nodes) == ["join", "part0", "part1", "quality"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +18,10 @@ from uhd.boxes import xyxy_to_cxcywh
 from uhd.cli import main as uhd
 from uhd.compress.calibration import calibration_images
 from uhd.compress.score import labelled, score
+from uhd.config import preset
 from uhd.data.problems import Report
 from uhd.errors import UserError
-from uhd.export.espdl.auto_int16 import disagreement
+from uhd.export.espdl.auto_int16 import disagreement, layer_units
 from uhd.export.espdl.config import EspdlConfig
 from uhd.export.espdl.export import Exported, export_espdl
 from uhd.export.espdl.float_graph import FloatGraph
@@ -231,6 +233,31 @@ def test_a_model_that_esp_ppq_does_not_take() -> None:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     with pytest.raises(UserError, match=r"esp-ppq cannot quantise this model: .*Det"):
         quantise(prepare(model).model, IMAGES[..., :4, :4], Quantisation())
+
+
+def test_the_search_leaves_all_outputs_of_one_width(
+    checkpoint: Path, sure: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = EspdlConfig(image_dir=sure, calib_steps=2, auto_int16=1, all_branches=True)
+    prepared, spec = open_source(checkpoint, config)
+    ends = {"/box_out/Conv", "/obj_out/Conv", "/quality_out/Conv", "/cls_out/Conv"}
+    assert [output.name for output in prepared.model.graph.output] == ["box", "obj", "quality", "cls"]
+    only = layer_units
+    monkeypatch.setattr(
+        import_module("uhd.export.espdl.export"),
+        "layer_units",
+        lambda graph: {name: nodes for name, nodes in only(graph).items() if name in ends},
+    )
+    done = export_espdl(prepared, spec, tmp_path / "m.espdl", config, lambda _: None)
+    assert done.int16 == ends
+    configs = json.loads((tmp_path / "m.json").read_text())["configs"]
+    assert {list(configs[name].values())[-1]["bit_width"] for name in ends} == {16}
+    assert load(tmp_path / "m.espdl").predictor.spec.input_size == (32, 32)
+
+
+def test_other_programs_find_every_branch_under_the_original_preset() -> None:
+    assert preset(EspdlConfig, "original").all_branches
+    assert not preset(EspdlConfig, "uhd").all_branches
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")

@@ -11,6 +11,7 @@ import pytest
 from tests.export.conftest import FAMILIES, class_names, make_family
 from uhd.card import ModelSpec
 from uhd.cli import main, original
+from uhd.config import preset
 from uhd.errors import UserError
 from uhd.export.litert.config import ENDINGS, LitertConfig, parse_kinds
 from uhd.load import load
@@ -26,6 +27,8 @@ from uhd.export.litert.quantise import activation_ranges
 from uhd.export.onnx.form import ExportForm
 from uhd.export.onnx.metadata import metadata_of
 from uhd.runtime.litert import LitertPredictor, open_interpreter
+
+from .conftest import SIZE
 
 KINDS = tuple(ENDINGS)
 # Largest change of a score, by how coarse the numbers are.
@@ -158,6 +161,18 @@ def test_merged_rows_are_those_of_torch(tmp_path: Path) -> None:
     assert done.sidecars == ()
     assert done.difference is not None
     assert done.difference < 1e-4
+
+
+def test_all_branches_and_the_tables_beside_them(tmp_path: Path, images: np.ndarray) -> None:
+    network = make_family("utod_classes")
+    spec = ModelSpec(input_size=SIZE, class_names=class_names(network))
+    config = preset(LitertConfig, "original", kinds=("dynamic-range",))
+    done = export_litert(network, tmp_path / "m.tflite", spec, config)
+    predictor = LitertPredictor(done.models["dynamic-range"])
+    assert set(predictor.outputs) == {"box", "obj", "quality", "cls"}
+    assert [path.name for path in done.sidecars] == ["m_anchors.npy", "m_wh_scale.npy"]
+    found, expected = predictor.infer(images), TorchPredictor(network, spec).infer(images)
+    assert np.abs(found[0][1] - expected[0][1]).max() < CLOSE["dynamic-range"]
 
 
 @pytest.mark.slow

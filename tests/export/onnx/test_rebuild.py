@@ -16,7 +16,7 @@ from uhd.errors import UserError
 from uhd.export.onnx.export import export_onnx
 from uhd.export.onnx.rebuild import rebuild, write_rebuilt
 from uhd.models.predictor import TorchPredictor
-from uhd.models.weights import load_model
+from uhd.models.weights import load_model, untrained
 from uhd.runtime.onnx import OnnxPredictor
 
 ROOT = Path(__file__).parent.parent.parent.parent
@@ -49,7 +49,25 @@ def test_what_no_score_needs_is_new_and_said(tmp_path: Path) -> None:
     once, again = rebuild(tmp_path / "a.onnx")[0], rebuild(tmp_path / "a.onnx")[0]
     assert torch.equal(once.head.obj_conv.pw.conv.weight, again.head.obj_conv.pw.conv.weight)
     write_rebuilt(tmp_path / "a.onnx", tmp_path / "a.safetensors")
-    assert "a.onnx" in load_model(tmp_path / "a.safetensors")[1]["rebuilt_from"]
+    meta = load_model(tmp_path / "a.safetensors")[1]
+    assert "a.onnx" in meta["rebuilt_from"]
+    assert untrained(meta) == ("obj",)
+    with pytest.raises(UserError, match=r"its obj is untrained .*a\.onnx.*leave out --score-mode"):
+        load_model(tmp_path / "a.safetensors", changes={"score_mode": "obj_quality_cls"})
+    assert load_model(tmp_path / "a.safetensors", changes={"score_mode": "quality"})[0].layout().score_mode == "quality"
+
+
+def test_what_the_score_needs_is_no_news(tmp_path: Path) -> None:
+    export_onnx(make_model("legacy"), tmp_path / "a.onnx", CARD, verify=False)
+    write_rebuilt(tmp_path / "a.onnx", tmp_path / "a.safetensors")
+    assert untrained(load_model(tmp_path / "a.safetensors")[1]) == ()
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "uhd" / "weights" / "zoo").glob("*.safetensors")), ids=lambda p: p.stem)
+def test_no_score_of_the_named_sizes_needs_the_branch_that_is_new(path: Path) -> None:
+    network, meta = load_model(path)
+    assert untrained(meta) == ("obj",)
+    assert network.layout().score_mode == "quality_cls"
 
 
 def test_files_of_other_networks(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ the float model's. Closeness is measured on the calibration images, where no lab
 score s and box b, quantised s' and b', disagrees by ``|s - s'| + max(s, s') * (1 - IoU(b, b'))``; the disagreement is
 the mean over images of the sum over predictions. Cells that neither version scores hardly count, as in AP.
 
+The outputs that firmware reads are one candidate and stay of one width: it reads all with the type of ``box``.
+
 Candidates are compared by exchanging the settings of a graph calibrated in 8 bits for those of one calibrated in 16,
 not by quantising anew each time; the model that is written is quantised as a whole.
 """
@@ -20,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uhd.runtime.predictor import Prediction, Predictor
+from uhd.runtime.raw_output import PARTS
 
 Array = NDArray[np.float32]
 
@@ -29,7 +32,7 @@ class Step:
     """One round.
 
     Attributes:
-        layer: the convolution taken.
+        layer: the convolution taken, or the several that end in the outputs.
         nodes: it and the activation fused with it.
         disagreement: of the predictions after this round.
     """
@@ -130,6 +133,32 @@ def layer_units(graph: Any) -> dict[str, tuple[str, ...]]:
         fused = [each.name for each in after if len(after) == 1 and each.type in {"Relu", "Clip"}]
         units[name] = (name, *fused)
     return units
+
+
+def tie_outputs(units: Mapping[str, tuple[str, ...]], graph: Any) -> dict[str, tuple[str, ...]]:
+    """Return the units with those that make ``box``, ``obj``, ``quality`` and ``cls`` as one, named after all of them.
+
+    Args:
+        units: layer -> its nodes.
+        graph: of esp-ppq.
+    """
+    tied: dict[str, tuple[str, ...]] = {}
+    joins: list[str] = []
+    ahead = [graph.outputs[name].source_op for name in PARTS if name in graph.outputs]
+    while ahead:
+        operation = ahead.pop(0)
+        if operation is None:
+            continue
+        if operation.name in units:
+            tied[operation.name] = units[operation.name]
+        elif operation.type != "Conv":
+            # A convolution that was cut into parts ends in a join, which is of their width.
+            joins += [operation.name] if operation.type == "Concat" and operation.name not in joins else []
+            ahead += [variable.source_op for variable in operation.inputs]
+    if len(tied) < 2:
+        return dict(units)
+    rest = {layer: nodes for layer, nodes in units.items() if layer not in tied}
+    return {" + ".join(tied): (*(name for nodes in tied.values() for name in nodes), *joins), **rest}
 
 
 class Mixer:

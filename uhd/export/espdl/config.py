@@ -36,6 +36,12 @@ class EspdlConfig:
     export_anchors_wh_scale_dir: Path | None = knob(
         None, "folder of the anchors and wh_scale .npy; default: that of the .espdl file", group=_MODEL
     )
+    all_branches: bool = knob(
+        False,
+        "every branch of a checkpoint, also those that no score needs; older firmware reads obj",
+        group=_MODEL,
+        original=True,
+    )
     expand_group_conv: bool = knob(False, "make grouped convolutions dense", group=_MODEL)
     split_wide_convs: bool = knob(
         False, "cut 1x1 convolutions whose weights exceed the cache into parts that fit", group=_MODEL

@@ -17,7 +17,7 @@ from uhd.compress.score import Score, labelled, score
 from uhd.data.dataset import Dataset
 from uhd.data.problems import Report
 from uhd.errors import UserError
-from uhd.export.espdl.auto_int16 import Mixer, Search, layer_units, search_layers
+from uhd.export.espdl.auto_int16 import Mixer, Search, layer_units, search_layers, tie_outputs
 from uhd.export.espdl.config import EspdlConfig
 from uhd.export.espdl.float_graph import FloatGraph
 from uhd.export.espdl.int16 import Int16, choose_int16, mixed_outputs
@@ -184,7 +184,8 @@ def _search(
     reference = RawMapPredictor(FloatGraph(prepared.model).run, prepared.constants, table).infer(images)
     predictor = RawMapPredictor(Simulation(low.graph).run, prepared.constants, table)
     mixer = Mixer(low.graph, high.graph, predictor, images, reference)
-    units = {name: nodes for name, nodes in layer_units(low.graph).items() if name not in already}
+    open_layers = {name: nodes for name, nodes in layer_units(low.graph).items() if name not in already}
+    units = tie_outputs(open_layers, low.graph)
     say(f"searching {len(units)} layers for the {count} that gain most from 16 bits, on {len(images)} images")
     return search_layers(units, mixer, count)
 

@@ -24,7 +24,7 @@ def prepare_opened(opened: Opened, config: EspdlConfig) -> tuple[Prepared, Model
     Raises:
         UserError: not a model that ESP-DL can run, or flags that contradict it.
     """
-    graph = opened.separate_outputs("ESP-DL")
+    graph = opened.separate_outputs("ESP-DL", config.all_branches)
     prepared = prepare(graph, str(opened.path), config.expand_group_conv)
     return prepared, _spec(prepared, config, opened.path)
 

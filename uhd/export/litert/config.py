@@ -52,6 +52,9 @@ class LitertConfig:
         group=_MODEL,
         choices=FORMS,
     )
+    all_branches: bool = knob(
+        False, "every branch among the parts, also those that no score needs", group=_MODEL, original=True
+    )
     topk: int = knob(100, "rows of the merged form", group=_MODEL, minimum=1)
 
     calibration: Path | None = knob(

@@ -55,7 +55,7 @@ def export_litert(
 ) -> Exported:
     """Write ``NAME_float32.tflite`` and so on, one ``image`` [1, h, w, C] in, by form:
 
-    * ``parts``: ``box`` [1, h, w, 4A], those of ``obj``, ``quality``, ``cls`` that the score needs;
+    * ``parts``: ``box`` [1, h, w, 4A], those of ``obj``, ``quality``, ``cls`` that the score needs, or all of them;
     * ``raw``: ``txtywh_obj_quality_cls_x8`` [1, h, w, A * no];
     * ``merged``: ``score_classid_cxcywh`` [1, K, 6], best first, normalised, without suppression.
 
@@ -77,7 +77,7 @@ def export_litert(
     if path.suffix.lower() != ".tflite":
         raise UserError(f"{path}: the file's name must end in .tflite, by which it is known again")
     images = _calibration(config, spec) if any(kind in INTEGER for kind in kinds) else None
-    form = ExportForm(config.form, config.topk)
+    form = ExportForm(config.form, config.topk, all_branches=config.all_branches and config.form == "parts")
     say("converting with litert-torch")
     content, names = to_float32(network, spec, form)
     card = ModelCard.from_metadata(metadata_of(network, replace(spec, input_layout="NHWC"), form, names))
