@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 
 from uhd.cli.flags import Flags, warn
 from uhd.cli.output import claim_json, say_beside, write_json
-from uhd.cli.val import SplitConfig
-from uhd.config import knob
-from uhd.data.config import parse_classes
+from uhd.cli.val import SplitConfig, ValConfig
+from uhd.config import knob, same_knob
 from uhd.errors import UserError
 from uhd.model_file import model_file
 
@@ -27,15 +26,15 @@ if TYPE_CHECKING:
 class CompareConfig:
     """What is compared on which images."""
 
-    data: Path | None = knob(None, "folder of labelled images, or a data.yaml")
-    classes: tuple[int, ...] = knob(
-        (), "wanted class numbers (default: those of the first model, else 0)", parse=parse_classes
+    data: Path | None = same_knob(ValConfig, "data", None)
+    classes: tuple[int, ...] = same_knob(
+        ValConfig, "classes", (), help="wanted class numbers (default: those of the first model, else 0)"
     )
     images: int = knob(0, "use only so many images, evenly spread (0: all)", minimum=0)
     runs: int = knob(200, "timed runs of each stage", minimum=1)
     seconds: float = knob(60.0, "limit for all timing together", minimum=0)
-    threads: int = knob(1, "threads of each runtime", minimum=1)
-    json: Path | None = knob(None, "write the table as JSON (-: to standard output)")
+    threads: int = same_knob(ValConfig, "threads", 1, help="threads of each runtime")
+    json: Path | None = same_knob(ValConfig, "json", None, help="write the table as JSON (-: to standard output)")
     run_c: bool = knob(False, "compile and run .c files, whoever wrote them")
 
 

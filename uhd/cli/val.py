@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from uhd.cli.flags import Flags, warn
 from uhd.cli.output import claim_json, say_beside, write_json
+from uhd.cli.predict_config import PredictConfig
 from uhd.config import knob, same_knob
 from uhd.config.groups import JsonFile, ModelFile, RuntimeFlags, Thresholds, Unsaid
 from uhd.data.config import parse_classes
 from uhd.errors import UserError
-from uhd.heads import SCORE_MODES
 
 if TYPE_CHECKING:
     from uhd.data.dataset import Dataset
@@ -60,10 +60,8 @@ class ValConfig(ModelFile, Unsaid, RuntimeFlags, JsonFile):
     plots: Path | None = knob(None, "write curves as PNG into this folder")
     coco: bool = knob(False, "add the COCO numbers (faster-coco-eval)", shortcuts={"coco_eval": True})
     strict: bool = knob(False, "stop at the first bad image or label")
-    score_mode: str | None = knob(
-        None, "which branches make the score of raw outputs (default: as the file says)", choices=SCORE_MODES
-    )
-    heads: int | None = knob(None, "attention heads of a transformer whose file does not say", minimum=1)
+    score_mode: str | None = same_knob(PredictConfig, "score_mode", None)
+    heads: int | None = same_knob(PredictConfig, "heads", None)
 
 
 @dataclass(frozen=True, eq=False)
