@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from uhd.cli.data.place import json_to_output
 from uhd.cli.flags import Flags
 from uhd.cli.output import write_image
 from uhd.config import knob
+from uhd.config.groups import JsonText
 from uhd.errors import UserError
 from uhd.labelling.config import LabelRules
 
@@ -26,7 +28,7 @@ _SHEET = Path("report", "added.jpg")
 
 
 @dataclass(frozen=True)
-class LabelConfig:
+class LabelConfig(JsonText):
     """Who labels, and where the result goes."""
 
     teacher: tuple[Path, ...] = knob(
@@ -36,7 +38,6 @@ class LabelConfig:
     copy: bool = knob(False, "copy the photographs instead of linking them")
     sheet: int = knob(48, "photographs on the contact sheet of what was added (0: none)", minimum=0, maximum=400)
     threads: int = knob(1, "threads of each teacher", minimum=1)
-    json: bool = knob(False, "print the summary as JSON")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -44,7 +45,7 @@ def main(argv: Sequence[str]) -> int:
     about = "Write labels for photographs by better, slower detectors; the photographs themselves are never touched."
     flags = Flags("uhd data label", about, (LabelConfig, LabelRules))
     flags.add_positional("folder", nargs="?", type=Path, help="folder of photographs")
-    resolved = flags.resolve(argv)
+    resolved = flags.resolve(json_to_output(argv))
     config, rules = resolved[LabelConfig], resolved[LabelRules]
     folder: Path | None = resolved.positional.get("folder")
     if folder is None or not config.teacher or config.output is None:

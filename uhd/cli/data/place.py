@@ -32,10 +32,15 @@ def read_flags(name: str, about: str, kind: type[Any], argv: Sequence[str]) -> t
     flags.add_positional(
         "place", nargs="?", type=Path, help="folder of labelled images, or a data.yaml", fills="image_dir"
     )
-    resolved = flags.resolve(argv)
+    resolved = flags.resolve(json_to_output(argv))
     return resolved[DataConfig], resolved
 
 
 def split_seed(data: DataConfig, seed: int) -> int:
     """Return the seed that training would split with."""
     return seed if data.split_seed is None else data.split_seed
+
+
+def json_to_output(argv: Sequence[str]) -> list[str]:
+    """Return arguments in which ``--json -`` says ``--json``: other commands know the dash, here it changes nothing."""
+    return [word for before, word in zip(["", *argv], argv, strict=False) if (before, word) != ("--json", "-")]
