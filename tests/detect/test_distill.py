@@ -11,10 +11,11 @@ import torch
 
 from uhd.config import preset
 from uhd.data.batch import Batch
-from uhd.detect.distill import DEFAULT_WEIGHTS, Distillation, resolve_weights
+from uhd.detect.distill import Distillation, resolve_weights
 from uhd.detect.teacher import Teachers, load_teachers, take_anchors
 from uhd.errors import UserError
 from uhd.losses.distillation.config import DistillConfig
+from uhd.losses.distillation.terms import TERMS
 from uhd.models import create_model
 from uhd.models.weights import describe, save_weights
 
@@ -105,7 +106,7 @@ def test_a_sharper_teacher_has_images_of_its_own_and_a_grid_of_its_own():
 
 
 def test_weights_that_are_not_said_suit_the_pair():
-    usual = {name: weight for name, weight in DEFAULT_WEIGHTS["anchor"].items() if weight}
+    usual = {name: weight for name, weight in TERMS["anchor"].weights.items() if weight}
     assert distil(network(), network(6)).weights == usual
     assert distil(network(), network(6), distill_box_l1=0.0, distill_obj=3.0).weights == {
         name: weight for name, weight in (usual | {"obj": 3.0}).items() if name != "box_l1"
@@ -121,7 +122,7 @@ def test_weights_that_are_not_said_suit_the_pair():
 
 def test_the_summary_names_the_teacher_its_size_and_the_terms():
     said = distil(network(), network(6), size=(64, 64), distill_kl=0.0, distill_obj=0.0, distill_feat=0.5).summary()
-    usual = DEFAULT_WEIGHTS["anchor"]
+    usual = TERMS["anchor"].weights
     terms = f"box-l1 {usual['box_l1']:g}, quality {usual['quality']:g}, feat 0.5"
     assert said == f"learning from teacher.safetensors at 64x64: {terms}"
 

@@ -13,6 +13,7 @@ from tests.heads import toy_head
 from uhd.assigners.targets import Targets
 from uhd.card import ModelCard
 from uhd.export.c import export_c
+from uhd.export.c.open_model import DECODERS
 from uhd.export.c.predictor import CPredictor, compiler
 from uhd.export.c_target import open_network
 from uhd.export.onnx.export import export_onnx
@@ -21,6 +22,7 @@ from uhd.heads import HEADS, HeadLayout
 from uhd.losses import OBJECTIVES, build_objective
 from uhd.losses.config import LossConfig
 from uhd.losses.distillation.dense import READERS, read_dense
+from uhd.losses.distillation.terms import TERMS
 from uhd.models.network import DetectorNetwork, maps_of
 from uhd.models.predictor import TorchPredictor
 from uhd.runtime.onnx import OnnxPredictor
@@ -92,7 +94,9 @@ def test_predictions_with_gradient_are_those_of_numpy(name: str) -> None:
 
 def test_every_face_belongs_to_a_head() -> None:
     assert set(GRAPHS) == set(OBJECTIVES) == set(HEADS)
+    assert set(TERMS) == set(HEADS)
     assert set(READERS) <= set(HEADS)
+    assert set(DECODERS) <= set(HEADS)
 
 
 @pytest.mark.parametrize("name", NETWORKS)

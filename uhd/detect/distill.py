@@ -15,20 +15,11 @@ from uhd.data.config import DataConfig
 from uhd.detect.teacher import Teachers, check_anchors, check_size_of_view, made_fast
 from uhd.errors import UserError
 from uhd.losses.distillation.config import DistillConfig
-from uhd.losses.distillation.dense import aligned, read_dense
 from uhd.losses.distillation.features import build_adapter, correlation_loss, normalised_l1
-from uhd.losses.distillation.foreground import foreground_terms
-from uhd.losses.distillation.original import original_terms
-from uhd.losses.distillation.queries import query_terms
+from uhd.losses.distillation.terms import TERMS, name_of
 from uhd.models.network import AnchorNetwork, DetectorNetwork, Raw
 from uhd.resize import format_size, is_point_sampling, to_network
 
-# What a term counts for when the user does not say.
-DEFAULT_WEIGHTS = {
-    "anchor": {"kl": 0.2, "box_l1": 20.0, "quality": 20.0, "obj": 1.0, "feat": 0.0},
-    "centernet": {"kl": 1.0, "box_l1": 1.0, "feat": 0.0},
-    "queries": {"kl": 1.0, "box_l1": 2.0},
-}
 BACKBONE_WEIGHT = 1.0
 
 
@@ -123,7 +114,9 @@ class Distillation(nn.Module):
                 feature = seen[0] if teachers.backbone is None else teachers.backbone(self._tensor(images, "rgb"))
         wanted = frozenset(self.weights) - {"feat"}
         if wanted and teachers.detector is not None:
-            terms |= self._maps(student, raw, teachers.detector, taught, wanted)
+            compared = TERMS[student.kind].terms
+            heat = self.config.distill_temperature
+            terms |= compared(student, raw, teachers.detector, taught, wanted, heat, self._original)
         if feature is not None:
             compare = normalised_l1 if self._original else correlation_loss
             terms["feat"] = compare(self.adapter(features[0].float()), feature.float())
@@ -133,17 +126,6 @@ class Distillation(nn.Module):
     @property
     def _original(self) -> bool:
         return self.config.distill_objective == "original"
-
-    def _maps(
-        self, student: DetectorNetwork, raw: Raw, teacher: DetectorNetwork, taught: Raw, wanted: frozenset[str]
-    ) -> dict[str, Tensor]:
-        temperature = self.config.distill_temperature
-        if student.kind == "queries":
-            return query_terms(raw, taught, wanted, temperature, self._original)
-        if self._original:
-            return original_terms(student, raw, teacher, taught, wanted, temperature)
-        mine = read_dense(student, raw)
-        return foreground_terms(mine, aligned(read_dense(teacher, taught), mine.grid), wanted, temperature)
 
     def _tensor(self, images: Any, mode: str) -> Tensor:
         tensor = torch.from_numpy(to_network(images, _RGB if mode == "rgb" else mode)).to(self._device)
@@ -196,7 +178,7 @@ def resolve_weights(config: DistillConfig, student: DetectorNetwork, teachers: T
     for name, weight in given.items():
         if weight and name in refusals:
             raise UserError(f"--distill-{name.replace('_', '-')}: {refusals[name]}")
-    usual = DEFAULT_WEIGHTS[student.kind] | ({"feat": BACKBONE_WEIGHT} if teachers.backbone is not None else {})
+    usual = TERMS[student.kind].weights | ({"feat": BACKBONE_WEIGHT} if teachers.backbone is not None else {})
     chosen = {name: usual.get(name, 0.0) if weight is None else weight for name, weight in given.items()}
     in_force = {name: weight for name, weight in chosen.items() if weight and name not in refusals}
     # With the original's zeros nothing is learnt from a teacher: that is its default, and no error.
@@ -221,36 +203,20 @@ def _refusals(config: DistillConfig, student: DetectorNetwork, teachers: Teacher
     where = config.teacher_ckpt
     if teacher.kind != student.kind:
         reason = (
-            f"the predictions of {_name(student)} and of the teacher {where}, {_name(teacher)}, mean different things"
+            f"the predictions of {name_of(student)} and of the teacher {where}, {name_of(teacher)}, "
+            "mean different things"
         )
         found |= dict.fromkeys(maps, reason)
     elif teacher.config.num_classes != student.config.num_classes:
         count = teacher.config.num_classes, student.config.num_classes
         found |= dict.fromkeys(maps, f"the teacher {where} knows {count[0]} classes, the student {count[1]}")
-    elif isinstance(student, AnchorNetwork) and isinstance(teacher, AnchorNetwork):
-        a, b = student.layout(), teacher.layout()
-        if not a.has_quality or not b.has_quality:
-            found["quality"] = f"the {'teacher' if a.has_quality else 'student'} has no quality branch"
-        if not a.num_classes or not b.num_classes:
-            found["kl"] = f"the {'teacher' if a.num_classes else 'student'} is classless"
-        found |= dict.fromkeys(teachers.untrained, f"{where} was made of an ONNX file, which had no such branch")
     else:
-        found |= dict.fromkeys(("obj", "quality"), f"{_name(student)} has no such branch")
-        original = config.distill_objective == "original"
-        if original and student.kind == "queries" and teacher.config.num_queries != student.config.num_queries:
-            count = teacher.config.num_queries, student.config.num_queries
-            found |= dict.fromkeys(
-                ("kl", "box_l1"),
-                f"the teacher has {count[0]} queries, the student {count[1]}: use --distill-objective foreground",
-            )
+        found |= TERMS[student.kind].refusals(student, teacher, config.distill_objective == "original")
+        found |= dict.fromkeys(teachers.untrained, f"{where} was made of an ONNX file, which had no such branch")
     for network, who in ((student, "student"), (teacher, "teacher")):
         if _find_features(network) is None and not (who == "teacher" and teachers.backbone is not None):
-            found["feat"] = f"{_name(network)} (the {who}) has no feature map"
+            found["feat"] = f"{name_of(network)} (the {who}) has no feature map"
     return found
-
-
-def _name(network: DetectorNetwork) -> str:
-    return f"{network.arch} ({network.kind})"
 
 
 def feature_module(network: DetectorNetwork) -> nn.Module:

@@ -115,8 +115,9 @@ def separate_outputs(
         UserError: a transformer, or a size or resize mode that does not fit the network.
     """
     from uhd.export.onnx.export import export_onnx
+    from uhd.export.onnx.heads import GRAPHS
 
-    if network.kind == "queries":
+    if not GRAPHS[network.kind].on_grid:
         raise UserError(f"{network.arch} cannot be written as {what}; ultratinyod and cnn can")
     with tempfile.TemporaryDirectory() as folder:
         return export_onnx(network, Path(folder) / "parts.onnx", card, "parts", all_branches=all_branches)

@@ -7,7 +7,8 @@ one line for each face that it has:
 * :data:`uhd.losses.OBJECTIVES`: what trains it;
 * :data:`uhd.losses.distillation.dense.READERS`: its predictions with gradient, where a teacher of another grid teaches;
 * :data:`uhd.export.onnx.heads.GRAPHS`: the same decoder inside a graph, and the outputs of every form;
-* :mod:`uhd.export.c.decoders`: the same decoder as C.
+* :data:`uhd.export.c.open_model.DECODERS`: the same decoder as C;
+* :data:`uhd.losses.distillation.terms.TERMS`: what is learnt from a teacher with the same head.
 
 ``tests/heads/test_faces.py`` holds all faces of all heads equal, and trains, exports and decodes a head that is added.
 """

@@ -58,9 +58,18 @@ class HeadLayout:
         return len(self.anchors)
 
     @property
+    def fields(self) -> dict[str, int]:
+        """Channels of an anchor by branch, in their order: ``box``, ``obj``, ``quality`` and ``cls`` where it has them.
+
+        The one place that knows the order; every reader of the map in whatever framework follows it.
+        """
+        quality, classes = {"quality": 1} if self.has_quality else {}, {"cls": self.num_classes}
+        return {"box": 4, "obj": 1, **quality, **(classes if self.num_classes else {})}
+
+    @property
     def channels_per_anchor(self) -> int:
         """Raw channels per anchor."""
-        return 5 + self.has_quality + self.num_classes
+        return sum(self.fields.values())
 
     @property
     def classes(self) -> int:

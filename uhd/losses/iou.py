@@ -10,7 +10,8 @@ import math
 import torch
 from torch import Tensor
 
-IOU_LOSSES = ("iou", "giou", "ciou")
+from uhd.losses.config import IOU_LOSSES
+
 EPS = 1e-7
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from uhd.heads import HEADS, Layout, decode, one_class_each
+from uhd.heads import HEADS, HeadLayout, decode, one_class_each
 from uhd.runtime.predictor import Prediction
 from uhd.runtime.raw_output import attribute_map, is_raw, raw_map, read_layout
 
@@ -22,12 +22,15 @@ SCORES = ("score", "cls_scores")
 def can_read(outputs: Sequence[str]) -> bool:
     """Return whether outputs of these names are those of a detector."""
     names = set(outputs)
-    return list(outputs) == [ROWS] or _head_of(names) is not None or _is_primitive(names) or is_raw(outputs)
+    return list(outputs) == [ROWS] or head_of(outputs) is not None or _is_primitive(names)
 
 
-def _head_of(names: set[str]) -> type[Layout] | None:
-    """Return the head whose raw maps, by their own names, are the outputs."""
-    return next((head for head in HEADS.values() if names == set(head.outputs)), None)
+def head_of(outputs: Collection[str]) -> str | None:
+    """Return the kind of head whose raw maps are the outputs, or None where they are none."""
+    names = set(outputs)
+    if is_raw(list(outputs)):
+        return HeadLayout.kind
+    return next((kind for kind, head in HEADS.items() if names == set(head.outputs)), None)
 
 
 def reader_of(outputs: Sequence[str], table: Mapping[str, str], classes: int, probe: Callable[[], Tensors]) -> Reader:
@@ -46,11 +49,12 @@ def reader_of(outputs: Sequence[str], table: Mapping[str, str], classes: int, pr
     every_class = table.get("every_class_counts") == "true"
     if ROWS in names:
         return lambda tensors: [_rows(rows, classes) for rows in tensors[ROWS]]
-    if (head := _head_of(names)) is not None:
-        known, order = head.from_metadata(table), head.outputs
-        return lambda tensors: known.predictions(tuple(tensors[name] for name in order))
     if _is_primitive(names):
         return lambda tensors: _each(*_primitive(tensors), every_class)
+    if not is_raw(outputs):
+        head = HEADS[head_of(outputs) or HeadLayout.kind]
+        known, order = head.from_metadata(table), head.outputs
+        return lambda tensors: known.predictions(tuple(tensors[name] for name in order))
     layout = read_layout(probe(), table)
 
     def raw(tensors: Tensors) -> list[Prediction]:

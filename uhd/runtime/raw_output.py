@@ -80,10 +80,9 @@ def raw_map(tensors: Mapping[str, Array], layout: HeadLayout) -> Array:
         return tensors[maps[0]]
     parts = _unscrambled(maps[0], tensors[maps[0]], layout) if _is_concatenated(maps) else tensors
     b, _, h, w = parts["box"].shape
-    fields = [("box", 4), ("obj", 1), *([("quality", 1)] if layout.has_quality else []), ("cls", layout.num_classes)]
     raw = np.zeros((b, layout.num_anchors, layout.channels_per_anchor, h, w), np.float32)
     start = 0
-    for name, channels in fields:
+    for name, channels in layout.fields.items():
         if name in parts:
             raw[:, :, start : start + channels] = parts[name].reshape(b, layout.num_anchors, channels, h, w)
         start += channels
@@ -102,9 +101,9 @@ def _unscrambled(name: str, data: Array, layout: HeadLayout) -> dict[str, Array]
     """
     b, channels, h, w = data.shape
     maps = np.moveaxis(data.reshape(b, layout.num_anchors, h, w, channels // layout.num_anchors), -1, 2)
-    parts, start = {"box": maps[:, :, :4]}, 4
-    for part, count in (("obj", 1), ("quality", 1), ("cls", layout.num_classes)):
-        if part in name.split("_"):
+    parts, start, written = {}, 0, {"box", *name.split("_")}
+    for part, count in layout.fields.items():
+        if part in written:
             parts[part] = maps[:, :, start : start + count]
             start += count
     return {part: values.reshape(b, -1, h, w) for part, values in parts.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,8 +21,8 @@ from uhd.export.c.simplify import simplify
 from uhd.export.onnx_file import read_onnx
 from uhd.heads import CenterNetLayout
 from uhd.resize import input_channels
-from uhd.runtime.outputs import ROWS
-from uhd.runtime.raw_output import ATTRIBUTES, CONSTANTS, is_raw, read_layout
+from uhd.runtime.outputs import ROWS, head_of
+from uhd.runtime.raw_output import ATTRIBUTES, CONSTANTS, read_layout
 
 
 @dataclass(frozen=True)
@@ -71,19 +72,9 @@ def open_graph(graph: onnx.ModelProto, where: str, spec: ModelSpec | None = None
 
 def _open(graph: onnx.ModelProto, table: dict[str, str], spec: ModelSpec, where: str) -> Opened:
     outputs = [output.name for output in graph.graph.output]
-    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.graph.initializer}
-    maps = [name for name in outputs if name not in CONSTANTS]
-    if set(outputs) == set(CenterNetLayout.outputs):
-        network = read_graph(graph, maps)
-        classes = len(network.outputs["hm"])
-        layout_read = CenterNetLayout.from_metadata(table)
-        decoder: Decoder = CenterNetDecoder(classes, layout_read.topk, layout_read.peaks)
-    elif is_raw(outputs):
-        network = read_graph(graph, maps)
-        tensors = {name: np.zeros((1, len(network.outputs[name]), 1, 1), np.float32) for name in maps}
-        layout = read_layout({**tensors, **{name: _constant(graph, constants, name) for name in CONSTANTS}}, table)
-        decoder = AnchorDecoder(layout)
-        _name_fields(network, decoder)
+    if (kind := head_of(outputs)) in DECODERS:
+        network = read_graph(graph, [name for name in outputs if name not in CONSTANTS])
+        decoder = DECODERS[kind](network, graph, table)
     elif ROWS in outputs:
         raise UserError(f"{where}: has merged outputs; give the checkpoint, or a file of --no-merge-postprocess")
     else:
@@ -91,6 +82,28 @@ def _open(graph: onnx.ModelProto, table: dict[str, str], spec: ModelSpec, where:
     simplify(network)
     join_outputs(network)
     return Opened(network, decoder, spec)
+
+
+def _anchor(network: Network, graph: onnx.ModelProto, table: dict[str, str]) -> Decoder:
+    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.graph.initializer}
+    tensors = {name: np.zeros((1, len(maps), 1, 1), np.float32) for name, maps in network.outputs.items()}
+    tensors |= {name: _constant(graph, constants, name) for name in CONSTANTS}
+    decoder = AnchorDecoder(read_layout(tensors, table))
+    _name_fields(network, decoder)
+    return decoder
+
+
+def _centernet(network: Network, graph: onnx.ModelProto, table: dict[str, str]) -> Decoder:
+    del graph
+    layout = CenterNetLayout.from_metadata(table)
+    return CenterNetDecoder(len(network.outputs["hm"]), layout.topk, layout.peaks)
+
+
+# By kind of head (:mod:`uhd.heads`): network, which may get other outputs, the graph it is of, its metadata -> decoder.
+DECODERS: dict[str | None, Callable[[Network, onnx.ModelProto, dict[str, str]], Decoder]] = {
+    "anchor": _anchor,
+    "centernet": _centernet,
+}
 
 
 def _name_fields(network: Network, decoder: AnchorDecoder) -> None:

@@ -115,13 +115,11 @@ def raw_of(tensors: Mapping[str, Tensor], layout: HeadLayout) -> Tensor:
     A map that the graph lacks is 0 without gradient.
     """
     b, _, h, w = tensors["box"].shape
-    fields = [("box", 4), ("obj", 1)] + ([("quality", 1)] if layout.has_quality else [])
-    fields += [("cls", layout.num_classes)] if layout.num_classes else []
     parts = [
         tensors[name].reshape(b, layout.num_anchors, channels, h, w)
         if name in tensors
         else tensors["box"].new_zeros(b, layout.num_anchors, channels, h, w)
-        for name, channels in fields
+        for name, channels in layout.fields.items()
     ]
     return torch.cat(parts, 2).flatten(1, 2)
 

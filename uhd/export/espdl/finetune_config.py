@@ -9,6 +9,8 @@ from uhd.config import knob, same_knob
 from uhd.config.groups import NetworkSize, Thresholds
 from uhd.data.config import parse_classes
 from uhd.export.espdl.config import TARGETS
+from uhd.heads import SCORE_MODES
+from uhd.losses.config import IOU_LOSSES
 from uhd.resize import RESIZE_MODES, canonical_mode
 
 _MODEL, _DATA, _TRAIN, _LOSS, _EQUAL, _OUT = "model", "images", "training", "loss", "equalisation", "result"
@@ -57,7 +59,7 @@ class FinetuneConfig:
 
     use_quality: bool = knob(True, "use the quality output, where there is one, in loss and score", group=_LOSS)
     disable_cls: bool = knob(False, "leave the class output out of loss and score", group=_LOSS)
-    iou_loss: str = knob("giou", "overlap in the box term", group=_LOSS, choices=("iou", "giou", "ciou"))
+    iou_loss: str = knob("giou", "overlap in the box term", group=_LOSS, choices=IOU_LOSSES)
     anchor_assigner: str = knob(
         "legacy",
         "which predictions learn a person; simota is the original's, which follows the IoU",
@@ -87,7 +89,7 @@ class FinetuneConfig:
         "obj_quality_cls",
         "which outputs make the score; what the model says wins unless this is given",
         group=_OUT,
-        choices=("obj_quality_cls", "quality_cls", "obj_cls", "obj_quality", "quality", "obj", "cls"),
+        choices=SCORE_MODES,
     )
     quality_power: float = knob(
         1.0, "exponent of the quality; what the model says wins unless this is given", group=_OUT, minimum=0

@@ -14,6 +14,7 @@ from uhd.losses.distillation.probabilities import soft_cross_entropy, softmax_di
 from uhd.models.decode import cell_grid, split_raw
 from uhd.models.network import AnchorNetwork, DetectorNetwork, Raw, maps_of
 
+Maps = tuple[Tensor, ...]
 _LARGEST = 4.0  # of softplus(tw), softplus(th)
 
 
@@ -35,14 +36,15 @@ def original_terms(
         wanted: among ``kl``, ``box_l1``, ``obj``, ``quality``.
         temperature: of the probabilities.
     """
-    if isinstance(student, AnchorNetwork) and isinstance(teacher, AnchorNetwork):
-        return _anchor_terms(student, maps_of(raw)[0].float(), teacher, maps_of(taught)[0].float(), wanted, temperature)
-    return _centernet_terms(maps_of(raw), maps_of(taught), wanted)
+    return _TERMS[student.kind](student, maps_of(raw), teacher, maps_of(taught), wanted, temperature)
 
 
 def _anchor_terms(
-    student: AnchorNetwork, raw: Tensor, teacher: AnchorNetwork, taught: Tensor, wanted: frozenset[str], t: float
+    student: DetectorNetwork, raws: Maps, teacher: DetectorNetwork, taughts: Maps, wanted: frozenset[str], t: float
 ) -> dict[str, Tensor]:
+    assert isinstance(student, AnchorNetwork)
+    assert isinstance(teacher, AnchorNetwork)
+    raw, taught = raws[0].float(), taughts[0].float()
     mine, theirs, size = student.layout(), teacher.layout(), (raw.shape[2], raw.shape[3])
     boxes, other = _boxes(raw, _prior(student)), _boxes(taught, _prior(teacher))
     a, b = split_raw(raw, mine.num_anchors), split_raw(_resized(taught, size), theirs.num_anchors)
@@ -76,7 +78,10 @@ def _boxes(raw: Tensor, prior: Tensor) -> Tensor:
     return torch.cat([centre, size], 2).reshape(b, -1, h, w)
 
 
-def _centernet_terms(raw: tuple[Tensor, ...], taught: tuple[Tensor, ...], wanted: frozenset[str]) -> dict[str, Tensor]:
+def _centernet_terms(
+    student: DetectorNetwork, raw: Maps, teacher: DetectorNetwork, taught: Maps, wanted: frozenset[str], t: float
+) -> dict[str, Tensor]:
+    del student, teacher, t
     size = (raw[0].shape[2], raw[0].shape[3])
     (heat, offset, extent), theirs = (m.float() for m in raw), [_resized(m.float(), size) for m in taught]
     terms: dict[str, Tensor] = {}
@@ -85,6 +90,10 @@ def _centernet_terms(raw: tuple[Tensor, ...], taught: tuple[Tensor, ...], wanted
     if "box_l1" in wanted:
         terms["box_l1"] = ((offset - theirs[1]).abs().mean() + (extent - theirs[2]).abs().mean()) / 2
     return terms
+
+
+# By kind of head (:mod:`uhd.heads`), of those that predict on a grid.
+_TERMS = {"anchor": _anchor_terms, "centernet": _centernet_terms}
 
 
 def _resized(maps: Tensor, size: tuple[int, int]) -> Tensor:

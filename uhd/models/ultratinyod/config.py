@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from uhd.anchors import DEFAULT_ANCHORS, parse_anchors
 from uhd.config import Search, knob
+from uhd.heads import SCORE_MODES
 
 _GROUP = "UltraTinyOD"
-SCORE_MODES = ("obj_quality_cls", "quality_cls", "obj_cls", "obj_quality", "quality", "obj", "cls")
 
 
 @dataclass(frozen=True)

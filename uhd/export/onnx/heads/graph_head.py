@@ -25,11 +25,13 @@ class GraphHead(ABC):
         boxes: formula of the boxes, for people.
         images_axis: axis of the raw outputs that counts images.
         any_size: whether the network runs at sizes other than the one it was written at.
+        on_grid: whether every raw map is one of cells: C and small chips have operators for nothing else.
     """
 
     boxes: ClassVar[str] = ""
     images_axis: ClassVar[int] = 0
     any_size: ClassVar[bool] = True
+    on_grid: ClassVar[bool] = True
 
     @abstractmethod
     def candidates(self, network: DetectorNetwork, maps: Maps, axes: Axes) -> Candidates:

@@ -16,6 +16,7 @@ class QueryGraph(GraphHead):
     boxes = "boxes are cx,cy,w,h"
     images_axis = 1
     any_size = False
+    on_grid = False
 
     def candidates(self, network: DetectorNetwork, maps: Maps, axes: Axes) -> Candidates:
         """Decode; queries take the place of anchors here, on a single cell."""
