@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,11 +10,17 @@ import cv2
 import numpy as np
 import onnx
 import pytest
+import torch
 from onnx import TensorProto, helper, numpy_helper
 
+from uhd.boxes import xyxy_to_cxcywh
+from uhd.export.espdl.config import EspdlConfig
+from uhd.export.espdl.export import Exported, export_espdl
 from uhd.export.espdl.prepare import Prepared, prepare
+from uhd.export.espdl.source import open_source
 from uhd.export.espdl.toolchain import chatter_to
 from uhd.export.onnx.export import export_onnx
+from uhd.load import load
 from uhd.models.predictor import spec_of
 from uhd.models.weights import describe, load_model, save_weights
 
@@ -67,6 +74,33 @@ def parts(checkpoint: Path) -> Path:
 def prepared(parts: Path) -> Iterator[Prepared]:
     """The same, ready for esp-ppq; each test its own, as cutting changes it."""
     return prepare(onnx.load(str(parts)))
+
+
+@pytest.fixture(scope="session")
+def sure(parts: Path, photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The photographs, labelled with what the float model is surest of, so that AP says how far another one is."""
+    folder = tmp_path_factory.mktemp("sure") / "photographs"
+    shutil.copytree(photographs, folder)
+    detector = load(parts)
+    for image in folder.rglob("*.png"):
+        found = detector(image, 0.0, 0.5)
+        boxes = xyxy_to_cxcywh(found.xyxy[:2] / np.array([80, 60, 80, 60], np.float32))
+        image.with_suffix(".txt").write_text("".join(f"0 {' '.join(map(str, box))}\n" for box in boxes))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def config(sure: Path) -> EspdlConfig:
+    return EspdlConfig(image_dir=sure, calib_steps=4, recipe="speed", auto_int16=1, score=True)
+
+
+@pytest.fixture(scope="session")
+def exported(
+    checkpoint: Path, config: EspdlConfig, tmp_path_factory: pytest.TempPathFactory, esp_ppq: None
+) -> Exported:
+    torch.set_num_threads(1)
+    prepared, spec = open_source(checkpoint, config)
+    return export_espdl(prepared, spec, tmp_path_factory.mktemp("espdl") / "tiny.espdl", config, lambda _: None)
 
 
 def conv_model(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import shutil
 from importlib import import_module
 from pathlib import Path
 
@@ -14,7 +13,6 @@ import pytest
 import torch
 from onnx import helper
 
-from uhd.boxes import xyxy_to_cxcywh
 from uhd.cli import main as uhd
 from uhd.compress.calibration import calibration_images
 from uhd.compress.score import labelled, score
@@ -39,37 +37,11 @@ pytestmark = pytest.mark.usefixtures("esp_ppq")
 IMAGES = np.random.default_rng(3).random((4, 3, 32, 32), dtype=np.float32)
 
 
-@pytest.fixture(scope="session")
-def sure(parts: Path, photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The photographs, labelled with what the float model is surest of, so that AP says how far another one is."""
-    folder = tmp_path_factory.mktemp("sure") / "photographs"
-    shutil.copytree(photographs, folder)
-    detector = load(parts)
-    for image in folder.rglob("*.png"):
-        found = detector(image, 0.0, 0.5)
-        boxes = xyxy_to_cxcywh(found.xyxy[:2] / np.array([80, 60, 80, 60], np.float32))
-        image.with_suffix(".txt").write_text("".join(f"0 {' '.join(map(str, box))}\n" for box in boxes))
-    return folder
-
-
-@pytest.fixture(scope="session")
-def config(sure: Path) -> EspdlConfig:
-    return EspdlConfig(image_dir=sure, calib_steps=4, recipe="speed", auto_int16=1, score=True)
-
-
-@pytest.fixture(scope="session")
-def exported(
-    checkpoint: Path, config: EspdlConfig, tmp_path_factory: pytest.TempPathFactory, esp_ppq: None
-) -> Exported:
-    torch.set_num_threads(1)
-    prepared, spec = open_source(checkpoint, config)
-    return export_espdl(prepared, spec, tmp_path_factory.mktemp("espdl") / "tiny.espdl", config, lambda _: None)
-
-
 def test_every_file_is_written_and_nothing_else(exported: Exported, checkpoint: Path) -> None:
     names = [file.name for file in exported.files]
     assert names == [
-        "tiny.espdl", "tiny.info", "tiny.json", "tiny.simulator.onnx", "tiny_anchors.npy", "tiny_wh_scale.npy",
+        "tiny.espdl", "tiny.info", "tiny.json", "tiny.simulator.onnx", "tiny_decode.h", "tiny_decode.json",
+        "tiny_anchors.npy", "tiny_wh_scale.npy",
     ]  # fmt: skip
     folder = exported.files[0].parent
     assert sorted(file.name for file in folder.iterdir()) == sorted([*names, "tiny.espdl.log"])

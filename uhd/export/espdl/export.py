@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,9 +23,9 @@ from uhd.export.espdl.latency import CHIPS, Latency, estimate
 from uhd.export.espdl.prepare import Prepared
 from uhd.export.espdl.quantise import Quantisation, Quantised, quantise
 from uhd.export.espdl.recipes import RECIPES
-from uhd.export.espdl.record import load_simulation, save_simulation, simulator_path
 from uhd.export.espdl.simulator import RawMapPredictor, Simulation, constants_to_metadata
 from uhd.export.espdl.split_wide import parts_of, split_wide_convs
+from uhd.export.espdl.write import write_espdl
 from uhd.files import save_atomic
 
 Array = NDArray[np.float32]
@@ -68,7 +66,7 @@ def export_espdl(prepared: Prepared, spec: ModelSpec, path: Path, config: EspdlC
 
     Raises:
         UserError: no images, a pattern that matches nothing, a model that esp-ppq does not take.
-        RuntimeError: the simulation in the file differs from the graph that was quantised.
+        RuntimeError: see :func:`uhd.export.espdl.write.write_espdl`.
     """
     recipe = RECIPES[config.recipe] if config.recipe else None
     chosen = _chosen_by_name(prepared, config, recipe.patterns if recipe else ())
@@ -100,11 +98,8 @@ def export_espdl(prepared: Prepared, spec: ModelSpec, path: Path, config: EspdlC
     counts = f"{len(images)} images, {len(int16)} nodes in 16 bits"
     for line in (*mixed, f"quantising for {config.target}: {counts} (esp-ppq prints to {log})"):
         say(line)
-    with _moved_into_place(path) as temporary:
-        quantised = quantise(prepared.model, images, how, int16, temporary, metadata, log)
-    files = [path, path.with_suffix(".info"), path.with_suffix(".json"), simulator_path(path)]
-    save_simulation(quantised, files[-1], metadata, path)
-    _check(quantised, files[-1], images[:2])
+    quantised = quantise(prepared.model, images, how, int16, log=log)
+    files = write_espdl(quantised.graph, quantised.model, how, path, images[: how.batch_size], metadata, log)
     files += _sidecars(prepared, path, config.export_anchors_wh_scale_dir or path.parent)
     chip = CHIPS.get(config.target)
     latency = estimate(prepared.model, chip, int16, config.num_of_bits) if chip else None
@@ -188,23 +183,6 @@ def _search(
     units = tie_outputs(open_layers, low.graph)
     say(f"searching {len(units)} layers for the {count} that gain most from 16 bits, on {len(images)} images")
     return search_layers(units, mixer, count)
-
-
-@contextlib.contextmanager
-def _moved_into_place(path: Path) -> Iterator[Path]:
-    """Let three files be written elsewhere and appear together when all is well."""
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.stem}.") as folder:
-        temporary = Path(folder) / path.name
-        yield temporary
-        for suffix in (path.suffix, ".info", ".json"):
-            temporary.with_suffix(suffix).replace(path.with_suffix(suffix))
-
-
-def _check(quantised: Quantised, file: Path, images: Array) -> None:
-    graph, _ = load_simulation(file)
-    ours, theirs = Simulation(quantised.graph).run(images), Simulation(graph).run(images)
-    if not all(np.array_equal(ours[name], theirs[name]) for name in ours):
-        raise RuntimeError(f"{file}: the simulation differs from the graph that was quantised")
 
 
 def _sidecars(prepared: Prepared, path: Path, folder: Path) -> list[Path]:

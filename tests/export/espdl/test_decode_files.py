@@ -1,0 +1,142 @@
+"""What the files say of their integers is what the simulator computes with."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from uhd.export.espdl.decode_files import write_decode_files
+from uhd.export.espdl.export import Exported
+from uhd.export.espdl.record import load_simulation, simulator_path
+from uhd.export.espdl.simulator import EspdlPredictor, Simulation
+from uhd.export.espdl.tensors import ChipTensor
+
+pytestmark = pytest.mark.usefixtures("esp_ppq")
+BYTES = np.random.default_rng(5).permutation(np.resize(np.arange(256, dtype=np.uint8), 3 * 32 * 32))
+PIXELS = BYTES.reshape(1, 3, 32, 32).astype(np.float32) / 255
+
+
+@pytest.fixture(scope="module")
+def said(exported: Exported) -> dict[str, Any]:
+    table: dict[str, Any] = json.loads(file_of(exported, "_decode.json").read_text())
+    return table
+
+
+@pytest.fixture(scope="module")
+def simulation(exported: Exported) -> Simulation:
+    return Simulation(load_simulation(simulator_path(exported.files[0]))[0])
+
+
+def sigmoid(x: float) -> float:
+    return float(1 / (1 + np.exp(-x)))
+
+
+def file_of(exported: Exported, end: str) -> Path:
+    return next(file for file in exported.files if file.name.endswith(end))
+
+
+def test_a_byte_becomes_the_integer_of_the_rule(said: dict[str, Any], simulation: Simulation) -> None:
+    (source,) = said["input"].values()
+    exponent = source["exponent"]
+    assert source["from_byte"] == f"clamp(round(p * 2^{-exponent} / 255), -128, 127)"
+    assert (source["type"], source["layout"], source["shape"]) == ("int8", "NHWC", [1, 32, 32, 3])
+    integers = np.array([max(-128, min(127, round(int(p) * 2**-exponent / 255))) for p in range(256)])
+    fed = (integers[BYTES] * 2.0**exponent).astype(np.float32).reshape(PIXELS.shape)
+    expected = simulation.run(PIXELS)
+    for name, values in simulation.run(fed).items():
+        assert np.array_equal(values, expected[name])
+    other = simulation.run(fed - np.float32(2.0**exponent))
+    assert any(not np.array_equal(other[name], values) for name, values in expected.items())
+    assert np.array_equal(ChipTensor("x", 8, exponent, (1, 32, 32, 3)).quantise(np.arange(256) / 255), integers)
+
+
+def test_outputs_are_integers_of_their_exponents_in_the_order_said(
+    said: dict[str, Any], simulation: Simulation, exported: Exported
+) -> None:
+    outputs, values = simulation.run(PIXELS), {}
+    for name, entry in said["outputs"].items():
+        whole = outputs[name].transpose(0, 2, 3, 1) * 2.0 ** -entry["exponent"]
+        assert list(whole.shape) == entry["shape"]
+        assert np.array_equal(whole, np.rint(whole))
+        assert (whole % 2 != 0).any()  # else the exponent would be one less
+        assert np.abs(whole).max() <= (128 if entry["type"] == "int8" else 32768)
+        values[name] = (whole[0] * 2.0 ** entry["exponent"]).astype(np.float32)
+    assert said["outputs"]["box"]["channels"].startswith("a*4+j")
+    assert said["score"] == "sigmoid(quality) * sigmoid(cls)"
+    anchors = np.array(said["anchors"], np.float32)
+    h, w = values["box"].shape[:2]
+    boxes, scores = EspdlPredictor(exported.files[0]).infer(PIXELS)[0]
+    for a, y, x in ((0, 0, 0), (3, 1, 2), (7, h - 1, w - 1)):
+        tx, ty, tw, th = (values["box"][y, x, a * 4 + j] for j in range(4))
+        centre = np.array([(sigmoid(tx) + x) / w, (sigmoid(ty) + y) / h])
+        half = anchors[a] * np.log1p(np.exp([tw, th])) / 2
+        row = a * h * w + y * w + x
+        assert np.abs(boxes[row] - np.concatenate([centre - half, centre + half])).max() < 1e-5
+        score = sigmoid(values["quality"][y, x, a]) * sigmoid(values["cls"][y, x, a])
+        assert abs(scores[row, 0] - score) < 1e-6
+
+
+def test_the_metadata_say_what_the_file_is(exported: Exported, said: dict[str, Any]) -> None:
+    content, spec = exported.files[0].read_bytes(), EspdlPredictor(exported.files[0]).spec
+    for text in (spec.extra["espdl_outputs"], spec.input_range, "NHWC"):
+        assert text.encode() in content
+    assert spec.input_layout == "NHWC"
+    assert spec.input_range.startswith("int8: clamp(round(p * 2^")
+    assert json.loads(spec.extra["espdl_outputs"]) == said["outputs"]
+
+
+def test_exponents_are_those_that_esp_ppq_wrote(exported: Exported, said: dict[str, Any]) -> None:
+    info = exported.files[1].read_text()
+    for name, entry in (*said["input"].items(), *said["outputs"].items()):
+        found = re.search(rf"%{name}\[(INT\d+), [\dx]+\], exponents: \[(-?\d+)\]", info)
+        assert found is not None, name
+        assert (found[1].lower(), int(found[2])) == (entry["type"], entry["exponent"])
+
+
+def defined(header: Path, folder: Path) -> dict[str, float]:
+    """Compile a header without a warning and return its numbers."""
+    text = header.read_text()
+    names = re.findall(r"^#define (\w+) \S", text, re.M)
+    table = re.search(r"float (\w+)\[(\w+)\]\[2\]", text)
+    lines = [f'printf("{name} %.9g\\n", (double){name});' for name in names]
+    if table:
+        each = f'printf("anchor%d %.9g\\n", i, (double){table[1]}[i / 2][i % 2]);'
+        lines.append(f"for (int i = 0; i < 2 * {table[2]}; i++) {each}")
+    (folder / "main.c").write_text(
+        f'#include "{header}"\n#include <stdio.h>\nint main(void) {{\n' + "\n".join([*lines, "return 0;}"])
+    )
+    flags = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic"]
+    subprocess.run(["cc", *flags, "main.c", "-o", "main"], cwd=folder, check=True, timeout=60)
+    shown = subprocess.run([folder / "main"], check=True, capture_output=True, text=True, timeout=60).stdout
+    return {name: float(value) for name, value in (line.split() for line in shown.splitlines())}
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")
+def test_the_header_compiles_and_says_the_same(exported: Exported, said: dict[str, Any], tmp_path: Path) -> None:
+    found = defined(file_of(exported, "_decode.h"), tmp_path)
+    for prefix, entry in (("INPUT", *said["input"].values()), *((k.upper(), v) for k, v in said["outputs"].items())):
+        sides = [found[f"TINY_{prefix}_{side}"] for side in ("HEIGHT", "WIDTH", "CHANNELS")]
+        assert [1, *sides] == entry["shape"]
+        assert found[f"TINY_{prefix}_EXPONENT"] == entry["exponent"]
+        assert f"int{found[f'TINY_{prefix}_BITS']:.0f}" == entry["type"]
+    card = EspdlPredictor(exported.files[0]).spec
+    assert found["TINY_CONF_THRESH"] == pytest.approx(card.conf_thresh, rel=1e-7)
+    assert found["TINY_NMS_IOU"] == pytest.approx(card.nms_iou, rel=1e-7)
+    assert found["TINY_CLASSES"] == len(card.class_names)
+    anchors = [found[f"anchor{i}"] for i in range(2 * int(found["TINY_ANCHORS"]))]
+    assert np.allclose(anchors, np.ravel(said["anchors"]), rtol=1e-7)
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")
+def test_names_that_c_does_not_take(exported: Exported, tmp_path: Path) -> None:
+    card = EspdlPredictor(exported.files[0]).spec
+    source = ChipTensor("input", 8, -7, (1, 8, 8, 3))
+    header, _ = write_decode_files(tmp_path, "64x64-é", card, {}, source, [ChipTensor("hm", 8, -2, (1, 2, 2, 1))])
+    assert defined(header, tmp_path)["M64X64___HM_EXPONENT"] == -2
