@@ -31,11 +31,15 @@ def check_folder(folder: Path, settings: Settings, last: Path | None) -> None:
     """Refuse to write over another run. Nothing is written.
 
     Raises:
-        UserError: the folder holds a run, and neither ``--resume`` nor ``--overwrite`` was given, or it is a file.
+        UserError: the folder holds a run, and neither ``--resume`` nor ``--overwrite`` was given, or it is a file;
+            the picture of the anchors has no place.
     """
     for place in (folder, *folder.parents):
         if place.is_file():
             raise UserError(f"{place}: is a file; name a folder with --output and --exp-name")
+    plot = settings.detect.auto_anchors_plot_path
+    if plot is not None and (plot.is_dir() or any(place.is_file() for place in plot.parents)):
+        raise UserError(f"{plot}: cannot be written there; name another file with --auto-anchors-plot-path")
     train = settings.train
     if settings.detect.val_only or not holds_run(folder) or _is_own(folder, last):
         return
