@@ -18,7 +18,6 @@ from uhd.data.problems import BAD_LABEL, MISSING_IMAGE, Report
 from uhd.data.records import Record
 from uhd.data.turned import quarter_of, turn_objects
 from uhd.errors import UserError
-from uhd.files import save_atomic
 from uhd.objects import Objects, Outline
 
 UNCLEAR_TURN = "picture turned by EXIF whose labels may be of the stored one"
@@ -78,40 +77,6 @@ def category_names(path: Path) -> tuple[str, ...]:
         UserError: not a COCO annotation file.
     """
     return tuple(str(category.get("name", "")) for category in _categories(_read(path)))
-
-
-def write_coco(records: Sequence[Record], names: Sequence[str], sizes: Sequence[tuple[int, int]], path: Path) -> None:
-    """Write records as one annotation file; ignore regions become crowds of the first category.
-
-    Args:
-        records: images and what is in them; file names are relative to the file's folder where they lie below it.
-        names: of the classes; category ids start at 1.
-        sizes: (height, width) of every image.
-        path: the file; an existing one is replaced.
-    """
-    images, annotations = [], list[dict[str, Any]]()
-    for image_id, (record, (height, width)) in enumerate(zip(records, sizes, strict=True), start=1):
-        inside = record.image.is_relative_to(path.parent)
-        name = record.image.relative_to(path.parent) if inside else record.image
-        images.append({"id": image_id, "file_name": name.as_posix(), "width": width, "height": height})
-        objects, limit = record.objects, np.array([width, height, width, height], np.float32)
-        for i, (x0, y0, x1, y1) in enumerate((objects.boxes * limit).tolist()):
-            entry: dict[str, Any] = {
-                "id": len(annotations) + 1,
-                "image_id": image_id,
-                "category_id": max(0, int(objects.labels[i])) + 1,
-                "bbox": [x0, y0, x1 - x0, y1 - y0],
-                "area": (x1 - x0) * (y1 - y0),
-                "iscrowd": int(objects.ignored[i]),
-            }
-            if objects.masks is not None and objects.masks[i]:
-                entry["segmentation"] = [(ring * (width, height)).reshape(-1).tolist() for ring in objects.masks[i]]
-            if objects.keypoints is not None:
-                entry["keypoints"] = (objects.keypoints[i] * (width, height, 1)).reshape(-1).tolist()
-            annotations.append(entry)
-    categories = [{"id": i, "name": name} for i, name in enumerate(names, start=1)]
-    text = json.dumps({"images": images, "annotations": annotations, "categories": categories})
-    save_atomic(path, lambda temporary: temporary.write_text(text, encoding="utf-8", errors="surrogateescape"))
 
 
 def _read(path: Path) -> dict[str, Any]:
