@@ -9,10 +9,11 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from uhd.data.config import DataConfig
 from uhd.data.discover import discover, label_path, read_list
 from uhd.data.formats.yolo import ClassMap, read_labels
 from uhd.data.problems import BAD_IMAGE, Report
-from uhd.data.split import split, spread
+from uhd.data.split import split_named, spread
 from uhd.errors import UserError
 from uhd.read import UnreadableImage, read_image
 from uhd.resize import resize_image, to_network
@@ -49,7 +50,9 @@ def calibration_paths(
         found = discover(image_dir, None, None, report)
         train, val = found.train, found.val
     if val is None and part != "all":
-        train, val = split(train, 1 - val_split, val_split, 42)
+        # As a run with its default settings splits them: what it validates on calibrates nothing.
+        usual, names = DataConfig(), [path.name for path in train]
+        train, val = split_named(train, names, 1 - val_split, val_split, usual.split_seed or 0, usual.split_by)
     chosen = {"train": train, "val": val or [], "all": [*train, *(val or [])]}[part]
     if class_ids is not None:
         classes = ClassMap.of(tuple(class_ids))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -45,26 +45,34 @@ def split(items: list[T], train_split: float, val_split: float, seed: int) -> tu
 def split_records(
     records: list[Record], train_split: float, val_split: float, seed: int, by: str = "shuffle"
 ) -> tuple[list[Record], list[Record]]:
-    """Split images one of two ways.
+    """Split images, given sorted by path; see :func:`split_named`."""
+    return split_named(records, [record.image.name for record in records], train_split, val_split, seed, by)
+
+
+def split_named(
+    items: list[T], names: Sequence[str], train_split: float, val_split: float, seed: int, by: str
+) -> tuple[list[T], list[T]]:
+    """Split items one of two ways.
 
     Args:
-        records: sorted by path.
+        items: sorted by path.
+        names: of their files.
         train_split, val_split: shares; see :func:`split`.
         seed: of the split.
         by: ``shuffle`` cuts exact shares. ``name`` decides each image by itself, from its file's name: the shares are
             met on average, and data that grew keeps its validation images, wherever it was moved.
     """
     if by == "shuffle":
-        return split(records, train_split, val_split, seed)
+        return split(items, train_split, val_split, seed)
     split([], train_split, val_split, seed)  # for its errors
-    places = [(_place(record.image.name, seed), record) for record in records]
-    train = [record for place, record in places if place < train_split]
-    val = [record for place, record in places if 1 - val_split <= place]
-    order = [record for _, record in sorted(places, key=lambda pair: pair[0])]
+    places = [(_place(name, seed), item) for name, item in zip(names, items, strict=True)]
+    train = [item for place, item in places if place < train_split]
+    val = [item for place, item in places if 1 - val_split <= place]
+    order = [item for _, item in sorted(places, key=lambda pair: pair[0])]
     if len(order) > 1 and val_split > 0 and not val:
-        train, val = [record for record in train if record is not order[-1]], order[-1:]
+        train, val = [item for item in train if item is not order[-1]], order[-1:]
     if len(order) > 1 and train_split > 0 and not train:
-        train, val = order[:1], [record for record in val if record is not order[0]]
+        train, val = order[:1], [item for item in val if item is not order[0]]
     return train, val
 
 
