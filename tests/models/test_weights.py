@@ -11,7 +11,7 @@ import torch
 
 from uhd.errors import UserError
 from uhd.models.ultratinyod import UltraTinyOD, UltraTinyODConfig
-from uhd.models.weights import describe, load_model, save_weights
+from uhd.models.weights import describe, load_model, read_weights, save_weights
 
 FAMILY = {"cnn_width": 8, "utod_large_obj_depth": 3, "utod_large_obj_ch_scale": 1.5}
 PLAIN = {
@@ -113,3 +113,12 @@ def test_refused(tmp_path: Path) -> None:
         with pytest.raises(UserError, match=name):
             load_model(tmp_path / name)
     assert not (tmp_path / "executed").exists()
+
+
+@pytest.mark.parametrize(("name", "message"), [("m.onnx", "is an exported file"), ("junk.ckpt", "of another kind")])
+def test_a_foreign_file_is_refused_in_one_whole_line(name: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(b"no checkpoint at all")
+    with pytest.raises(UserError, match=message) as caught:
+        read_weights(tmp_path / name)
+    assert "\n" not in str(caught.value)
+    assert "orch" not in str(caught.value)

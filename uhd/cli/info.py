@@ -94,6 +94,8 @@ def _of_onnx(file: Path, as_json: bool, per_op: bool) -> int:
 def _draw(file: Path, drawing: Path) -> int:
     if file.suffix.lower() != ".onnx":
         raise UserError(f"{file}: --diagram draws an exported graph; write one: uhd export {file}")
+    if drawing.suffix.lower() != ".svg":
+        raise UserError(f"{drawing}: a drawing is written as SVG; let the file's name end in .svg")
     claim(drawing, (".svg",), [file])
 
     from uhd.export.onnx.diagram import write_diagram

@@ -34,6 +34,10 @@ def orderly_stop() -> Iterator[Callable[[], None]]:
     before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield go_on
+    except Exception:
+        # A library made an error of its own of the interruption.
+        go_on()
+        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

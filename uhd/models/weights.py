@@ -22,6 +22,8 @@ from uhd.models.modify import describe_modifications, repeat_modifications
 from uhd.models.network import DetectorNetwork
 
 State = dict[str, Tensor]
+# They hold graphs, from which no network is rebuilt.
+_EXPORTED = (".onnx", ".tflite", ".espdl", ".c")
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -38,8 +40,9 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             warnings.simplefilter("ignore")
             state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # noqa: BLE001  every failure of the unpickler means the same to the user
-        reason = " ".join(str(error).split())[:120]
-        raise UserError(f"{path}: not a checkpoint that can be read safely ({reason})") from None
+        code = "GLOBAL" in str(error)
+        reason = "it asks to run code, and none of it was run" if code else "damaged, or a file of another kind"
+        raise UserError(f"{path}: not a checkpoint that can be read safely: {reason}") from None
     if not isinstance(state, dict):
         raise UserError(f"{path}: not a checkpoint: it holds a {type(state).__name__}, not a table")
     return state
@@ -67,6 +70,8 @@ def read_weights(path: Path, averaged: bool = True) -> tuple[State, dict[str, An
     path = model_file(path)
     if path.suffix.lower() == ".safetensors":
         return _read_safetensors(path)
+    if path.suffix.lower() in _EXPORTED:
+        raise UserError(f"{path}: is an exported file, not a checkpoint; give the .safetensors or .pt it came from")
     content = read_checkpoint(path)
     for key in ("ema", "model", "state_dict"):
         if key == "ema" and (content.get("use_ema") is False or not averaged):

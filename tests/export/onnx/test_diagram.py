@@ -84,3 +84,9 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     (tmp_path / "m.pt").write_text("")
     assert main(["info", str(tmp_path / "m.pt"), "--diagram", str(tmp_path / "b.svg")]) == 2
     assert "uhd export" in capsys.readouterr().err
+
+
+def test_another_format_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", str(default_model()), "--diagram", str(tmp_path / "d.png")]) == 2
+    assert "written as SVG" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

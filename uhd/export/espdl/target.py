@@ -54,7 +54,12 @@ class EspdlTarget(Target):
         from uhd.files import save_atomic
 
         prepared, card = prepare_opened(opened, config)
-        done = export_espdl(prepared, card, path, config, say)
+        try:
+            done = export_espdl(prepared, card, path, config, say)
+        except KeyboardInterrupt:
+            # Without a result nobody needs what esp-ppq said; after an error one does.
+            path.with_name(f"{path.name}.log").unlink(missing_ok=True)
+            raise
         notes = [] if done.search is None else [done.search.to_text()]
         files = done.files
         if done.latency is not None:

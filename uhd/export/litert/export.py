@@ -84,9 +84,9 @@ def export_litert(
     if images is not None:
         say(f"calibrating on {len(images)} images")
     difference = None
-    models = {}
+    contents = {}
     for kind in kinds:
-        say(f"writing {kind}")
+        say(f"making {kind}")
         # Before, not after: the quantiser puts the weights behind the part of the file that can be rewritten.
         table = card.with_precision(kind).to_metadata() | {"output_layout": "NHWC", "quantisation": kind}
         named = add_metadata(content, table)
@@ -98,6 +98,10 @@ def export_litert(
             difference = largest_difference(add_metadata(content, table), network, form)
             if difference > LARGEST_DIFFERENCE:
                 raise RuntimeError(f"the LiteRT file differs from the model by {difference:.2g}; nothing was written")
+        contents[kind] = made
+    say("writing")  # all or, where a stop was asked for meanwhile, none
+    models = {}
+    for kind, made in contents.items():
         models[kind] = path if len(kinds) == 1 else path.with_name(f"{path.stem}_{ENDINGS[kind]}.tflite")
         save_atomic(models[kind], lambda temporary, made=made: temporary.write_bytes(made))  # type: ignore[misc]
     return Exported(models, _sidecars(network, path, form), difference)

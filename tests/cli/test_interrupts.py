@@ -1,0 +1,26 @@
+"""A stop that was asked for stays one, whatever a library makes of it."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from uhd.cli.interrupts import orderly_stop
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_error_that_a_library_makes_of_an_interruption_is_one(number: signal.Signals) -> None:
+    def library() -> None:
+        try:
+            signal.raise_signal(number)
+        except KeyboardInterrupt:
+            raise ValueError("a library's own") from None
+
+    with pytest.raises(KeyboardInterrupt), orderly_stop():
+        library()
+
+
+def test_other_errors_pass() -> None:
+    with pytest.raises(ValueError, match="its own"), orderly_stop():
+        raise ValueError("its own")
