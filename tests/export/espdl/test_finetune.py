@@ -133,7 +133,7 @@ def test_weights_follow_the_loss_and_files_hold_them(
 
     image = np.random.default_rng(0).random((1, 3, 32, 32)).astype(np.float32)
     file = tmp_path / "out" / "epoch_002" / "m.espdl"
-    assert {path.suffix for path in file.parent.iterdir()} == {".espdl", ".info", ".json", ".onnx"}
+    assert {path.suffix for path in file.parent.iterdir()} == {".espdl", ".info", ".json", ".onnx", ".h"}
     again = EspdlPredictor(file)
     wanted, found = Simulation(seen.graph).run(image), again.run(image)
     assert all(np.array_equal(wanted[name], found[name]) for name in ("box", "quality", "cls"))
