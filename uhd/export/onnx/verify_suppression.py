@@ -37,5 +37,5 @@ def is_suppressed(shown: Array, candidates: Array, iou: float, least: float) -> 
 
 def _overlaps(a: Array, b: Array) -> Array:
     """Return the IoU (N, M) of what is seen of two tables' boxes, 0 for boxes of different classes."""
-    seen = [clip_xyxy(cxcywh_to_xyxy(each[:, 2:])) for each in (a, b)]
-    return np.where(a[:, None, 1] == b[None, :, 1], iou_matrix(*seen), np.float32(0))
+    first, second = (clip_xyxy(cxcywh_to_xyxy(each[:, 2:])) for each in (a, b))
+    return np.where(a[:, None, 1] == b[None, :, 1], iou_matrix(first, second), np.float32(0))
