@@ -78,8 +78,9 @@ def bare_step(model: UltraTinyOD, optimiser: torch.optim.Optimizer, images: torc
 def measure(train: Dataset, val: Dataset, data: DataConfig, width: int, optimizer: str, steps: int, pairs: int) -> None:
     """Print the figures of one width."""
     config = TrainConfig(batch_size=BATCH, optimizer=optimizer)
-    images = torch.rand(BATCH, 3, *data.img_size)
-    bare = UltraTinyOD(UltraTinyODConfig(cnn_width=width))
+    # In the order of memory that the training has, too.
+    images = torch.rand(BATCH, 3, *data.img_size).contiguous(memory_format=torch.channels_last)
+    bare = UltraTinyOD(UltraTinyODConfig(cnn_width=width)).to(memory_format=torch.channels_last)
     bare_optimiser = build_optimiser(group_parameters(bare, bare.answers(), bare.scales()), config)
     model = UltraTinyOD(UltraTinyODConfig(cnn_width=width))
     task = DetectTask(model, data, LossConfig(), val, ("person",), 0.3)

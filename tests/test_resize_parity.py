@@ -42,3 +42,12 @@ def test_indices_of_cv2_and_torch(n_in: int, n_out: int) -> None:
     np.testing.assert_array_equal(sample_indices(n_in, n_out, "cv2"), by_cv2)
     by_torch = torch.nn.functional.interpolate(torch.from_numpy(line)[None], size=n_out, mode="nearest")[0, 0]
     np.testing.assert_array_equal(sample_indices(n_in, n_out, "torch"), by_torch.numpy().astype(int))
+
+
+@pytest.mark.parametrize("mode", RESIZE_MODES)
+def test_channels_last_changes_the_order_in_memory_alone(mode: str) -> None:
+    images = resize_image(synthetic(), (64, 48), mode)[None].repeat(2, 0)
+    plain, last = to_network(images, mode), to_network(images, mode, channels_last=True)
+    np.testing.assert_array_equal(plain, last)
+    assert torch.from_numpy(plain).is_contiguous()
+    assert torch.from_numpy(last).is_contiguous(memory_format=torch.channels_last)

@@ -114,15 +114,16 @@ def resize_image(image: Image, size: tuple[int, int], mode: str) -> Image:
     return np.asarray(cv2.resize(image, (w, h), interpolation=flag), np.uint8)
 
 
-def to_network(images: Image, mode: str) -> NDArray[np.float32]:
+def to_network(images: Image, mode: str, channels_last: bool = False) -> NDArray[np.float32]:
     """Turn a batch at network size into the network's input.
 
     Args:
         images: (B, h, w, 3) uint8 RGB.
         mode: one of ``RESIZE_MODES``; decides the channels.
+        channels_last: keep the channels of a pixel side by side in memory; shape and values stay the same.
 
     Returns:
-        (B, C, h, w) float32 in [0, 1], contiguous.
+        (B, C, h, w) float32 in [0, 1], contiguous, or a view of contiguous (B, h, w, C).
 
     Raises:
         UserError: no such mode, or packed YUV with an odd width.
@@ -132,7 +133,10 @@ def to_network(images: Image, mode: str) -> NDArray[np.float32]:
     b, h, w, _ = images.shape
     if channels == 2 and w % 2:
         raise UserError(f"packed YUV needs an even width, not {w}: choose an image size such as {h}x{w + 1}")
-    out = np.empty((b, channels, h, w), np.float32)
+    if channels_last:
+        out = np.empty((b, h, w, channels), np.float32).transpose(0, 3, 1, 2)
+    else:
+        out = np.empty((b, channels, h, w), np.float32)
     if not out.size:
         return out
     # Colour conversion knows no neighbouring rows, so the batch is converted as one tall image.

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import torch
 
 from uhd.models import create_model
 from uhd.training.config import TrainConfig
-from uhd.training.optimiser import build_optimiser
+from uhd.training.optimiser import build_optimiser, load_optimiser
 from uhd.training.parameters import group_parameters
 
 
@@ -37,3 +38,29 @@ def test_matrices_but_no_answers(arch: str, options: dict[str, Any], some: list[
     assert not set(none) & set(taken)
     everything = [id(p) for group in groups for p in group["params"]]
     assert len(everything) == len(set(everything)) == len(names)
+
+
+@pytest.mark.parametrize("kind", ["adamw", "muon", "sgd"])
+def test_state_of_another_order_of_memory_takes_the_same_steps(kind: str) -> None:
+    images, ends = torch.rand(4, 3, 64, 64, generator=torch.Generator().manual_seed(0)), []
+    for order in (torch.contiguous_format, torch.channels_last):
+        torch.manual_seed(0)
+        model = create_model("ultratinyod", cnn_width=4).train()
+        config = TrainConfig(optimizer=kind)
+        optimiser = build_optimiser(group_parameters(model, model.answers(), model.scales()), config)
+        for _ in range(2):
+            optimiser.zero_grad()
+            model(images).square().mean().backward()
+            optimiser.step()
+        state = optimiser.state_dict()
+        model.to(memory_format=order)
+        again = build_optimiser(group_parameters(model, model.answers(), model.scales()), config)
+        load_optimiser(again, state)
+        for parameter in model.parameters():
+            parameter.grad = torch.empty_like(parameter).copy_(torch.sin(parameter.detach() * 1000))
+        again.step()
+        ends.append([parameter.detach().clone() for parameter in model.parameters()])
+        for parameter, slots in again.state.items():
+            assert all(v.stride() == parameter.stride() for v in slots.values() if v.shape == parameter.shape)
+    for a, b in zip(*ends, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)

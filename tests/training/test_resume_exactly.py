@@ -45,6 +45,9 @@ def arguments(photos: Path, output: Path, epochs: int, **more: str) -> list[str]
 def weights(folder: Path) -> dict[str, torch.Tensor]:
     state = torch.load(newest_last(folder), weights_only=True)
     slots = state["optimizer"]["state"]
+    # The order in memory is that of the training, and no part of a file.
+    assert all(value.is_contiguous() for value in state["model"].values())
+    assert all(v.is_contiguous() for i in slots for v in slots[i].values() if torch.is_tensor(v))
     return (
         {f"model.{k}": v for k, v in state["model"].items()}
         | {f"ema.{k}": v for k, v in state["ema"].items()}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from uhd.compress.fake_quantise import fit_ranges
 from uhd.errors import UserError
+from uhd.training.optimiser import load_optimiser
 
 if TYPE_CHECKING:
     from uhd.training.trainer import Trainer
@@ -124,7 +125,7 @@ def _adopt_optimiser(trainer: Trainer, state: Mapping[str, Any]) -> str:
         if any(getattr(value, "ndim", 0) and value.shape != parameter.shape for value in slot.values()):
             return "its shapes differ"
         taken[i] = dict(slot)
-    trainer.stepper.optimiser.load_state_dict({"state": taken, "param_groups": own["param_groups"]})
+    load_optimiser(trainer.stepper.optimiser, {"state": taken, "param_groups": own["param_groups"]})
     return ""
 
 

@@ -50,7 +50,7 @@ class AlignedLoss(torch.nn.Module):
             the scalar to minimise, and its detached parts ``loss, box, quality, obj, cls, positives`` (the number).
         """
         config, head = self.config, self.head.to(raw.device)
-        raw = raw.float()
+        raw = raw.float().contiguous()  # many views follow, channel by channel
         prior = head.prior(wh_scale)
         predictions, grid = head.predict(raw, prior)
         assigned = self.assigner(predictions, targets, grid)

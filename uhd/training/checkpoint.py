@@ -43,7 +43,16 @@ def write_checkpoint(
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Save a dict of tensors and plain values (see :func:`uhd.files.save_atomic`)."""
-    save_atomic(path, lambda temporary: torch.save(state, temporary))
+    save_atomic(path, lambda temporary: torch.save(_contiguous(state), temporary))
+
+
+def _contiguous(value: Any) -> Any:
+    """Return a tree of dicts and lists with its tensors in the usual order of memory, which every reader expects."""
+    if isinstance(value, dict):
+        return {key: _contiguous(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_contiguous(each) for each in value)
+    return value.contiguous() if torch.is_tensor(value) else value
 
 
 def name_again(path: Path, stable: Path) -> None:

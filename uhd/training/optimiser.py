@@ -13,6 +13,19 @@ from uhd.training.muon import Muon
 from uhd.training.parameters import ParameterGroups
 
 
+def load_optimiser(optimiser: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Load an optimiser's state, each tensor in its parameter's order of memory: fused steps rely on that.
+
+    Raises:
+        ValueError: it belongs to other parameters.
+    """
+    optimiser.load_state_dict(state)
+    for parameter, slots in optimiser.state.items():
+        for name, value in slots.items():
+            if torch.is_tensor(value) and value.shape == parameter.shape:
+                slots[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+
+
 def build_optimiser(
     parameters: ParameterGroups, config: TrainConfig, more: Sequence[nn.Parameter] = ()
 ) -> torch.optim.Optimizer:

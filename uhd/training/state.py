@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from uhd.errors import UserError
+from uhd.training.optimiser import load_optimiser
 
 if TYPE_CHECKING:
     from uhd.training.trainer import Trainer
@@ -65,7 +66,7 @@ def load_state(trainer: Trainer, state: Mapping[str, Any], where: Path) -> None:
         trainer.task.model.load_state_dict(state["model"])
         if companion is not None:
             companion.load_state_dict(state.get("companion") or {})
-        step.optimiser.load_state_dict(state["optimizer"])
+        load_optimiser(step.optimiser, state["optimizer"])
         if step.ema is not None:
             step.ema.model.load_state_dict(state["ema"] or state["model"])
             step.ema.updates = int(state["ema_updates"])
