@@ -24,7 +24,9 @@ EPOCHS = 56
 
 
 def draw(folder: Path) -> None:
-    """Write 40 images of one or two bright figures on a dark ground."""
+    """Write 32 training and 8 validation images of one or two bright figures on a dark ground."""
+    for split in ("train", "val"):
+        (folder / split).mkdir()
     rng = np.random.default_rng(0)
     for i in range(40):
         image, lines = rng.integers(0, 60, (64, 64, 3), np.uint8), []
@@ -33,8 +35,9 @@ def draw(folder: Path) -> None:
             left, top = 32 * half + int(rng.integers(0, 33 - w)), int(rng.integers(0, 65 - h))
             image[top : top + h, left : left + w] = rng.integers(150, 250, 3)
             lines.append(f"0 {(left + w / 2) / 64} {(top + h / 2) / 64} {w / 64} {h / 64}\n")
-        cv2.imwrite(str(folder / f"{i:02d}.png"), image)
-        (folder / f"{i:02d}.txt").write_text("".join(lines))
+        place = folder / ("train" if i < 32 else "val")
+        cv2.imwrite(str(place / f"{i:02d}.png"), image)
+        (place / f"{i:02d}.txt").write_text("".join(lines))
 
 
 def test_32_drawn_images(tmp_path: Path) -> None:
