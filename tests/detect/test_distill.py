@@ -12,7 +12,7 @@ import torch
 from uhd.config import preset
 from uhd.data.batch import Batch
 from uhd.detect.distill import Distillation, resolve_weights
-from uhd.detect.teacher import Teachers, load_teachers, take_anchors
+from uhd.detect.teacher import Teachers, load_teachers, pair_anchors, take_anchors
 from uhd.errors import UserError
 from uhd.losses.distillation.config import DistillConfig
 from uhd.losses.distillation.terms import TERMS
@@ -133,8 +133,11 @@ def test_the_summary_names_the_teacher_its_size_and_the_terms():
         ({"num_classes": 3}, {"distill_kl": 1.0}, "knows 3 classes, the student 1"),
         ({"use_improved_head": False, "use_iou_aware_head": False}, {"distill_quality": 1.0}, "no quality branch"),
         ({"disable_cls": True}, {"distill_kl": 1.0}, "the teacher is classless"),
-        ({"num_anchors": 2, "anchors": ANCHORS[:2]}, {}, "--override-from-teacher-anchors"),
-        ({"anchors": ANCHORS[::-1]}, {}, "anchor 1 of the teacher is 0.600x0.800, of the student 0.100x0.200"),
+        (
+            {"num_anchors": 2, "anchors": ANCHORS[:2]},
+            {"distill_objective": "original"},
+            "has 2 anchors, the student 3: use --distill-objective foreground",
+        ),
     ],
 )
 def test_what_has_no_meaning_for_a_pair_is_refused(teacher, settings, words):
@@ -147,6 +150,46 @@ def test_a_term_without_meaning_is_left_out_when_nobody_asked_for_it():
     assert set(distil(network(), network(6, num_classes=3), distill_feat=1.0).weights) == {"feat"}
     with pytest.raises(UserError, match="can learn nothing from this teacher"):
         distil(network(), network(6, num_classes=3))
+
+
+def test_anchors_are_paired_by_size():
+    assert pair_anchors(network(), network(6)) is None
+    assert pair_anchors(network(), network(6, anchors=ANCHORS[::-1])) == (2, 1, 0)
+    assert pair_anchors(network(), network(6, anchors=ANCHORS[:0:-1], num_anchors=2)) == (-1, 1, 0)
+    tiny = tuple((w * 1e-5, h * 1e-5) for w, h in ANCHORS)
+    pairs = pair_anchors(network(), network(6, anchors=tiny))
+    assert pairs is not None
+    assert sorted(pairs) == [0, 1, 2]
+
+
+def test_a_teacher_whose_anchors_stand_in_another_order_teaches_the_same():
+    student, teacher = network(4).eval(), network(6, seed=1).eval()
+    order = [2, 0, 1]
+    other = network(6, seed=1, anchors=tuple(ANCHORS[i] for i in order)).eval()
+    with torch.no_grad():
+        for layer in other.answers():  # an anchor's rows go where its anchor went
+            for value in layer.parameters():
+                value.copy_(value.unflatten(0, (3, -1))[order].flatten(0, 1))
+        if other.wh_scale is not None:
+            other.wh_scale.copy_(other.wh_scale[order])
+    settings = {name: value for name, value in EVERYTHING.items() if name != "distill_feat"}
+    expected = loss(distil(student, teacher, **settings), student, batch())[1]
+    found = loss(distil(student, other, **settings), student, batch())[1]
+    for name, value in expected.items():
+        assert float(found[name]) == pytest.approx(float(value), rel=1e-4), name
+
+
+def test_a_teacher_with_fewer_anchors_teaches_those_it_knows():
+    student, teacher = network(4), network(6, seed=1, anchors=ANCHORS[:2], num_anchors=2)
+    distillation = distil(student, teacher, **EVERYTHING)
+    assert "other anchors" in distillation.summary()
+    total, terms = loss(distillation, student, batch())
+    assert set(terms) == set(EVERYTHING)
+    assert bool(torch.isfinite(total.detach()))
+    total.backward()
+    gradient = student.head.quality_out.weight.grad.reshape(3, -1).abs().amax(1)
+    assert float(gradient[:2].min()) > 0
+    assert float(gradient[2]) == 0
 
 
 def test_the_teachers_anchors_replace_the_students(tmp_path):

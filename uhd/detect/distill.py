@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from uhd.data.batch import Batch
 from uhd.data.config import DataConfig
-from uhd.detect.teacher import Teachers, check_anchors, check_size_of_view, made_fast
+from uhd.detect.teacher import Teachers, check_size_of_view, made_fast, pair_anchors
 from uhd.errors import UserError
 from uhd.losses.distillation.config import DistillConfig
 from uhd.losses.distillation.features import build_adapter, correlation_loss, normalised_l1
@@ -65,6 +65,9 @@ class Distillation(nn.Module):
         same = teachers.size == size and is_point_sampling(teachers.mode) == is_point_sampling(mode)
         self.view = None if same else (teachers.size, teachers.mode)
         self.weights = resolve_weights(config, student, teachers)
+        self._pairs: tuple[int, ...] | None = None
+        if isinstance(student, AnchorNetwork) and isinstance(teachers.detector, AnchorNetwork) and not self._original:
+            self._pairs = pair_anchors(student, teachers.detector)
         self.adapter: nn.Module = nn.Identity()
         if "feat" in self.weights:
             channels = _channels(student, size, device), self._teacher_channels()
@@ -80,7 +83,8 @@ class Distillation(nn.Module):
         teachers, config = self._networks[1], self.config
         names = [str(path) for path in (config.teacher_ckpt, config.teacher_backbone) if path is not None]
         terms = ", ".join(f"{name.replace('_', '-')} {weight:g}" for name, weight in self.weights.items())
-        return f"learning from {' and '.join(names)} at {format_size(teachers.size)}: {terms}"
+        pairs = "" if self._pairs is None else "; other anchors, each learns from the one nearest in size"
+        return f"learning from {' and '.join(names)} at {format_size(teachers.size)}: {terms}{pairs}"
 
     @contextmanager
     def watching(self) -> Iterator[list[Tensor]]:
@@ -116,7 +120,7 @@ class Distillation(nn.Module):
         if wanted and teachers.detector is not None:
             compared = TERMS[student.kind].terms
             heat = self.config.distill_temperature
-            terms |= compared(student, raw, teachers.detector, taught, wanted, heat, self._original)
+            terms |= compared(student, raw, teachers.detector, taught, wanted, heat, self._original, self._pairs)
         if feature is not None:
             compare = normalised_l1 if self._original else correlation_loss
             terms["feat"] = compare(self.adapter(features[0].float()), feature.float())
@@ -128,8 +132,8 @@ class Distillation(nn.Module):
         return self.config.distill_objective == "original"
 
     def _tensor(self, images: Any, mode: str) -> Tensor:
-        tensor = torch.from_numpy(to_network(images, _RGB if mode == "rgb" else mode)).to(self._device)
-        return tensor.contiguous(memory_format=torch.channels_last)
+        tensor = to_network(images, _RGB if mode == "rgb" else mode, channels_last=True)
+        return torch.from_numpy(tensor).to(self._device)
 
     def _teacher_channels(self) -> int:
         teachers = self._networks[1]
@@ -189,7 +193,6 @@ def resolve_weights(config: DistillConfig, student: DetectorNetwork, teachers: T
     if {"kl", "box_l1", "obj", "quality"} & set(in_force):
         assert teachers.detector is not None
         if isinstance(student, AnchorNetwork) and isinstance(teachers.detector, AnchorNetwork):
-            check_anchors(student, teachers.detector, config.teacher_ckpt)  # type: ignore[arg-type]
             check_size_of_view(teachers, config.teacher_ckpt)  # type: ignore[arg-type]
     return in_force
 

@@ -103,17 +103,24 @@ def take_anchors(config: Any, teachers: Teachers | None, override: bool) -> Any:
     return replace(config, anchors=anchors, num_anchors=len(anchors))
 
 
-def check_anchors(student: AnchorNetwork, teacher: AnchorNetwork, where: Path) -> None:
-    """Raise UserError unless anchor i of both stands for the same sizes."""
+def pair_anchors(student: AnchorNetwork, teacher: AnchorNetwork) -> tuple[int, ...] | None:
+    """Return for every anchor of the student the teacher's anchor that teaches it, -1 for none.
+
+    Pairs are one to one, with the largest sum of overlaps; the anchors that are left over neither teach nor learn.
+
+    Returns:
+        None where anchor i of both stands for the same sizes already.
+    """
+    from scipy.optimize import linear_sum_assignment
+
     mine, theirs = (np.asarray(n.anchors.detach().cpu().numpy(), np.float32) for n in (student, teacher))
-    mend = "take its anchors with --override-from-teacher-anchors"
-    if len(mine) != len(theirs):
-        raise UserError(f"{where}: the teacher has {len(theirs)} anchors, the student {len(mine)}: {mend}")
-    fit = wh_iou(mine, theirs).diagonal()
-    if float(fit.min()) < _SAME_ANCHOR:
-        i = int(fit.argmin())
-        sizes = ["{:.3f}x{:.3f}".format(*each[i].tolist()) for each in (theirs, mine)]
-        raise UserError(f"{where}: anchor {i + 1} of the teacher is {sizes[0]}, of the student {sizes[1]}: {mend}")
+    fit = wh_iou(mine, theirs)
+    if len(mine) == len(theirs) and float(fit.diagonal().min()) >= _SAME_ANCHOR:
+        return None
+    pairs = np.full(len(mine), -1)
+    own, other = linear_sum_assignment(-fit)
+    pairs[own] = other
+    return tuple(pairs.tolist())
 
 
 def check_size_of_view(teachers: Teachers, where: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -70,6 +70,31 @@ READERS: dict[str, Callable[[DetectorNetwork, tuple[Tensor, ...]], Dense]] = {
     "anchor": _read_anchor,
     "centernet": _read_centernet,
 }
+
+
+def paired(teacher: Dense, anchors: Sequence[int]) -> Dense:
+    """Return the teacher's predictions in the order of the student's anchors.
+
+    Args:
+        teacher: on any grid.
+        anchors: for every anchor of the student the teacher's that teaches it; -1 for none, which is not ``valid``.
+    """
+    index = torch.tensor(anchors, device=teacher.score.device)
+    cells = teacher.grid[0] * teacher.grid[1]
+
+    def pick(table: Tensor | None) -> Tensor | None:
+        return (
+            None
+            if table is None
+            else table.reshape(len(table), -1, cells, *table.shape[2:])[:, index.clamp(min=0)].flatten(1, 2)
+        )
+
+    boxes, score_, valid = pick(teacher.boxes), pick(teacher.score), pick(teacher.valid)
+    assert boxes is not None
+    assert score_ is not None
+    known = (index >= 0).float().repeat_interleave(cells).expand_as(score_)
+    valid = known if valid is None else valid * known
+    return Dense(boxes, pick(teacher.cls), pick(teacher.obj), pick(teacher.quality), score_, teacher.grid, valid)
 
 
 def aligned(teacher: Dense, grid: tuple[int, int]) -> Dense:

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from uhd.losses.distillation.dense import aligned, read_dense
+from uhd.losses.distillation.dense import aligned, paired, read_dense
 from uhd.losses.distillation.foreground import foreground_terms
 from uhd.losses.distillation.original import original_terms
 from uhd.losses.distillation.queries import query_terms
 from uhd.models.network import AnchorNetwork, DetectorNetwork, Raw
 
-Terms = Callable[[DetectorNetwork, Raw, DetectorNetwork, Raw, frozenset[str], float, bool], dict[str, Tensor]]
+Pairs = tuple[int, ...] | None
+Terms = Callable[[DetectorNetwork, Raw, DetectorNetwork, Raw, frozenset[str], float, bool, Pairs], dict[str, Tensor]]
 Refusals = Callable[[DetectorNetwork, DetectorNetwork, bool], dict[str, str]]
 
 
@@ -23,8 +24,9 @@ class HeadTerms:
 
     Attributes:
         weights: term -> what it counts for when the user does not say.
-        terms: student, its raw maps, teacher, its raw maps, wanted terms, temperature, whether as the original does ->
-            terms, unweighted.
+        terms: student, its raw maps, teacher, its raw maps, wanted terms, temperature, whether as the original does,
+            pairs -> terms, unweighted. Pairs say which anchor of the teacher teaches each of the student's, see
+            :func:`~uhd.losses.distillation.dense.paired`; None where both have the same.
         refusals: student, teacher, whether as the original does -> term -> why it has no meaning for this pair.
     """
 
@@ -41,11 +43,13 @@ def _dense(
     wanted: frozenset[str],
     temperature: float,
     original: bool,
+    pairs: Pairs,
 ) -> dict[str, Tensor]:
     if original:
         return original_terms(student, raw, teacher, taught, wanted, temperature)
     mine = read_dense(student, raw)
-    return foreground_terms(mine, aligned(read_dense(teacher, taught), mine.grid), wanted, temperature)
+    theirs = aligned(read_dense(teacher, taught), mine.grid)
+    return foreground_terms(mine, theirs if pairs is None else paired(theirs, pairs), wanted, temperature)
 
 
 def _queries(
@@ -56,13 +60,13 @@ def _queries(
     wanted: frozenset[str],
     temperature: float,
     original: bool,
+    pairs: Pairs,
 ) -> dict[str, Tensor]:
-    del student, teacher
+    del student, teacher, pairs
     return query_terms(raw, taught, wanted, temperature, original)
 
 
 def _lacking_anchor(student: DetectorNetwork, teacher: DetectorNetwork, original: bool) -> dict[str, str]:
-    del original
     assert isinstance(student, AnchorNetwork)
     assert isinstance(teacher, AnchorNetwork)
     a, b = student.layout(), teacher.layout()
@@ -71,6 +75,10 @@ def _lacking_anchor(student: DetectorNetwork, teacher: DetectorNetwork, original
         found["quality"] = f"the {'teacher' if a.has_quality else 'student'} has no quality branch"
     if not a.num_classes or not b.num_classes:
         found["kl"] = f"the {'teacher' if a.num_classes else 'student'} is classless"
+    if original and a.num_anchors != b.num_anchors:
+        counts = f"the teacher has {b.num_anchors} anchors, the student {a.num_anchors}"
+        mend = "use --distill-objective foreground, or --override-from-teacher-anchors"
+        found |= dict.fromkeys(("kl", "box_l1", "obj", "quality"), f"{counts}: {mend}")
     return found
 
 
