@@ -28,7 +28,10 @@ class TrainConfig:
         group=_RUN,
     )
     ckpt: Path | None = knob(
-        None, "start from the weights of this checkpoint or run folder; package: those that come with uhd", group=_RUN
+        None,
+        "start from the weights of this checkpoint or run folder; package: those that come with uhd",
+        group=_RUN,
+        presets={"small": Path("package")},
     )
     ckpt_non_strict: bool = knob(False, "let --ckpt lack or carry extra weights", group=_RUN)
     seed: int = knob(0, "seed of split, weights, order and augmentation", group=_RUN, minimum=0, original=42)
@@ -41,7 +44,7 @@ class TrainConfig:
     log_interval: int = knob(50, "steps between log lines", group=_RUN, minimum=1, original=10)
     tensorboard: bool = knob(True, "write TensorBoard files when it is installed", group=_RUN)
 
-    epochs: int = knob(100, "passes over the training images", group=_OPT, minimum=1)
+    epochs: int = knob(100, "passes over the training images", group=_OPT, minimum=1, presets={"small": 30})
     batch_size: int = knob(
         16, "images per step and process", group=_OPT, minimum=1, original=64, search=Search(8, 256, log=True)
     )
@@ -53,6 +56,7 @@ class TrainConfig:
         minimum=0,
         exclusive_minimum=True,
         original=0.001,
+        presets={"small": 0.0003},
         search=Search(1e-4, 0.03, log=True),
     )
     muon_lr: float = knob(
@@ -61,6 +65,7 @@ class TrainConfig:
         group=_OPT,
         minimum=0,
         exclusive_minimum=True,
+        presets={"small": 0.002},
         search=Search(3e-3, 0.1, log=True),
     )
     momentum: float = knob(0.9, "momentum of sgd", group=_OPT, minimum=0, maximum=1, search=Search(0.8, 0.99))
@@ -74,6 +79,7 @@ class TrainConfig:
         group=_OPT,
         minimum=0,
         original=0,
+        presets={"small": 20},
         search=Search(0, 1000),
     )
     schedule: str = knob(
