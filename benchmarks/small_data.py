@@ -1,4 +1,4 @@
-"""What a few dozen photographs of one's own camera bring: the packaged model as it is, ``--preset small``, from nothing.
+"""What a few dozen photographs of one's own camera bring: the packaged model, ``--preset small``, from nothing.
 
     python benchmarks/small_data.py --data FRAMES [--seeds 0 1 2] [--output runs/small_data]
 

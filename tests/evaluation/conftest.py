@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -41,3 +43,9 @@ def make_scene(
 @pytest.fixture
 def scene() -> Scene:
     return make_scene(np.random.default_rng(3), 30)
+
+
+@pytest.fixture
+def without_pyplot(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Importing pyplot fails: it would choose a backend that needs a display. Other tests may have imported it."""
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)

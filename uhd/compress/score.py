@@ -56,10 +56,10 @@ def score(form: str, predictor: Predictor, dataset: Dataset) -> Score:
     return Score(form, metrics["AP50"], metrics["AP"])
 
 
-def to_text(scores: Sequence[Score], images: int) -> str:
-    """Return a table; the first form is what the others are compared with."""
+def to_text(scores: Sequence[Score], images: int, remark: str = "") -> str:
+    """Return a table; the first form is what the others are compared with. A remark stands beside the images."""
     width = max(len(each.form) for each in scores)
-    lines = [f"{'form':<{width}}    AP50  change      AP  change  ({images} images)"]
+    lines = [f"{'form':<{width}}    AP50  change      AP  change  ({images} images{remark and ', '}{remark})"]
     first = scores[0]
     for each in scores:
         changes = [f"{each.ap50 - first.ap50:+.4f}", f"{each.ap - first.ap:+.4f}"] if each is not first else [""] * 2

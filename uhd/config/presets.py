@@ -9,8 +9,8 @@ from uhd.config.knob import knob_of
 from uhd.errors import UserError, nearest
 
 T = TypeVar("T")
-# Our recipe; the same for a few dozen photographs, from the packaged weights; the defaults of the project this one takes
-# over from, in torch and in Keras.
+# Our recipe; the same for a few dozen photographs, from the packaged weights; the defaults of the project that this one
+# takes over from, in torch and in Keras.
 PRESETS = ("uhd", "small", "original", "keras")
 
 

@@ -16,6 +16,7 @@ from uhd.export.espdl.float_graph import FloatGraph
 from uhd.export.espdl.prepare import Prepared
 from uhd.export.espdl.simulator import RawMapPredictor, constants_to_metadata, read_constants
 from uhd.export.espdl.source import open_source
+from uhd.export.espdl.target import SIMULATED
 from uhd.runtime.onnx import OnnxPredictor
 
 
@@ -70,7 +71,8 @@ def test_constants_survive_as_text() -> None:
 
 
 def test_the_table_shows_the_loss() -> None:
-    text = to_text([Score("float", 0.3, 0.12), Score("int8", 0.25, 0.1), Score("int16", 0.31, 0.12)], 366)
+    scores = [Score("float", 0.3, 0.12), Score("int8", 0.25, 0.1), Score("int16", 0.31, 0.12)]
+    text = to_text(scores, 366, SIMULATED)
     header, first, second, third = text.splitlines()
     assert "366 images" in header
     assert "simulated" in header

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from uhd.export.open_model import Opened
 
 
+SIMULATED = "quantised forms simulated"
+
+
 class EspdlTarget(Target):
     """``.espdl``, its simulation, and what decodes its outputs."""
 
@@ -71,5 +74,5 @@ class EspdlTarget(Target):
             save_atomic(config.latency_json, lambda place: place.write_text(text, encoding="utf-8"))
             files = (*files, config.latency_json)
         if done.scores:
-            notes.append(to_text(done.scores, done.scored_images))
+            notes.append(to_text(done.scores, done.scored_images, SIMULATED))
         return Written(files, tuple(notes))
