@@ -7,10 +7,11 @@ from pathlib import Path
 import onnx
 
 from uhd.errors import UserError
+from uhd.export.onnx.half_weights import restore_full
 
 
 def read_onnx(path: Path) -> onnx.ModelProto:
-    """Return the graph of a file.
+    """Return the graph of a file, its weights in single precision.
 
     Raises:
         UserError: missing, or not ONNX.
@@ -22,4 +23,5 @@ def read_onnx(path: Path) -> onnx.ModelProto:
         onnx.checker.check_model(model)
     except Exception as error:  # noqa: BLE001  protobuf's and onnx's exceptions share no base class
         raise UserError(f"{path}: not an ONNX file that can be read ({' '.join(str(error).split())[:120]})") from None
+    restore_full(model)
     return model

@@ -9,6 +9,7 @@ import onnx
 
 from uhd.compress.int8.layers import layers_of, needed_by_layers
 from uhd.export.onnx.profile import profile_onnx
+from uhd.export.onnx_file import read_onnx
 
 # Modules that hold blocks; what stands directly in them is a step of its own.
 _CONTAINERS = ("backbone", "encoder", "decoder")
@@ -41,7 +42,7 @@ def blocks_of(path: Path) -> dict[str, Block]:
         UserError: not an ONNX file.
     """
     costs = {row.name: row for row in profile_onnx(path)}
-    graph = onnx.load(str(path))
+    graph = read_onnx(path)
     layers, needed = set(layers_of(graph)), needed_by_layers(graph)
     blocks, maker = dict[str, Block](), dict[str, str]()
     constants = {tensor.name for tensor in graph.graph.initializer}

@@ -46,6 +46,7 @@ class OnnxConfig(Int8Config):
     dynamic: bool = knob(False, "height and width of the network are free", group="input")
     batch: int = knob(1, "images per run, or dynamic", parse=parse_batch, minimum=0, group="input")
     uint8_input: bool = knob(False, "bytes in, normalised in the graph", group="input")
+    half_weights: bool = knob(False, "weights stored in 16 bits, computed with in 32: half the file", group="output")
     simplify: bool = knob(True, "simplify the graph")
     decompose_bn: bool = knob(True, "", ineffective="batch-norm is always folded")
     verify: bool = knob(False, "print the largest difference to torch (more than 0.001 is always an error)")
@@ -71,4 +72,5 @@ def form_of(config: OnnxConfig) -> ExportForm:
     return ExportForm(
         name, config.topk, config.conf_thresh, config.nms_iou if config.nms else None, config.batch or None,
         config.dynamic_resize, config.dynamic, config.uint8_input, config.all_branches and name == "parts",
+        config.half_weights,
     )  # fmt: skip

@@ -18,6 +18,7 @@ from uhd.compress.fake_quantise import strip
 from uhd.errors import UserError
 from uhd.export.onnx.form import FORMS, OPSETS, ExportForm
 from uhd.export.onnx.graphs import NetworkGraph
+from uhd.export.onnx.half_weights import store_half
 from uhd.export.onnx.heads import GRAPHS
 from uhd.export.onnx.metadata import metadata_of
 from uhd.export.onnx.postprocess import outputs_of
@@ -66,7 +67,7 @@ def export_onnx(
         simplify: run the graph through onnxslim.
         verify: compare with the model before anything is written.
         options: fields of :class:`ExportForm` beside its name: ``topk``, ``conf_thresh``, ``nms_iou``, ``batch``,
-            ``dynamic_resize``, ``dynamic``, ``uint8_input``, ``all_branches``.
+            ``dynamic_resize``, ``dynamic``, ``uint8_input``, ``all_branches``, ``half_weights``.
 
     Returns:
         The graph as written.
@@ -85,6 +86,8 @@ def export_onnx(
     graph = _write(model, spec, asked, opset, simplify)
     if verify and (worst := largest_difference(graph, model, asked)) > LARGEST_DIFFERENCE:
         raise RuntimeError(f"the exported graph differs from the model by {worst:.2g}; nothing was written")
+    if asked.half_weights:
+        store_half(graph)
     save_atomic(path, lambda temporary: onnx.save(graph, str(temporary)))
     return graph
 

@@ -10,6 +10,7 @@ import onnx
 from onnx import numpy_helper, shape_inference
 
 from uhd.errors import UserError
+from uhd.export.onnx.half_weights import restore_full
 
 _ELEMENTWISE = frozenset(
     [
@@ -73,6 +74,7 @@ def profile_onnx(path: Path, input_shape: tuple[int, ...] | None = None) -> tupl
         model = onnx.load(str(path))
     except Exception as error:  # noqa: BLE001  the parser raises whatever the damaged bytes lead it to
         raise UserError(f"{path}: not a readable ONNX file ({' '.join(str(error).split())[:100]})") from None
+    restore_full(model)
     if input_shape is not None:
         axes = model.graph.input[0].type.tensor_type.shape.dim
         if len(axes) != len(input_shape):

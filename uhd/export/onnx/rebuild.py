@@ -17,6 +17,7 @@ from uhd.card import ModelCard
 from uhd.errors import UserError
 from uhd.export.onnx.form import ExportForm
 from uhd.export.onnx.verify import largest_difference
+from uhd.export.onnx_file import read_onnx
 from uhd.models.ultratinyod.infer import config_of
 from uhd.models.ultratinyod.network import UltraTinyOD
 from uhd.models.weights import State, describe, save_weights
@@ -35,7 +36,7 @@ def rebuild(path: Path) -> tuple[UltraTinyOD, ModelCard]:
     Raises:
         UserError: of another network, without metadata, or the network found computes something else.
     """
-    graph = onnx.load(path)
+    graph = read_onnx(path)
     table = {entry.key: entry.value for entry in graph.metadata_props}
     if table.get("arch") != "ultratinyod" or not table.get("anchors") or not table.get("wh_scale"):
         raise UserError(f"{path}: not an UltraTinyOD of this package: its metadata have no anchors")

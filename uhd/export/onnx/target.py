@@ -29,6 +29,8 @@ class OnnxTarget(Target):
         """Refuse forms that exclude each other, and eight bits without images; see :meth:`Target.check`."""
         del path
         form_of(config)
+        if (self.int8 or config.int8) and config.half_weights:
+            raise UserError("--half-weights: a file on eight bits stores weights in eight; leave one of the two out")
         if (self.int8 or config.int8) and config.calibration is None:
             raise UserError("which images to calibrate on? give --calibration DIR")
 
