@@ -33,6 +33,7 @@ FORMS: dict[str, dict[str, Any]] = {
     "raw": {"form": "raw"},
     "parts": {"form": "parts"},
     "primitive": {"form": "primitive"},
+    "half": {"half_weights": True},
 }
 Run = Callable[[str, Path], dict[str, Any]]
 
