@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,12 +45,20 @@ class Run:
         return str(self.folder)
 
 
-def load(path: str | Path | Run | None = None, *, compile: bool = False, **known: Any) -> Detector:
+def load(
+    path: str | Path | Run | Sequence[str | Path | Run] | None = None,
+    *,
+    compile: bool = False,
+    tta: str = "none",
+    **known: Any,
+) -> Detector:
     """Load a model file, or the best one of a run; None takes the model in the package. See :func:`uhd.load.load`.
 
     Args:
-        path: ``.onnx``, ``.safetensors``, ``.pt``, ``.tflite``, ``.espdl``, the folder of a run, or a :class:`Run`.
+        path: ``.onnx``, ``.safetensors``, ``.pt``, ``.tflite``, ``.espdl``, the folder of a run, or a :class:`Run`; a
+            list of them is an ensemble, whose answers are fused.
         compile: compile and run a ``.c`` of whatever origin.
+        tta: ``mirror`` also looks at every image mirrored, and fuses the answers.
         known: options of the runtime (``threads=2``) and what replaces the file's metadata (``resize_mode=...``).
 
     Raises:
@@ -61,7 +69,9 @@ def load(path: str | Path | Run | None = None, *, compile: bool = False, **known
     """
     from uhd.load import load as load_file
 
-    detector = load_file(path.folder if isinstance(path, Run) else path, compile=compile, **known)
+    paths = path if isinstance(path, Sequence) and not isinstance(path, str) else [path]
+    places = [each.folder if isinstance(each, Run) else each for each in paths]
+    detector = load_file(places, compile=compile, tta=tta, **known)
     return type(detector)(detector.predictor, evaluate)
 
 
@@ -109,7 +119,7 @@ def evaluate(model: Model, data: str | Path, **flags: Any) -> Report:
     """Measure a model on labelled images, as ``uhd val`` does; nothing is printed.
 
     Args:
-        model: a file, a run or its folder, a detector, or a network.
+        model: a file, a run or its folder, a detector (also an ensemble of several), or a network.
         data: folder of images with labels, ``data.yaml`` or COCO ``.json``.
         flags: those of ``uhd val --help``, words joined by ``_``: ``split="test"``.
 
@@ -122,8 +132,12 @@ def evaluate(model: Model, data: str | Path, **flags: Any) -> Report:
     """
     from uhd.cli.python_flags import words_of
     from uhd.cli.val import SplitConfig, ValConfig, flags_of, measure
+    from uhd.runtime.detector import Detector
 
     own = flags_of()
+    if isinstance(model, Detector) and hasattr(model.predictor, "members"):  # an ensemble has no one file
+        resolved = own.resolve(words_of(own, flags, data))
+        return measure(resolved[ValConfig], resolved[SplitConfig], Path(data), model).report
     with model_path(model) as path:
         resolved = own.resolve(words_of(own, {**flags, "model": path}, data))
         return measure(resolved[ValConfig], resolved[SplitConfig], Path(data)).report

@@ -20,6 +20,8 @@ from uhd.trained_on import TrainedOn
 
 # 1: the first version of this package, which named no task; files without a number are the original's.
 FORMAT = 2
+# Known beside a file: parts of a field, not fields.
+_OF_SUPPRESSION = ("nms_type", "nms_iou")
 _COLOURS = {
     3: "RGB",
     2: "YUYV: Y in channel 0; U in the even, V in the odd columns of channel 1 (BT.601, full range)",
@@ -179,6 +181,8 @@ class ModelCard:
     def from_metadata(cls, table: Mapping[str, str], **known: Any) -> ModelCard:
         """Rebuild from text values; ``known`` values win over the file's, missing ones take the defaults.
 
+        ``nms_type`` and ``nms_iou`` among them change the suppression that the file says.
+
         Raises:
             ValueError: a value is malformed.
             UserError: unknown resize mode.
@@ -205,7 +209,7 @@ class ModelCard:
 
     def _fed_as(self, known: Mapping[str, Any]) -> ModelCard:
         given = {name: value for name, value in known.items() if value is not None}
-        suppression = self.suppression.at(given.pop("nms_iou", None))
+        suppression = self.suppression.of_kind(given.pop("nms_type", None)).at(given.pop("nms_iou", None))
         return replace(self, **{"suppression": suppression, **given})
 
 
@@ -217,7 +221,7 @@ def _parsed(table: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any
     # The first version's C said here what it computed with.
     if isinstance(said.get("format"), str) and not said["format"].isdecimal():
         said.setdefault("precision", said.pop("format"))
-    values = {name: value for name, value in known.items() if value is not None and name != "nms_iou"}
+    values = {name: value for name, value in known.items() if value is not None and name not in _OF_SUPPRESSION}
     values |= {name: each.parse(said[key]) for name, key, each in FIELDS if key in said}
     values.setdefault("format", 1)
     if any(key in said for key in SUPPRESSION_KEYS):

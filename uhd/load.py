@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
@@ -13,6 +14,7 @@ from uhd.task_of_file import task_of
 
 if TYPE_CHECKING:
     from uhd.runtime.detector import Detector
+    from uhd.runtime.predictor import Predictor
 
 DEFAULT_MODEL = "ultratinyod_w32_64x64.onnx"
 # (suffix, task of the card) -> module, class, and the extra of this package that installs what it needs.
@@ -41,26 +43,47 @@ def default_model() -> Path:
     return folder / DEFAULT_MODEL if folder / DEFAULT_MODEL in found else found[0]
 
 
-def load(path: str | Path | None = None, *, compile: bool = False, **known: Any) -> Detector:
-    """Load a model. No code from a file is run.
+def load(
+    path: str | Path | Sequence[str | Path | None] | None = None,
+    *,
+    compile: bool = False,
+    tta: str = "none",
+    **known: Any,
+) -> Detector:
+    """Load a model, or several as an ensemble. No code from a file is run.
 
     Args:
         path: ``.onnx``, ``.safetensors``, ``.pt``, ``.tflite``, ``.keras`` or ``.espdl``, or the folder of a run,
             whose best model it means; None takes the model in the package. A ``.c`` is compiled and run, so only one
-            that an export of this user wrote is taken without ``compile``.
+            that an export of this user wrote is taken without ``compile``. A list of them is an ensemble, whose answers
+            are fused; see :class:`uhd.runtime.ensemble.EnsemblePredictor`.
         compile: compile and run a ``.c`` of whatever origin.
-        known: options of the runtime (``threads=2``) and what replaces the file's metadata (``resize_mode=...``).
+        tta: ``mirror`` also looks at every image mirrored, and fuses the answers.
+        known: options of the runtime (``threads=2``) and what replaces the file's metadata (``resize_mode=...``,
+            ``nms_type="soft-gaussian"``).
 
     Raises:
-        UserError: unknown suffix, missing or unreadable file, a task that cannot be loaded, or the framework is not
-            installed.
+        UserError: unknown suffix, missing or unreadable file, a task that cannot be loaded, models that make no
+            ensemble, or the framework is not installed.
 
     Example:
         >>> import uhd
         >>> people = uhd.load()("photo.jpg")  # doctest: +SKIP
+        >>> people = uhd.load(["a.onnx", "b.onnx"], tta="mirror")("photo.jpg")  # doctest: +SKIP
     """
     from uhd.runtime.detector import Detector
 
+    paths = list(path) if isinstance(path, Sequence) and not isinstance(path, str) else [path]
+    if len(paths) == 1 and tta == "none":
+        return Detector(_load_one(paths[0], compile, known))
+    from uhd.runtime.ensemble import combine
+
+    # The answers are joined by these; each model drops its own duplicates as its file says.
+    kind, iou = known.pop("nms_type", None), known.pop("nms_iou", None)
+    return Detector(combine([_load_one(each, compile, known) for each in paths], tta, kind, iou))
+
+
+def _load_one(path: str | Path | None, compile: bool, known: dict[str, Any]) -> Predictor:
     if "://" in str(path):
         raise UserError(f"{path}: models are read from files; fetch it first (curl -LO {path})")
     path = default_model() if path is None else model_file(path)
@@ -83,10 +106,11 @@ def load(path: str | Path | None = None, *, compile: bool = False, **known: Any)
         raise UserError(f"{path}: is a model for the task {task!r}, which this version of uhd cannot run")
     module, name, extra = _PREDICTORS[suffix, task]
     try:
-        return Detector(getattr(import_module(module), name)(path, **known))
+        found: Predictor = getattr(import_module(module), name)(path, **known)
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
         if missing == "uhd":
             raise
         how = install_hint(extra) if extra else f"pip install '{missing.replace('_', '-')}'"
         raise UserError(f"{path}: a {suffix} file needs {missing}: {how}") from None
+    return found

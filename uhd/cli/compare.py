@@ -14,6 +14,7 @@ from uhd.cli.val import SplitConfig, ValConfig
 from uhd.config import knob, same_knob
 from uhd.errors import UserError
 from uhd.model_file import model_file
+from uhd.nms.config import SuppressionFlags
 
 if TYPE_CHECKING:
     from uhd.card import ModelCard
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class CompareConfig:
+class CompareConfig(SuppressionFlags):
     """What is compared on which images."""
 
     data: Path | None = same_knob(ValConfig, "data", None)
@@ -62,7 +63,8 @@ def main(argv: Sequence[str]) -> int:
     cv2.setNumThreads(config.threads)
     names = _names(files)
     detectors = {
-        name: load(file, threads=config.threads, compile=config.run_c) for name, file in zip(names, files, strict=True)
+        name: load(file, threads=config.threads, compile=config.run_c, nms_type=config.nms_type)
+        for name, file in zip(names, files, strict=True)
     }
     cards = [detector.spec for detector in detectors.values()]
     spec = cards[0]

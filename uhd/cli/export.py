@@ -66,7 +66,11 @@ def export(target: Target, resolved: Resolved, overrides: type[Any] | None = Non
             version=config.model_version,
             measured_on=config.measured_on,
             arch=config.arch,
-        )
+        ).suppressed_by(config.nms_type)
+        kind = opened.card.suppression.kind
+        if target.greedy_only and kind != "greedy":
+            print(f"{path} suppresses duplicates greedily: it has no {kind}")
+            opened = opened.suppressed_by("greedy")
         reach(f"after reading {source}")
 
         def say(line: str) -> None:

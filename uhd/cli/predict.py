@@ -70,7 +70,9 @@ def _load(config: PredictConfig) -> Detector:
     from uhd.load import load
 
     detector = load(
-        config.model, threads=config.threads, resize_mode=config.resize_mode, input_size=config.img_size,
+        [config.model, *config.ensemble], tta=config.tta, nms_type=config.nms_type,
+        nms_iou=config.nms_iou if config.ensemble or config.tta != "none" else None,
+        threads=config.threads, resize_mode=config.resize_mode, input_size=config.img_size,
         score_mode=config.score_mode, quality_power=config.quality_power, heads=config.heads,
     )  # fmt: skip
     if not config.tiles:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from uhd.config import knob
-from uhd.config.groups import ModelFile, RuntimeFlags, Thresholds, Unsaid
+from uhd.config.groups import EnsembleFlags, ModelFile, RuntimeFlags, Thresholds, Unsaid
 from uhd.heads import SCORE_MODES
+from uhd.nms.config import SuppressionFlags
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class PredictConfig(ModelFile, Thresholds, Unsaid, RuntimeFlags):
+class PredictConfig(ModelFile, EnsembleFlags, Thresholds, SuppressionFlags, Unsaid, RuntimeFlags):
     """How images are searched and where the results go."""
 
     output: Path = knob(Path("runs/predict"), "folder of drawn images")

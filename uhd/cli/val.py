@@ -13,14 +13,16 @@ from uhd.cli.flags import Flags, warn
 from uhd.cli.output import claim_json, say_beside, write_json
 from uhd.cli.predict_config import PredictConfig
 from uhd.config import knob, same_knob
-from uhd.config.groups import JsonFile, ModelFile, RuntimeFlags, Thresholds, Unsaid
+from uhd.config.groups import EnsembleFlags, JsonFile, ModelFile, RuntimeFlags, Thresholds, Unsaid
 from uhd.data.config import parse_classes
 from uhd.errors import UserError
+from uhd.nms.config import SuppressionFlags
 
 if TYPE_CHECKING:
     from uhd.data.dataset import Dataset
     from uhd.evaluation.part import Part, Wanted
     from uhd.evaluation.report import Report
+    from uhd.runtime.detector import Detector
     from uhd.runtime.predictor import Predictor
 
 PARTS = ("val", "train", "test", "all")
@@ -49,7 +51,7 @@ class SplitConfig:
 
 
 @dataclass(frozen=True)
-class ValConfig(ModelFile, Unsaid, RuntimeFlags, JsonFile):
+class ValConfig(ModelFile, EnsembleFlags, SuppressionFlags, Unsaid, RuntimeFlags, JsonFile):
     """What is measured and where the result goes."""
 
     data: Path | None = knob(None, "folder of labelled images, or a data.yaml")
@@ -57,6 +59,7 @@ class ValConfig(ModelFile, Unsaid, RuntimeFlags, JsonFile):
         (), "wanted class numbers (default: those of the model, else 0)", parse=parse_classes
     )
     conf_thresh: float = same_knob(Thresholds, "conf_thresh", 0.15, help="threshold of the original's mAP")
+    nms_iou: float | None = same_knob(Thresholds, "nms_iou", None)
     plots: Path | None = knob(None, "write curves as PNG into this folder")
     coco: bool = knob(False, "add the COCO numbers (faster-coco-eval)", shortcuts={"coco_eval": True})
     strict: bool = knob(False, "stop at the first bad image or label")
@@ -109,8 +112,14 @@ def flags_of() -> Flags:
     return flags
 
 
-def measure(config: ValConfig, split: SplitConfig, place: Path) -> Measured:
+def measure(config: ValConfig, split: SplitConfig, place: Path, detector: Detector | None = None) -> Measured:
     """Measure a model on the part of the data that was asked for, or that suits it.
+
+    Args:
+        config: which model, and how it is run.
+        split: which part.
+        place: of the data.
+        detector: in place of the files that ``config`` names.
 
     Raises:
         UserError: the model or the data cannot be used.
@@ -122,12 +131,14 @@ def measure(config: ValConfig, split: SplitConfig, place: Path) -> Measured:
     from uhd.load import default_model, load
     from uhd.model_file import model_file
 
-    path = default_model() if config.model is None else model_file(config.model)
-    detector = load(
-        path, threads=config.threads, resize_mode=config.resize_mode, input_size=config.img_size,
-        score_mode=config.score_mode, heads=config.heads,
+    files: list[str | Path | None] = [default_model() if config.model is None else model_file(config.model)]
+    files += config.ensemble
+    name = " + ".join(map(str, files)) if detector is None else "in memory"
+    detector = detector or load(
+        files, tta=config.tta, nms_type=config.nms_type, nms_iou=config.nms_iou, threads=config.threads,
+        resize_mode=config.resize_mode, input_size=config.img_size, score_mode=config.score_mode, heads=config.heads,
     )  # fmt: skip
-    card = detector.spec
+    card, members = detector.spec, getattr(detector.predictor, "members", (detector.predictor,))
     data = DataConfig(
         image_dir=place,
         classes=config.classes or card.classes or (0,),
@@ -135,14 +146,15 @@ def measure(config: ValConfig, split: SplitConfig, place: Path) -> Measured:
         img_size=card.input_size,
         resize_mode=card.resize_mode,
     )
-    part = choose_part(data, [card], split.wanted())
+    part = choose_part(data, [each.spec for each in members], split.wanted())
     for line in part.warnings:
         warn(f"warning: {line}")
     dataset = read_dataset(part.records, data, part.opened.report)
     with_count = _counted(len(dataset))
     report = with_count(lambda watch: evaluate_dataset(detector.predictor, dataset, config.conf_thresh, watch))
     about = {
-        "model": str(path), "version": card.version, "input_size": list(card.input_size),
+        "model": name, "tta": config.tta, "nms": card.suppression.kind, "version": card.version,
+        "input_size": list(card.input_size),
         "resize_mode": card.resize_mode, "precision": card.precision, "data": str(place), **part.describe(),
         "classes": list(data.classes), "date": datetime.now(UTC).isoformat(timespec="seconds"),
     }  # fmt: skip

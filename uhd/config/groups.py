@@ -8,12 +8,27 @@ from pathlib import Path
 from uhd.config.knob import knob, same_knob
 from uhd.resize import parse_size
 
+TTA = ("none", "mirror")
+
 
 @dataclass(frozen=True)
 class ModelFile:
     """Which model is run."""
 
     model: Path | None = knob(None, "model file, or the folder of a run (default: the one in the package)")
+
+
+@dataclass(frozen=True)
+class EnsembleFlags:
+    """What looks at an image beside the model itself."""
+
+    ensemble: tuple[str, ...] = knob(
+        (), "a further model, whose answers are joined with those of --model (weighted boxes fusion, or as --nms-type "
+        "says); may be given several times", repeat=True,
+    )  # fmt: skip
+    tta: str = knob(
+        "none", "test-time augmentation: mirror looks at every image mirrored, too, and joins the answers", choices=TTA
+    )
 
 
 @dataclass(frozen=True)

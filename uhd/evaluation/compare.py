@@ -105,7 +105,7 @@ def difference(found: Prediction, expected: Prediction, suppression: Suppression
     similar candidate of its class in the other: the difference is that of the score or of the box, whichever is larger,
     but never more than the detection's own score, which is what it counts where the other has nothing.
     """
-    rule = suppression or Suppression()
+    rule = (suppression or Suppression()).choosing()
     return max(_one_way(found, expected, rule), _one_way(expected, found, rule))
 
 

@@ -23,6 +23,7 @@ class CTarget(Target):
     suffix: ClassVar[str] = ".c"
     config: ClassVar[type[Any]] = CConfig
     reads: ClassVar[tuple[str, ...]] = (*CHECKPOINTS, ".onnx")
+    greedy_only: ClassVar[bool] = True
 
     def check(self, config: CConfig, path: Path) -> None:
         """Refuse to replace C that a person wrote; see :meth:`Target.check`."""

@@ -9,6 +9,7 @@ from uhd.config import knob, same_knob
 from uhd.config.groups import NetworkSize
 from uhd.export.targets import TARGETS
 from uhd.models import ARCHITECTURES
+from uhd.nms.config import SuppressionFlags
 
 _GROUP = "model"
 
@@ -29,6 +30,10 @@ class ExportConfig:
     non_strict: bool = knob(False, "leave out tensors that the model has no place for", group=_GROUP)
     licence: str = knob("", "licence of the weights, written into the file (default: what it says)", group=_GROUP)
     model_version: str = knob("", "version of the weights, written into the file (default: their digest)", group=_GROUP)
+    nms_type: str | None = same_knob(
+        SuppressionFlags, "nms_type", None, group=_GROUP,
+        help="what whoever runs the file does about duplicate boxes (default: what the checkpoint says)",
+    )  # fmt: skip
     measured_on: str = knob(
         "", "split that the checkpoint's AP was measured on (default: what it says, else val)", group=_GROUP
     )

@@ -46,6 +46,20 @@ class Opened:
             raise UserError(f"{self.path}: is an ONNX file already; {what} is written from a checkpoint")
         return self.network
 
+    def suppressed_by(self, kind: str | None) -> Opened:
+        """Return the same model, its card with another kind of suppression; None changes nothing."""
+        if kind is None or kind == self.card.suppression.kind:
+            return self
+        card = dataclasses.replace(self.card, suppression=self.card.suppression.of_kind(kind))
+        if self.graph is None:
+            return dataclasses.replace(self, card=card)
+        graph = onnx.ModelProto()
+        graph.CopyFrom(self.graph)
+        table = {prop.key: prop.value for prop in graph.metadata_props} | card.suppression.to_metadata()
+        del graph.metadata_props[:]
+        onnx.helper.set_model_props(graph, table)
+        return dataclasses.replace(self, card=card, graph=graph)
+
     def separate_outputs(self, what: str, all_branches: bool = False) -> onnx.ModelProto:
         """Return a graph with separate raw outputs, exported from the network or as the file has it.
 

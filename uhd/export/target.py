@@ -35,12 +35,14 @@ class Target(Protocol):
         suffix: of the file written; empty for a folder.
         config: dataclass of its own settings.
         reads: suffixes of the files that it can be made from.
+        greedy_only: whether what is written suppresses duplicates itself, and knows one way.
     """
 
     about: ClassVar[str]
     suffix: ClassVar[str]
     config: ClassVar[type[Any]]
     reads: ClassVar[tuple[str, ...]] = CHECKPOINTS
+    greedy_only: ClassVar[bool] = False
 
     def default_path(self, source: Path) -> Path:
         """Return where the result goes when nobody says."""

@@ -222,7 +222,7 @@ def select(
     Args:
         boxes: (N, 4) ``xyxy``.
         scores: (N, classes); each prediction counts for its best class.
-        conf_thresh: lowest score kept.
+        conf_thresh: lowest score kept, before suppression and after it.
         topk: most predictions kept (before suppression), or None.
         suppression: what is done about duplicates; None keeps all.
 
@@ -236,4 +236,4 @@ def select(
     index, best = index[order], best[order]
     class_ids = np.zeros(len(index), np.int64) if scores.shape[1] == 1 else scores[index].argmax(1)
     found = boxes[index], best, class_ids
-    return found if suppression is None else suppression(*found)
+    return found if suppression is None else suppression(*found, conf_thresh)

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from uhd.nms.pairs import duplicate_pairs
 
+# Up to so many pairs, one after the other is quicker than all of a box at once.
+_FEW = 1000
 Rows = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]
 
 
@@ -43,17 +45,30 @@ def nms(
     ids = None if class_ids is None else class_ids[order]
     if ids is not None and (ids == ids[0]).all():
         ids = None
-    keep = _survivors(len(order), *duplicate_pairs(ranked, min(iou_threshold, 1.0), ids))
+    keep = survivors(len(order), *duplicate_pairs(ranked, min(iou_threshold, 1.0), ids))
     return order[keep].astype(np.int64, copy=False)
 
 
-def _survivors(count: int, better: NDArray[np.intp], worse: NDArray[np.intp]) -> NDArray[np.bool_]:
+def batched_nms(
+    boxes: NDArray[np.float32], scores: NDArray[np.float32], class_ids: NDArray[np.int64], iou_threshold: float
+) -> NDArray[np.int64]:
+    """Return what :func:`nms` keeps of every class, best first: indices of all classes together.
+
+    No class is moved away from the others by an offset: boxes keep their precision, however many classes there are.
+    """
+    return nms(boxes, scores, iou_threshold, class_ids)
+
+
+def survivors(count: int, better: NDArray[np.intp], worse: NDArray[np.intp]) -> NDArray[np.bool_]:
     """Return which of the ranked boxes survive, given the pairs of duplicates by ascending better one."""
     keep: NDArray[np.bool_] = np.ones(count, bool)
-    if not len(better):
+    # By rank: whoever could drop the better one of a pair has been looked at before.
+    if len(better) <= _FEW:
+        for i, j in zip(better.tolist(), worse.tolist(), strict=True):
+            if keep[i]:
+                keep[j] = False
         return keep
     start = np.flatnonzero(np.concatenate([[True], better[1:] != better[:-1]]))
-    # By rank: whoever could drop an owner has been looked at before.
     for i, low, high in zip(better[start].tolist(), start.tolist(), [*start[1:].tolist(), len(better)], strict=True):
         if keep[i]:
             keep[worse[low:high]] = False

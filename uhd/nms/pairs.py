@@ -41,11 +41,11 @@ def duplicate_pairs(
     kinds = None if class_ids is None else class_ids[order]
     share, least = np.float32(iou), (y2 - y1) * np.float32(iou / _SLACK)
     pairs = []
-    for first, count, b in _portions(runs):
-        high = np.minimum(y2[b], np.repeat(y2[first], count))
-        high -= np.maximum(y1[b], np.repeat(y1[first], count))
-        near = np.flatnonzero(high >= np.repeat(least[first], count))
-        a, b, overlap = np.repeat(first, count)[near], b[near], high[near]
+    for a, b in _portions(runs):
+        high = np.minimum(y2[b], y2[a])
+        high -= np.maximum(y1[b], y1[a])
+        near = np.flatnonzero(high >= least[a])
+        a, b, overlap = a[near], b[near], high[near]
         width = np.minimum(x2[a], x2[b])
         width -= np.maximum(x1[a], x1[b])
         overlap *= width
@@ -117,8 +117,8 @@ def _strips(boxes: NDArray[np.float32], iou: float, class_ids: NDArray[np.int64]
     return order, runs
 
 
-def _portions(runs: Sequence[Run]) -> Iterator[tuple[Index, Index, Index]]:
-    """Yield some boxes, how many partners each has, and the partners one after the other, a portion at a time."""
+def _portions(runs: Sequence[Run]) -> Iterator[tuple[Index, Index]]:
+    """Yield pairs: every box as often as it has partners, and the partners, a portion at a time."""
     for start, end in runs:
         counts = np.maximum(end - start, 0)
         total = np.cumsum(counts)
@@ -127,7 +127,8 @@ def _portions(runs: Sequence[Run]) -> Iterator[tuple[Index, Index, Index]]:
             before = int(total[done - 1]) if done else 0
             until = max(done + 1, int(np.searchsorted(total, before + _MOST_PAIRS, "right")))
             some = counts[done:until]
+            box = np.repeat(np.arange(done, until), some)
             partner = np.repeat(start[done:until] - (total[done:until] - some - before), some)
-            partner += np.arange(len(partner))
-            yield np.arange(done, until), some, partner
+            partner += np.arange(len(box))
+            yield box, partner
             done = until

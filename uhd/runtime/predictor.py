@@ -64,7 +64,7 @@ class Predictor(ABC):
             return Detections(boxes, scores, class_ids, image_size, self.spec.class_names)
         # Duplicates are judged by what is seen of them: after clipping to the frame, as in the original.
         boxes = np.clip(boxes, 0, 1)
-        boxes, scores, class_ids = self.spec.suppression.at(nms_iou)(boxes, scores, class_ids)
+        boxes, scores, class_ids = self.spec.suppression.at(nms_iou)(boxes, scores, class_ids, threshold)
         height, width = image_size
         pixels = boxes * np.array([width, height, width, height], np.float32)
         solid = (pixels[:, 2] > pixels[:, 0]) & (pixels[:, 3] > pixels[:, 1])

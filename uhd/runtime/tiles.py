@@ -29,6 +29,8 @@ _SEAM_MARGIN = 0.03
 _PART_SCORE = 0.5
 # A box taller than this share of a tile is left to the view of the whole frame, which sees that person complete.
 _TALLEST_IN_TILE = 0.7
+# An IoU that no two boxes reach: only parts of people fall, and the model's own kind of suppression follows.
+_NEVER = 2.0
 # Each tile hands on so many boxes: more are never people, and every one costs a comparison with all others.
 _MOST_PER_TILE = 50
 
@@ -110,11 +112,14 @@ class TiledPredictor(Predictor):
         crops = [image[top:bottom, left:right] for left, top, right, bottom in tiles]
         predictions = self.inner.infer(self.inner.preprocess(crops))
         threshold = self.spec.conf_thresh if conf_thresh is None else conf_thresh
-        overlap = self.spec.suppression.at(nms_iou).iou
+        rule = self.spec.suppression.at(nms_iou)
         boxes, scores, class_ids, part = merge_inputs(predictions, tiles, size, threshold)
-        if overlap > 0:
-            kept = suppress_across_seams(boxes, scores, class_ids, part, overlap)
+        if rule.iou > 0:
+            greedy = rule.kind == "greedy"
+            kept = suppress_across_seams(boxes, scores, class_ids, part, rule.iou if greedy else _NEVER)
             boxes, scores, class_ids = boxes[kept], scores[kept], class_ids[kept]
+            if not greedy:
+                boxes, scores, class_ids = rule(boxes, scores, class_ids, threshold)
         limit = np.array([size[1], size[0]] * 2, np.float32)
         return Detections(np.clip(boxes, 0, limit).astype(np.float32), scores, class_ids, size, self.spec.class_names)
 

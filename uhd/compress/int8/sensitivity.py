@@ -53,7 +53,7 @@ class ErrorMeter:
         self.expected: list[Detections] = []
         said = {each.key: each.value for each in graph.metadata_props}
         for boxes, scores in self._run(graph):
-            kept = select(boxes, scores, 0.0, None, Suppression.from_metadata(said))
+            kept = select(boxes, scores, 0.0, None, Suppression.from_metadata(said).choosing())
             self.expected.append((kept[0][:MOST], kept[1][:MOST], kept[2][:MOST]))
 
     def error(self, nodes: Iterable[str]) -> float:

@@ -60,6 +60,7 @@ def write_decode_files(
         "anchors": None if anchors is None else [[float(side) for side in pair] for pair in anchors],
         "score": card.score,
         "conf_thresh": card.conf_thresh,
+        "nms": card.suppression.kind,
         "nms_iou": card.nms_iou,
         "class_names": list(card.class_names),
     }

@@ -125,7 +125,8 @@ def _check(model: DetectorNetwork, spec: ModelSpec, form: ExportForm, opset: int
             f"but the model takes {model.config.in_channels}"
         )
     if form.name == "nms" and spec.suppression.kind != "greedy":
-        raise UserError(f"--nms: a graph has no operator for the suppression {spec.suppression.kind}; leave it out")
+        kind = spec.suppression.kind
+        raise UserError(f"--nms: a graph has no operator for {kind}; leave it out, or add --nms-type greedy")
     if form.dynamic and not GRAPHS[model.kind].any_size:
         raise UserError("--dynamic: a transformer's position code is that of one size; use --dynamic-resize instead")
     if form.dynamic_resize and channels == 2 and not is_point_sampling(spec.resize_mode):

@@ -25,6 +25,7 @@ class WebTarget(Target):
     suffix: ClassVar[str] = ""
     config: ClassVar[type[Any]] = WebConfig
     reads: ClassVar[tuple[str, ...]] = (*CHECKPOINTS, ".onnx")
+    greedy_only: ClassVar[bool] = True
 
     def default_path(self, source: Path) -> Path:
         """Return a folder beside the checkpoint."""
