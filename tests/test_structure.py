@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import grimp
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -115,3 +116,14 @@ def test_papers_are_linked(room: str) -> None:
         if any(re.search(r"\b(19[89]|20[012])\d\b", text) for text in texts) and not any("http" in t for t in texts):
             unlinked.append(file)
     assert unlinked == []
+
+
+def test_no_circle_between_files() -> None:
+    """No file imports itself by way of others, and none names itself so for a type checker."""
+    graph = grimp.build_graph("uhd")
+    below = {name: graph.find_modules_directly_imported_by(name) for name in graph.modules}
+    # What imports nothing that is left is in no circle; repeated until only circles are left.
+    while free := [name for name, imported in below.items() if not imported & below.keys()]:
+        for name in free:
+            del below[name]
+    assert below == {}, f"in a circle, or above one: {sorted(below)}"

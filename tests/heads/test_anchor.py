@@ -55,7 +55,7 @@ def test_written_out(mode: str, classes: int, quality: bool) -> None:
                     np.testing.assert_allclose(scores[image, n], [base * e for e in each], rtol=1e-4, atol=1e-6)
     twin = decode_all(torch.from_numpy(raw), torch.from_numpy(head.anchors * head.wh_scale)).numpy()
     np.testing.assert_allclose(twin, boxes, atol=1e-5)
-    by_torch = score(torch.from_numpy(raw), 3, quality, mode, 1.5).numpy()
+    by_torch = score(torch.from_numpy(raw), head).numpy()
     np.testing.assert_allclose(by_torch, scores, atol=1e-5)
 
 

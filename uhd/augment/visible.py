@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +12,36 @@ from numpy.typing import NDArray
 from uhd.augment.warp import Matrix, compose, inverse, warp_boxes
 from uhd.objects import Objects, Outline
 from uhd.outlines import clip_outline, move_outline, outline_bounds
-
-if TYPE_CHECKING:  # a view renders its own objects with this module
-    from uhd.augment.view import View
+from uhd.sample import Sample
 
 Window = tuple[float, float, float, float]
 WHOLE: Window = (0.0, 0.0, 1.0, 1.0)
 SMALLEST = 1e-6  # a thinner sliver, in output sides, is not seen at all
+
+
+class Seen(Protocol):
+    """A view, as far as it says where its objects land; see :class:`uhd.augment.view.View`, which stands on this file.
+
+    Attributes:
+        window: left, top, right, bottom in pixels of the source.
+    """
+
+    @property
+    def sample(self) -> Sample: ...
+    @property
+    def window(self) -> Window: ...
+    @property
+    def objects(self) -> Objects: ...
+    @property
+    def mirror_x(self) -> bool: ...
+    @property
+    def mirror_y(self) -> bool: ...
+    @property
+    def min_visibility(self) -> float: ...
+    @property
+    def warp(self) -> Matrix | None: ...
+    @property
+    def box_rule(self) -> str: ...
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -48,7 +71,7 @@ class Shown:
         return np.asarray(self.index - np.array(self.starts)[self.part])
 
 
-def objects_in(parts: Sequence[tuple[View, Window]]) -> Objects:
+def objects_in(parts: Sequence[tuple[Seen, Window]]) -> Objects:
     """Return the objects that the views show, all views together, normalised to the output.
 
     Args:
@@ -68,7 +91,7 @@ def objects_in(parts: Sequence[tuple[View, Window]]) -> Objects:
 
 
 def carry(
-    view: View, place: Window, rows: NDArray[np.int64], boxes: NDArray[np.float32], ignored: NDArray[np.bool_]
+    view: Seen, place: Window, rows: NDArray[np.int64], boxes: NDArray[np.float32], ignored: NDArray[np.bool_]
 ) -> Objects:
     """Return rows of a view's objects in the frame of the output: boxes are given, all else follows the pixels.
 
@@ -102,7 +125,7 @@ def carry(
     return objects.take(rows, boxes, ignored, keypoints, masks)
 
 
-def frame(view: View, place: Window) -> Matrix:
+def frame(view: Seen, place: Window) -> Matrix:
     """Return the (2, 3) map from the view's source, normalised, to the output, normalised."""
     sx, sy, ox, oy = _place(view, place)
     plain = np.array([[sx, 0.0, ox], [0.0, sy, oy]])
@@ -115,7 +138,7 @@ def frame(view: View, place: Window) -> Matrix:
     return compose(output, compose(inverse(view.warp), window))
 
 
-def visible(parts: Sequence[tuple[View, Window]]) -> Shown:
+def visible(parts: Sequence[tuple[Seen, Window]]) -> Shown:
     """Return what the views show of their boxes, all views together.
 
     A box is to be found while at least ``min_visibility`` of its area is shown; one that shows less is neither a
@@ -198,7 +221,7 @@ def _clip(
     return Shown(index, starts, shown[index], np.arange(len(index)) >= len(kept))
 
 
-def _place(view: View, place: Window) -> tuple[float, float, float, float]:
+def _place(view: Seen, place: Window) -> tuple[float, float, float, float]:
     """Return scale (x, y) and offset (x, y) from the normalised source of a view without its warp to the output."""
     height, width = view.sample.image.shape[:2]
     left, top, right, bottom = place
@@ -212,7 +235,7 @@ def _place(view: View, place: Window) -> tuple[float, float, float, float]:
     return sx * width, sy * height, ox, oy
 
 
-def _warped(view: View, objects: Objects) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _warped(view: Seen, objects: Objects) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the bounds (N, 4) of turned boxes and of what is shown of them, in the frame of the view's output."""
     assert view.warp is not None
     boxes = _in_window(view, objects.boxes)
@@ -223,7 +246,7 @@ def _warped(view: View, objects: Objects) -> tuple[NDArray[np.float64], NDArray[
     return np.concatenate([full, regions]), np.concatenate([shown, seen])
 
 
-def _in_window(view: View, boxes: NDArray[np.float32]) -> NDArray[np.float64]:
+def _in_window(view: Seen, boxes: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return boxes (N, 4) of the source in the frame of the view's window, 0 to 1 inside it."""
     height, width = view.sample.image.shape[:2]
     x0, y0, x1, y1 = view.window

@@ -21,7 +21,7 @@ from uhd.models.network import DetectorNetwork
 from uhd.models.predictor import TorchPredictor
 from uhd.resize import to_network
 from uhd.training.hooks import Hook
-from uhd.training.trainer import Trainer
+from uhd.training.training_run import TrainingRun
 
 
 class Pictures(Hook):
@@ -35,7 +35,7 @@ class Pictures(Hook):
     def __init__(self, task: DetectTask, samples: int) -> None:
         self.task, self.samples = task, samples
 
-    def on_evaluate(self, trainer: Trainer, metrics: Mapping[str, float], best: bool) -> None:
+    def on_evaluate(self, trainer: TrainingRun, metrics: Mapping[str, float], best: bool) -> None:
         """Write ``report.json``, ``curves.png`` and ``samples/`` of a new best model."""
         del metrics
         if best:
@@ -47,7 +47,7 @@ class Pictures(Hook):
                 old.unlink()
             draw_samples(self.task, trainer.model, folder, self.samples)
 
-    def on_end(self, trainer: Trainer) -> None:
+    def on_end(self, trainer: TrainingRun) -> None:
         """Write ``results.png`` of the whole run."""
         metrics = trainer.folder / "metrics.csv"
         if metrics.is_file() and find_spec("matplotlib") is not None:

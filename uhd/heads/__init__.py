@@ -14,6 +14,7 @@ one line for each face that it has:
 """
 
 from uhd.heads.anchor import (
+    BOX,
     SCORE_MODES,
     HeadLayout,
     decode,
@@ -30,6 +31,7 @@ from uhd.heads.queries import QueryLayout
 HEADS: dict[str, type[Layout]] = {each.kind: each for each in (HeadLayout, CenterNetLayout, QueryLayout)}
 
 __all__ = [
+    "BOX",
     "HEADS",
     "SCORE_MODES",
     "CenterNetLayout",

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from uhd.nms.suppression import Suppression
 
 Array = NDArray[np.float32]
+BOX = slice(0, 4)  # the box among the channels of a prediction, in every layout
 SCORE_MODES = ("obj_quality_cls", "quality_cls", "obj_cls", "obj_quality", "quality", "obj", "cls")
 _WITHOUT_CLASS = {"obj_quality_cls": "obj_quality", "quality_cls": "quality", "obj_cls": "obj", "cls": "obj"}
 
@@ -64,7 +65,16 @@ class HeadLayout:
         The one place that knows the order; every reader of the map in whatever framework follows it.
         """
         quality, classes = {"quality": 1} if self.has_quality else {}, {"cls": self.num_classes}
-        return {"box": 4, "obj": 1, **quality, **(classes if self.num_classes else {})}
+        return {"box": BOX.stop, "obj": 1, **quality, **(classes if self.num_classes else {})}
+
+    @property
+    def places(self) -> dict[str, slice]:
+        """Where the :attr:`fields` of an anchor stand among its channels."""
+        places, start = {}, 0
+        for name, count in self.fields.items():
+            places[name] = slice(start, start + count)
+            start += count
+        return places
 
     @property
     def channels_per_anchor(self) -> int:
@@ -163,25 +173,26 @@ def decode(raw: Array, layout: HeadLayout, attributes: Array | None = None) -> t
     maps = raw.reshape(b, layout.num_anchors, layout.channels_per_anchor, h, w)
     row, column = np.mgrid[:h, :w].astype(np.float32)
     prior = (layout.anchors * layout.wh_scale)[None, :, :, None, None] / 2
-    cx = (sigmoid(maps[:, :, 0]) + column) / w
-    cy = (sigmoid(maps[:, :, 1]) + row) / h
-    half = prior * softplus(maps[:, :, 2:4])
+    t = maps[:, :, layout.places["box"]]
+    cx = (sigmoid(t[:, :, 0]) + column) / w
+    cy = (sigmoid(t[:, :, 1]) + row) / h
+    half = prior * softplus(t[:, :, 2:])
     corners = [cx - half[:, :, 0], cy - half[:, :, 1], cx + half[:, :, 0], cy + half[:, :, 1]]
     boxes = np.stack(corners, -1).reshape(b, -1, 4)
     return boxes, _scores(maps, layout, attributes).reshape(b, -1, layout.classes)
 
 
 def _scores(maps: Array, layout: HeadLayout, attributes: Array | None) -> Array:
-    mode = layout.score_mode
-    base = np.ones_like(maps[:, :, 4])
+    mode, places = layout.score_mode, layout.places
+    base = np.ones_like(maps[:, :, 0])
     if "quality" in mode and layout.has_quality:
-        quality = sigmoid(maps[:, :, 5])
+        quality = sigmoid(maps[:, :, places["quality"].start])
         base = quality if layout.quality_power == 1 else quality**layout.quality_power
     if "obj" in mode or ("quality" in mode and not layout.has_quality):
-        base = base * sigmoid(maps[:, :, 4])
+        base = base * sigmoid(maps[:, :, places["obj"].start])
     scores = base[..., None]
     if layout.num_classes and "cls" in mode:
-        scores = scores * sigmoid(np.moveaxis(maps[:, :, 5 + layout.has_quality :], 2, -1))
+        scores = scores * sigmoid(np.moveaxis(maps[:, :, places["cls"]], 2, -1))
     elif layout.num_classes:
         scores = np.repeat(scores, layout.num_classes, axis=-1)
     if layout.num_attributes:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from uhd.assigners.assignment import Assignment, Grid, Predictions
 from uhd.assigners.targets import Targets
-from uhd.models.decode import cell_grid, decode_all, decode_boxes, score, split_raw
+from uhd.heads import HeadLayout
+from uhd.models.decode import branch, cell_grid, decode_all, decode_boxes, score, score_logits, split_raw
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +45,8 @@ class AnchorHead(torch.nn.Module):
         self.register_buffer("anchors", anchors.detach().clone().float(), persistent=False)
         self.num_classes = num_classes
         self.has_quality = has_quality
-        self.score_mode = score_mode
-        self.quality_power = quality_power
+        sizes = self.anchors.cpu().numpy()
+        self.layout = HeadLayout(sizes, np.ones_like(sizes), num_classes, has_quality, score_mode, quality_power)
 
     def prior(self, wh_scale: Tensor | None) -> Tensor:
         """Return the (A, 2) sizes the box logits multiply, with the gradient of ``wh_scale``."""
@@ -52,19 +54,19 @@ class AnchorHead(torch.nn.Module):
 
     def branch_logits(self, raw: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return objectness (B, N) and quality (B, N) or None, with gradient."""
-        both = split_raw(raw, len(self.anchors))[:, :, 4 : 5 + self.has_quality].transpose(1, 2).flatten(2)
-        return both[:, 0], both[:, 1] if self.has_quality else None
+        return score_logits(raw, self.layout)[:2]
 
     def class_logits(self, raw: Tensor) -> Tensor:
         """Return the class logits (B, N, classes), with gradient."""
-        maps = split_raw(raw, len(self.anchors))[:, :, 5 + self.has_quality :]
-        return maps.transpose(2, 3).flatten(1, 2)
+        logits = branch(raw, self.layout, "cls")
+        assert logits is not None, "a classless head has none"
+        return logits
 
     @torch.no_grad()
     def predict(self, raw: Tensor, prior: Tensor) -> tuple[Predictions, Grid]:
         """Decode the raw map (B, A * no, h, w) without gradient; ``prior`` is (A, 2)."""
         raw = raw.detach()
-        scores = score(raw, len(self.anchors), self.has_quality, self.score_mode, self.quality_power)
+        scores = score(raw, self.layout)
         grid = Grid(raw.shape[2], raw.shape[3], prior.detach())
         return Predictions(decode_all(raw, grid.priors), scores), grid
 
@@ -75,9 +77,11 @@ class AnchorHead(torch.nn.Module):
         anchor = index // (h * w) % len(self.anchors)
         cell = index % (h * w)
         logits = split_raw(raw, len(self.anchors))[index // (h * w * len(self.anchors)), anchor, :, cell]
-        boxes = decode_boxes(logits[:, :4], cell_grid(h, w, raw.device).T[cell], prior[anchor], (h, w))
+        places = self.layout.places
+        boxes = decode_boxes(logits[:, places["box"]], cell_grid(h, w, raw.device).T[cell], prior[anchor], (h, w))
         claims = assignment.prediction.shape[1]
         wanted = people.boxes.repeat_interleave(claims, 0)
         labels = targets.people_labels.repeat_interleave(claims)
         sets = None if targets.label_sets is None else targets.label_sets.repeat_interleave(claims, 0)
-        return Claimed(boxes, wanted, logits[:, 5 + self.has_quality :], labels, sets)
+        classes = logits[:, places["cls"]] if "cls" in places else logits[:, :0]
+        return Claimed(boxes, wanted, classes, labels, sets)

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from uhd.heads import BOX, HeadLayout
+
 
 def split_raw(raw: Tensor, num_anchors: int) -> Tensor:
     """View the raw map (B, A * no, h, w) as (B, A, no, h * w)."""
@@ -40,24 +42,28 @@ def decode_boxes(t: Tensor, cell: Tensor, prior: Tensor, size: tuple[int, int]) 
 def decode_all(raw: Tensor, prior: Tensor) -> Tensor:
     """Decode every prediction to (B, N, 4) ``xyxy``, N in the order anchor, row, column."""
     b, _, h, w = raw.shape
-    t = split_raw(raw, len(prior))[:, :, :4].transpose(2, 3)
+    t = split_raw(raw, len(prior))[:, :, BOX].transpose(2, 3)
     boxes = decode_boxes(t, cell_grid(h, w, raw.device).T, prior[None, :, None], (h, w))
     return boxes.reshape(b, -1, 4)
 
 
-def score_logits(raw: Tensor, num_anchors: int, has_quality: bool) -> tuple[Tensor, Tensor | None, Tensor | None]:
+def branch(raw: Tensor, layout: HeadLayout, name: str) -> Tensor | None:
+    """Return the logits (B, N, n) of one of the layout's fields, or None where the head lacks it."""
+    place = layout.places.get(name)
+    return None if place is None else split_raw(raw, layout.num_anchors)[:, :, place].transpose(2, 3).flatten(1, 2)
+
+
+def score_logits(raw: Tensor, layout: HeadLayout) -> tuple[Tensor, Tensor | None, Tensor | None]:
     """Return objectness (B, N), quality (B, N) or None, class logits (B, N, classes) or None."""
-    maps = split_raw(raw, num_anchors)
-    first = 5 + has_quality
-    classes = maps.shape[2] - first
-    quality = maps[:, :, 5].flatten(1) if has_quality else None
-    cls = maps[:, :, first:].transpose(2, 3).flatten(1, 2) if classes else None
-    return maps[:, :, 4].flatten(1), quality, cls
+    obj, quality, cls = (branch(raw, layout, name) for name in ("obj", "quality", "cls"))
+    assert obj is not None
+    return obj[..., 0], None if quality is None else quality[..., 0], cls
 
 
-def score(raw: Tensor, num_anchors: int, has_quality: bool, mode: str, power: float = 1.0) -> Tensor:
-    """Return the scores (B, N, max(1, classes)) by the score mode."""
-    obj, quality, cls = score_logits(raw, num_anchors, has_quality)
+def score(raw: Tensor, layout: HeadLayout) -> Tensor:
+    """Return the scores (B, N, max(1, classes)) by the layout's score mode."""
+    obj, quality, cls = score_logits(raw, layout)
+    mode, power = layout.score_mode, layout.quality_power
     base: Tensor | None = None
     if "quality" in mode and quality is not None:
         base = torch.sigmoid(quality) ** power

@@ -54,7 +54,8 @@ def read_layout(tensors: Mapping[str, Array], table: Mapping[str, str]) -> HeadL
     has_quality = "quality" in fields
     if _is_concatenated(maps):
         classes, rest = divmod(tensors[maps[0]].shape[1], len(anchors))
-        classes -= 4 + ("obj" in fields) + has_quality
+        held = HeadLayout(anchors, scale, 0, has_quality, "obj").fields
+        classes -= sum(count for name, count in held.items() if name == "box" or name in fields)
     else:
         classes, rest = divmod(tensors["cls"].shape[1], len(anchors)) if "cls" in fields else (0, 0)
     attributes = sum(tensors[name].shape[1] for name in ATTRIBUTES if name in tensors) // len(anchors)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from uhd.training.trainer import Trainer
+from uhd.training.training_run import TrainingRun
 
 
 class Hook:
@@ -19,10 +17,10 @@ class Hook:
     after the step, saved, in every process. What a hook raises ends the run.
     """
 
-    def on_start(self, trainer: Trainer) -> None:
+    def on_start(self, trainer: TrainingRun) -> None:
         """Before the first step; ``trainer.epoch`` epochs are done already."""
 
-    def on_step(self, trainer: Trainer, parts: Mapping[str, Tensor]) -> None:
+    def on_step(self, trainer: TrainingRun, parts: Mapping[str, Tensor]) -> None:
         """After a step.
 
         Args:
@@ -30,7 +28,7 @@ class Hook:
             parts: of the loss, detached scalars on the run's device; reading one waits for it.
         """
 
-    def on_evaluate(self, trainer: Trainer, metrics: Mapping[str, float], best: bool) -> None:
+    def on_evaluate(self, trainer: TrainingRun, metrics: Mapping[str, float], best: bool) -> None:
         """After an evaluation.
 
         Args:
@@ -39,7 +37,7 @@ class Hook:
             best: whether it is the best one so far; its checkpoint is on the disk.
         """
 
-    def on_epoch(self, trainer: Trainer, train: Mapping[str, float], val: Mapping[str, float]) -> None:
+    def on_epoch(self, trainer: TrainingRun, train: Mapping[str, float], val: Mapping[str, float]) -> None:
         """After an epoch, its evaluation and its checkpoint.
 
         Args:
@@ -48,7 +46,7 @@ class Hook:
             val: metrics; empty where the epoch was not evaluated.
         """
 
-    def on_checkpoint(self, trainer: Trainer, path: Path, kind: str) -> None:
+    def on_checkpoint(self, trainer: TrainingRun, path: Path, kind: str) -> None:
         """After a checkpoint was written.
 
         Args:
@@ -57,5 +55,5 @@ class Hook:
             kind: ``best`` or ``last``.
         """
 
-    def on_end(self, trainer: Trainer) -> None:
+    def on_end(self, trainer: TrainingRun) -> None:
         """When the run ends, however it ends."""

@@ -5,15 +5,13 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor
 from tqdm import tqdm
 
 from uhd.training.hooks import Hook
-
-if TYPE_CHECKING:
-    from uhd.training.trainer import Trainer
+from uhd.training.training_run import TrainingRun
 
 
 class Progress(Hook):
@@ -23,7 +21,7 @@ class Progress(Hook):
         self._bar: Any = None
         self._epoch = -1
 
-    def on_step(self, trainer: Trainer, parts: Mapping[str, Tensor]) -> None:
+    def on_step(self, trainer: TrainingRun, parts: Mapping[str, Tensor]) -> None:
         """Move the bar; now and then say more."""
         if trainer.epoch != self._epoch:
             self._open(trainer)
@@ -45,17 +43,17 @@ class Progress(Hook):
                 f"epoch {trainer.epoch + 1}/{trainer.config.epochs} step {trainer.batch}/{len(trainer.batches)}: {text}"
             )
 
-    def on_epoch(self, trainer: Trainer, train: Mapping[str, float], val: Mapping[str, float]) -> None:
+    def on_epoch(self, trainer: TrainingRun, train: Mapping[str, float], val: Mapping[str, float]) -> None:
         """Print one line."""
         self._close()
         say(summary(trainer.epoch, trainer.config.epochs, train, val, trainer.task.metric.name))
 
-    def on_end(self, trainer: Trainer) -> None:
+    def on_end(self, trainer: TrainingRun) -> None:
         """Leave the terminal clean."""
         del trainer
         self._close()
 
-    def _open(self, trainer: Trainer) -> None:
+    def _open(self, trainer: TrainingRun) -> None:
         self._close()
         self._epoch, self._steps = trainer.epoch, 0
         self._began, self._waited = trainer.epoch_began, trainer.epoch_waited

@@ -6,13 +6,11 @@ import csv
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from uhd.files import save_atomic
 from uhd.training.hooks import Hook
-
-if TYPE_CHECKING:
-    from uhd.training.trainer import Trainer
+from uhd.training.training_run import TrainingRun
 
 
 class RunLog(Hook):
@@ -41,7 +39,7 @@ class RunLog(Hook):
         with (self.folder / "train.log").open("a", encoding="utf-8") as file:
             file.write(text + "\n")
 
-    def on_epoch(self, trainer: Trainer, train: Mapping[str, float], val: Mapping[str, float]) -> None:
+    def on_epoch(self, trainer: TrainingRun, train: Mapping[str, float], val: Mapping[str, float]) -> None:
         """Record the numbers of an epoch."""
         self.epoch(trainer.epoch, train, val)
 
@@ -67,7 +65,7 @@ class RunLog(Hook):
                     self._writer.add_scalar(name, value, epoch)
             self._writer.flush()
 
-    def on_end(self, trainer: Trainer) -> None:
+    def on_end(self, trainer: TrainingRun) -> None:
         """Close the TensorBoard files."""
         del trainer
         if self._writer is not None:

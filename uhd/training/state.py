@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from uhd.errors import UserError
 from uhd.training.optimiser import load_optimiser
-
-if TYPE_CHECKING:
-    from uhd.training.trainer import Trainer
+from uhd.training.training_run import TrainingRun
 
 
-def state_of(trainer: Trainer) -> dict[str, Any]:
+def state_of(trainer: TrainingRun) -> dict[str, Any]:
     """Return the trainer's part of a checkpoint, as tensors and plain values."""
     step, companion = trainer.stepper, trainer.task.companion
     state = {
@@ -45,7 +43,7 @@ def state_of(trainer: Trainer) -> dict[str, Any]:
     return state
 
 
-def load_state(trainer: Trainer, state: Mapping[str, Any], where: Path) -> None:
+def load_state(trainer: TrainingRun, state: Mapping[str, Any], where: Path) -> None:
     """Continue from a checkpoint of a trainer.
 
     With another batch size the run keeps its place: the share of the epoch, and of the schedule, that is done.
@@ -85,7 +83,7 @@ def load_state(trainer: Trainer, state: Mapping[str, Any], where: Path) -> None:
     _take_place(trainer, state)
 
 
-def _take_place(trainer: Trainer, state: Mapping[str, Any]) -> None:
+def _take_place(trainer: TrainingRun, state: Mapping[str, Any]) -> None:
     batch, step, now = int(state["batch"]), int(state["step"]), len(trainer.batches)
     then = int(state.get("steps_per_epoch") or _steps_per_epoch(trainer.epoch, batch, step, now))
     size = int(state.get("images_per_step") or trainer.images_per_step)

@@ -35,7 +35,7 @@ def torch_decode(model: UltraTinyOD, image: np.ndarray) -> tuple[np.ndarray, np.
         raw = model(torch.from_numpy(image))
         prior = torch.from_numpy(layout.anchors * layout.wh_scale)
         boxes = decode_all(raw, prior)
-        scores = score(raw, layout.num_anchors, layout.has_quality, layout.score_mode, layout.quality_power)
+        scores = score(raw, layout)
     return boxes.numpy()[0], scores.numpy()[0]
 
 

@@ -26,7 +26,7 @@ def split_fields(channels: Channels, layout: HeadLayout, has_obj: bool = True) -
 
     Only what the score needs is returned.
     """
-    sizes = {"box": 4, "obj": int(has_obj), "quality": int(layout.has_quality), "cls": layout.num_classes}
+    sizes = {name: count for name, count in layout.fields.items() if has_obj or name != "obj"}
     each = sum(sizes.values())
     found: dict[str, Channels] = {}
     start = 0

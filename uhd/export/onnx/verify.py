@@ -153,6 +153,6 @@ def _maps_difference(
     shape = (len(raw[0]), layout.num_anchors, layout.channels_per_anchor, *raw[0].shape[2:])
     ours, theirs = raw_map(tensors, layout).reshape(shape), raw[0].reshape((*shape[:2], -1, *shape[3:]))
     # Parts lack the branches that no score needs, and hold those that were asked for.
-    branches = ["box"] * 4 + ["obj"] + ["quality"] * layout.has_quality + ["cls"] * layout.num_classes
+    branches = [name for name, count in layout.fields.items() for _ in range(count)]
     held = [i for i, name in enumerate(branches) if "box" not in tensors or name in tensors]
     return max(worst, _apart(ours[:, :, held], theirs[:, :, held]))

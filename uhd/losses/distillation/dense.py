@@ -48,9 +48,9 @@ def _read_anchor(network: DetectorNetwork, maps: tuple[Tensor, ...]) -> Dense:
     prior = network.anchors.float() if scale is None else network.anchors.float() * scale.float()
     corners = decode_all(raw, prior)
     boxes = torch.cat([(corners[..., :2] + corners[..., 2:]) / 2, corners[..., 2:] - corners[..., :2]], -1)
-    obj, quality, cls = score_logits(raw, layout.num_anchors, layout.has_quality)
+    obj, quality, cls = score_logits(raw, layout)
     with torch.no_grad():
-        ranked = score(raw, layout.num_anchors, layout.has_quality, layout.score_mode, layout.quality_power)
+        ranked = score(raw, layout)
     return Dense(boxes, cls, obj, quality, ranked.amax(-1), (raw.shape[2], raw.shape[3]))
 
 

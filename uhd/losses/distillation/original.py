@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from uhd.losses.distillation.probabilities import soft_cross_entropy, softmax_divergence
-from uhd.models.decode import cell_grid, split_raw
+from uhd.models.decode import cell_grid, score_logits, split_raw
 from uhd.models.network import AnchorNetwork, DetectorNetwork, Raw, maps_of
 
 Maps = tuple[Tensor, ...]
@@ -46,18 +46,17 @@ def _anchor_terms(
     assert isinstance(teacher, AnchorNetwork)
     raw, taught = raws[0].float(), taughts[0].float()
     mine, theirs, size = student.layout(), teacher.layout(), (raw.shape[2], raw.shape[3])
-    boxes, other = _boxes(raw, _prior(student)), _boxes(taught, _prior(teacher))
-    a, b = split_raw(raw, mine.num_anchors), split_raw(_resized(taught, size), theirs.num_anchors)
+    boxes, other = _boxes(raw, student), _boxes(taught, teacher)
+    obj_a, quality_a, cls_a = score_logits(raw, mine)
+    obj_b, quality_b, cls_b = score_logits(_resized(taught, size), theirs)
     terms: dict[str, Tensor] = {}
-    if "kl" in wanted and mine.num_classes:
-        cls_a = a[:, :, 5 + mine.has_quality :].transpose(2, 3)
-        cls_b = b[:, :, 5 + theirs.has_quality :].transpose(2, 3)
+    if "kl" in wanted and cls_a is not None and cls_b is not None:
         divergence = soft_cross_entropy if mine.num_classes == 1 else softmax_divergence
         terms["kl"] = divergence(cls_a, cls_b, t).mean()
     if "obj" in wanted:
-        terms["obj"] = soft_cross_entropy(a[:, :, 4], b[:, :, 4], t).mean()
-    if "quality" in wanted and mine.has_quality and theirs.has_quality:
-        terms["quality"] = soft_cross_entropy(a[:, :, 5], b[:, :, 5], t).mean()
+        terms["obj"] = soft_cross_entropy(obj_a, obj_b, t).mean()
+    if "quality" in wanted and quality_a is not None and quality_b is not None:
+        terms["quality"] = soft_cross_entropy(quality_a, quality_b, t).mean()
     if "box_l1" in wanted:
         terms["box_l1"] = (boxes - _resized(other, size)).abs().mean()
     return terms
@@ -68,10 +67,11 @@ def _prior(network: AnchorNetwork) -> Tensor:
     return anchors if network.wh_scale is None else anchors * network.wh_scale.float()
 
 
-def _boxes(raw: Tensor, prior: Tensor) -> Tensor:
+def _boxes(raw: Tensor, network: AnchorNetwork) -> Tensor:
     """Return ``cxcywh`` as maps (B, A * 4, h, w)."""
     b, _, h, w = raw.shape
-    t = split_raw(raw, len(prior))[:, :, :4]
+    layout, prior = network.layout(), _prior(network)
+    t = split_raw(raw, len(prior))[:, :, layout.places["box"]]
     extent = t.new_tensor([w, h])[:, None]
     centre = (torch.sigmoid(t[:, :, :2]) + cell_grid(h, w, raw.device)) / extent
     size = prior[None, :, :, None] * F.softplus(t[:, :, 2:]).clamp(max=_LARGEST)

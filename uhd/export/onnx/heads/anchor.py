@@ -74,21 +74,15 @@ def branches(layout: HeadLayout, maps: Maps) -> Maps:
     if "raw" not in maps:
         return maps
     raw = maps["raw"]
-    starts = {"box": 0, "obj": 4, "quality": 5, "cls": 5 + layout.has_quality, "end": layout.channels_per_anchor}
-    if not layout.has_quality:
-        del starts["quality"]
     found = {name: each for name, each in maps.items() if name != "raw"}
-    for (name, start), end in zip(starts.items(), [*starts.values()][1:], strict=False):
-        channels = [a * layout.channels_per_anchor + j for a in range(layout.num_anchors) for j in range(start, end)]
-        if channels:
-            found[name] = raw[:, torch.tensor(channels)]
-    return found
+    every = torch.arange(raw.shape[1]).view(layout.num_anchors, -1)
+    return found | {name: raw[:, every[:, place].flatten()] for name, place in layout.places.items()}
 
 
 def _wanted(layout: HeadLayout, form: ExportForm) -> list[str]:
     if not form.all_branches:
         return layout.score_mode.split("_")
-    return ["obj", *["quality"] * layout.has_quality, *["cls"] * (layout.num_classes > 0)]
+    return [name for name in layout.fields if name != "box"]
 
 
 def raw_name(layout: HeadLayout) -> str:
@@ -96,8 +90,7 @@ def raw_name(layout: HeadLayout) -> str:
 
     It ends in ``_x8`` at every stride: programs for the original's files look for the name.
     """
-    fields = ["txtywh", "obj", *(["quality"] if layout.has_quality else [])]
-    return "_".join([*fields, *(["cls"] if layout.num_classes else []), "x8"])
+    return "_".join(["txtywh", *(name for name in layout.fields if name != "box"), "x8"])
 
 
 def _raw(maps: Maps) -> Tensor:
