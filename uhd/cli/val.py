@@ -60,6 +60,7 @@ class ValConfig(ModelFile, EnsembleFlags, SuppressionFlags, Unsaid, RuntimeFlags
     )
     conf_thresh: float = same_knob(Thresholds, "conf_thresh", 0.15, help="threshold of the original's mAP")
     nms_iou: float | None = same_knob(Thresholds, "nms_iou", None)
+    at_precision: float = knob(0.9, "precision at which the recall is told", minimum=0, maximum=1)
     plots: Path | None = knob(None, "write curves as PNG into this folder")
     coco: bool = knob(False, "add the COCO numbers (faster-coco-eval)", shortcuts={"coco_eval": True})
     strict: bool = knob(False, "stop at the first bad image or label")
@@ -150,15 +151,18 @@ def measure(config: ValConfig, split: SplitConfig, place: Path, detector: Detect
     for line in part.warnings:
         warn(f"warning: {line}")
     dataset = read_dataset(part.records, data, part.opened.report)
+    predictor = detector.predictor
     with_count = _counted(len(dataset))
-    report = with_count(lambda watch: evaluate_dataset(detector.predictor, dataset, config.conf_thresh, watch))
+    report = with_count(
+        lambda watch: evaluate_dataset(predictor, dataset, config.conf_thresh, watch, config.at_precision)
+    )
     about = {
         "model": name, "tta": config.tta, "nms": card.suppression.kind, "version": card.version,
         "input_size": list(card.input_size),
         "resize_mode": card.resize_mode, "precision": card.precision, "data": str(place), **part.describe(),
         "classes": list(data.classes), "date": datetime.now(UTC).isoformat(timespec="seconds"),
     }  # fmt: skip
-    return Measured(dataclasses.replace(report, about=about), part, dataset, detector.predictor)
+    return Measured(dataclasses.replace(report, about=about), part, dataset, predictor)
 
 
 def _counted(count: int) -> Callable[[Callable[[Callable[[int], None]], Report]], Report]:

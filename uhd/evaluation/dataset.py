@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from uhd.data.dataset import Dataset
 from uhd.evaluation.evaluate import evaluate
+from uhd.evaluation.operating_points import PRECISION
 from uhd.evaluation.report import Report
 from uhd.objects import Objects
 from uhd.resize import to_network
@@ -39,9 +40,13 @@ def evaluate_dataset(
     dataset: Dataset,
     conf_thresh: float = 0.15,
     watch: Callable[[int], None] = lambda _count: None,
+    precision: float = PRECISION,
 ) -> Report:
     """Resize every image once, as deployment does, and score the predictor on all of them; see :func:`evaluate`."""
     spec = predictor.spec
     images = dataset.network_images(spec.input_size, spec.resize_mode)
     found = infer_images(predictor, images, watch=watch)
-    return evaluate(found, truths_of(dataset), spec.class_names, spec.input_size[0], conf_thresh, spec.suppression)
+    return evaluate(
+        found, truths_of(dataset), spec.class_names, spec.input_size[0], conf_thresh, spec.suppression,
+        spec.conf_thresh, precision,
+    )  # fmt: skip

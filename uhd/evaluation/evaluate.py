@@ -8,7 +8,9 @@ import numpy as np
 
 from uhd.evaluation.average_precision import all_point_ap, precision_recall
 from uhd.evaluation.matching import Found, Matches, match
+from uhd.evaluation.operating_points import ALARMS, PRECISION, at_alarms, at_precision
 from uhd.evaluation.original_map import original_map
+from uhd.evaluation.presence import Presence
 from uhd.evaluation.report import Curve, Report
 from uhd.heads import select
 from uhd.nms.suppression import Suppression
@@ -28,6 +30,8 @@ def evaluate(
     network_height: int = 64,
     conf_thresh: float = 0.15,
     suppression: Suppression | None = None,
+    file_thresh: float | None = None,
+    precision: float = PRECISION,
 ) -> Report:
     """Score predictions against the truth.
 
@@ -41,6 +45,8 @@ def evaluate(
         network_height: pixels, for the size classes.
         conf_thresh: of the original's mAP only.
         suppression: of duplicates, usually from the model's card; None takes the default.
+        file_thresh: least score that the model's file says, for what depends on it; None for a model without a file.
+        precision: at which the recall is told, 0 to 1.
     """
     found = select_all(predictions, suppression)
     # Curves are of detections by score: in that order once, every sort of some of them finds them sorted.
@@ -50,7 +56,7 @@ def evaluate(
         if (matches.truth_class_ids == class_id).any():
             per_class[name] = [_ap(matches, t, class_id) for t in range(len(THRESHOLDS))]
     curve = _curve(matches)
-    threshold, f1, precision, recall = curve.best()
+    threshold, f1, best_precision, recall = curve.best()
     above = np.bincount(matches.images[matches.scores >= threshold], minlength=len(truths))
     alarms = above[[len(truth) == 0 for truth in truths]]
     # Best first: those above a score are the first so many.
@@ -66,9 +72,11 @@ def evaluate(
         "recall": float(curve.recall[-1]) if len(curve.recall) else 0.0,
         "best_f1": f1,
         "best_threshold": threshold,
-        "precision_at_best": precision,
+        "precision_at_best": best_precision,
         "recall_at_best": recall,
         "false_alarms_per_empty_image": float(alarms.mean()) if len(alarms) else 0.0,
+        **_operating_points(curve, precision, len(truths)),
+        **_presence_metrics(Presence.of(matches, truths), threshold, file_thresh),
         "mAP@0.5 (original)": original_map(above_original, truths, len(class_names))["mAP@0.5"],
     }
     counts = {
@@ -80,6 +88,8 @@ def evaluate(
     }
     iou = (suppression or Suppression()).iou
     thresholds = {"lowest_score": LOWEST_SCORE, "nms_iou": iou, "original": conf_thresh}
+    if file_thresh is not None:
+        thresholds["file"] = file_thresh
     return Report(metrics, counts, curve, {name: aps[0] for name, aps in per_class.items()}, thresholds)
 
 
@@ -120,6 +130,22 @@ def _ap(
 ) -> float:
     curve = _curve(matches, threshold, class_id, heights)
     return all_point_ap(curve.precision, curve.recall)
+
+
+def _operating_points(curve: Curve, precision: float, images: int) -> dict[str, float]:
+    points = {f"precision_{precision:g}": at_precision(curve, precision)}
+    points |= {f"{per_image:g}_alarms": at_alarms(curve, per_image, images) for per_image in ALARMS}
+    found = {}
+    for name, (threshold, recall) in points.items():
+        found |= {f"recall_at_{name}": recall, f"threshold_at_{name}": threshold}
+    return found
+
+
+def _presence_metrics(presence: Presence, best_f1: float, of_file: float | None) -> dict[str, float]:
+    threshold, accuracy = presence.best()
+    found = {"person_accuracy": accuracy, "person_threshold": threshold}
+    found["person_accuracy_at_best"] = presence.accuracy(best_f1)
+    return found if of_file is None else found | {"person_accuracy_at_file": presence.accuracy(of_file)}
 
 
 def _size_metrics(matches: Matches, network_height: int) -> dict[str, float]:

@@ -28,15 +28,16 @@ class Curve:
         """Harmonic mean of precision and recall (K,)."""
         return np.asarray(2 * self.precision * self.recall / np.maximum(self.precision + self.recall, 1e-12))
 
-    def best(self) -> tuple[float, float, float, float]:
-        """Return threshold, F1, precision and recall where F1 is largest; the threshold is 1 without detections.
+    @property
+    def ends(self) -> NDArray[np.bool_]:
+        """The points (K,) that a threshold can choose: it takes in all detections of equal score."""
+        return np.append(self.scores[1:] != self.scores[:-1], True)[: len(self.scores)]
 
-        A threshold takes in all detections of equal score, so only the last of those is a possible operating point.
-        """
+    def best(self) -> tuple[float, float, float, float]:
+        """Return threshold, F1, precision and recall where F1 is largest; the threshold is 1 without detections."""
         if not len(self.scores):
             return 1.0, 0.0, 0.0, 0.0
-        last = np.append(self.scores[1:] != self.scores[:-1], True)
-        k = int(np.where(last, self.f1, -1.0).argmax())
+        k = int(np.where(self.ends, self.f1, -1.0).argmax())
         return float(self.scores[k]), float(self.f1[k]), float(self.precision[k]), float(self.recall[k])
 
 
@@ -48,12 +49,16 @@ class Report:
         metrics: name -> value; ``AP50`` is all-point, over all detections above 0.001, mean over the classes that
             occur; ``AP`` the mean over IoU 0.5 to 0.95; ``AP50/<size>`` by person height in network pixels;
             ``recall`` at IoU 0.5; ``best_f1``, ``best_threshold``, ``precision_at_best``, ``recall_at_best``;
-            ``false_alarms_per_empty_image`` at that threshold; ``mAP@0.5 (original)`` the original's definition.
+            ``false_alarms_per_empty_image`` at that threshold; ``recall_at_precision_0.9`` and
+            ``recall_at_0.01_alarms`` (false alarms per image, over all images), each with its threshold;
+            ``person_accuracy`` (is anybody there, one answer per image) at the threshold that is best for it on these
+            images (``person_threshold``), at ``best_threshold`` (``..._at_best``) and at the one that the model's
+            file says (``..._at_file``); ``mAP@0.5 (original)`` the original's definition.
         counts: images, empty images, boxes, ignore regions, detections.
         curve: of all classes together.
         classes: AP50 by class name.
-        thresholds: least score and IoU of the suppression of what is counted, and the least score of the original's
-            mAP.
+        thresholds: least score and IoU of the suppression of what is counted, the least score of the original's
+            mAP, and that of the file where it says one.
         about: what was measured, on what and when.
     """
 
