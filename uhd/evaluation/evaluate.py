@@ -79,18 +79,23 @@ def evaluate(
         **_presence_metrics(Presence.of(matches, truths), threshold, file_thresh),
         "mAP@0.5 (original)": original_map(above_original, truths, len(class_names))["mAP@0.5"],
     }
-    counts = {
+    iou = (suppression or Suppression()).iou
+    thresholds = {"lowest_score": LOWEST_SCORE, "nms_iou": iou, "original": conf_thresh}
+    if file_thresh is not None:
+        thresholds["file"] = file_thresh
+    return Report(
+        metrics, _counts(matches, truths), curve, {name: aps[0] for name, aps in per_class.items()}, thresholds
+    )
+
+
+def _counts(matches: Matches, truths: Sequence[Objects]) -> dict[str, int]:
+    return {
         "images": len(truths),
         "empty images": sum(len(truth) == 0 for truth in truths),
         "boxes": len(matches.truth_heights),
         "ignore regions": sum(len(truth.regions) for truth in truths),
         "detections": len(matches.scores),
     }
-    iou = (suppression or Suppression()).iou
-    thresholds = {"lowest_score": LOWEST_SCORE, "nms_iou": iou, "original": conf_thresh}
-    if file_thresh is not None:
-        thresholds["file"] = file_thresh
-    return Report(metrics, counts, curve, {name: aps[0] for name, aps in per_class.items()}, thresholds)
 
 
 def select_all(predictions: Sequence[Prediction], suppression: Suppression | None = None) -> list[Found]:
