@@ -57,8 +57,6 @@ def evaluate(
             per_class[name] = [_ap(matches, t, class_id) for t in range(len(THRESHOLDS))]
     curve = _curve(matches)
     threshold, f1, best_precision, recall = curve.best()
-    above = np.bincount(matches.images[matches.scores >= threshold], minlength=len(truths))
-    alarms = above[[len(truth) == 0 for truth in truths]]
     # Best first: those above a score are the first so many.
     above_original = [
         (boxes[:count], scores[:count], ids[:count])
@@ -74,7 +72,7 @@ def evaluate(
         "best_threshold": threshold,
         "precision_at_best": best_precision,
         "recall_at_best": recall,
-        "false_alarms_per_empty_image": float(alarms.mean()) if len(alarms) else 0.0,
+        "false_alarms_per_empty_image": _alarms_on_empty(matches, truths, threshold),
         **_operating_points(curve, precision, len(truths)),
         **_presence_metrics(Presence.of(matches, truths), threshold, file_thresh),
         "mAP@0.5 (original)": original_map(above_original, truths, len(class_names))["mAP@0.5"],
@@ -86,6 +84,12 @@ def evaluate(
     return Report(
         metrics, _counts(matches, truths), curve, {name: aps[0] for name, aps in per_class.items()}, thresholds
     )
+
+
+def _alarms_on_empty(matches: Matches, truths: Sequence[Objects], threshold: float) -> float:
+    above = np.bincount(matches.images[matches.scores >= threshold], minlength=len(truths))
+    alarms = above[[len(truth) == 0 for truth in truths]]
+    return float(alarms.mean()) if len(alarms) else 0.0
 
 
 def _counts(matches: Matches, truths: Sequence[Objects]) -> dict[str, int]:
