@@ -57,12 +57,6 @@ def evaluate(
             per_class[name] = [_ap(matches, t, class_id) for t in range(len(THRESHOLDS))]
     curve = _curve(matches)
     threshold, f1, best_precision, recall = curve.best()
-    # Best first: those above a score are the first so many.
-    above_original = [
-        (boxes[:count], scores[:count], ids[:count])
-        for boxes, scores, ids in found
-        for count in (np.count_nonzero(scores >= conf_thresh),)
-    ]
     metrics = {
         "AP50": float(np.mean([aps[0] for aps in per_class.values()])) if per_class else 0.0,
         "AP": float(np.mean(list(per_class.values()))) if per_class else 0.0,
@@ -75,15 +69,22 @@ def evaluate(
         "false_alarms_per_empty_image": _alarms_on_empty(matches, truths, threshold),
         **_operating_points(curve, precision, len(truths)),
         **_presence_metrics(Presence.of(matches, truths), threshold, file_thresh),
-        "mAP@0.5 (original)": original_map(above_original, truths, len(class_names))["mAP@0.5"],
+        "mAP@0.5 (original)": original_map(_above(found, conf_thresh), truths, len(class_names))["mAP@0.5"],
     }
-    iou = (suppression or Suppression()).iou
-    thresholds = {"lowest_score": LOWEST_SCORE, "nms_iou": iou, "original": conf_thresh}
+    thresholds = {
+        "lowest_score": LOWEST_SCORE, "nms_iou": (suppression or Suppression()).iou, "original": conf_thresh,
+    }  # fmt: skip
     if file_thresh is not None:
         thresholds["file"] = file_thresh
     return Report(
         metrics, _counts(matches, truths), curve, {name: aps[0] for name, aps in per_class.items()}, thresholds
     )
+
+
+def _above(found: Sequence[Found], least: float) -> list[Found]:
+    """Return the detections from a score on; best first, they are the first so many."""
+    counts = [np.count_nonzero(scores >= least) for _, scores, _ in found]
+    return [(boxes[:n], scores[:n], ids[:n]) for (boxes, scores, ids), n in zip(found, counts, strict=True)]
 
 
 def _alarms_on_empty(matches: Matches, truths: Sequence[Objects], threshold: float) -> float:
