@@ -70,7 +70,11 @@ def class_names(config: DataConfig, known: Sequence[str]) -> tuple[str, ...]:
     if config.class_names and len(config.class_names) != len(config.classes):
         raise UserError(f"--class-names has {len(config.class_names)} names for {len(config.classes)} --classes")
     if known and max(config.classes) >= len(known):
-        raise UserError(f"--classes {max(config.classes)}: {config.image_dir} names only classes 0 to {len(known) - 1}")
+        wanted = ",".join(map(str, config.classes))
+        raise UserError(
+            f"--classes {wanted}: {config.image_dir} names only {', '.join(f'{i} {n}' for i, n in enumerate(known))}; "
+            "give --classes with those to find (a checkpoint brings its own classes when none are given)"
+        )
     if config.class_names:
         return config.class_names
     if known:

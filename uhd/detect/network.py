@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from uhd.data.dataset import Dataset
 from uhd.data.multi_label import LabelRoles, objects_only, roles_of
 from uhd.data.open import OpenedData
 from uhd.data.records import box_sizes
+from uhd.detect.class_start import fit_classes
 from uhd.detect.config import DetectConfig
 from uhd.detect.settings import Settings
 from uhd.errors import UserError
@@ -44,20 +46,29 @@ def build_network(settings: Settings, opened: OpenedData, dataset: Dataset) -> D
     fresh = ARCHITECTURES[detect.arch].network(dataclasses.replace(config, **follows))
     network = quantise(fresh, settings.quantisation)
     if train.ckpt is not None:
-        load_start(network, train.ckpt, not train.ckpt_non_strict)
+        load_start(network, train.ckpt, not train.ckpt_non_strict, opened.names)
         # The anchors came with the weights, unless the configuration says others; both have to say the same.
         if isinstance(network, AnchorNetwork):
             network.set_anchors(config.anchors or network.anchors.tolist())
     return network
 
 
-def load_start(network: DetectorNetwork, path: Path, strict: bool) -> None:
+def load_start(network: DetectorNetwork, path: Path, strict: bool, names: Sequence[str]) -> None:
     """Load the weights that a run starts from; without ``strict`` only those that the network has, in its shapes.
+
+    Weights of other classes give what they have in common with these; see :func:`uhd.detect.class_start.fit_classes`.
+
+    Args:
+        network: is changed.
+        path: checkpoint.
+        strict: whether every tensor has to be in it.
+        names: of the network's classes.
 
     Raises:
         UserError: they do not fit.
     """
-    state = fit_ranges(read_weights(path)[0], network)
+    weights, meta = read_weights(path)
+    state = fit_ranges(fit_classes(weights, meta, network, names), network)
     if not strict:
         own = network.state_dict()
         state = {name: value for name, value in state.items() if name in own and own[name].shape == value.shape}
