@@ -126,7 +126,7 @@ def test_names(tmp_path: Path, make_folder) -> None:
     assert open_data(DataConfig(image_dir=tmp_path / "data.yaml", classes=(1, 0))).names == ("car", "person")
     assert open_data(DataConfig(image_dir=tmp_path, classes=(0, 4))).names == ("0", "4")
     assert open_data(DataConfig(image_dir=tmp_path, class_names=("child",))).names == ("child",)
-    with pytest.raises(UserError, match="names only classes 0 to 1"):
+    with pytest.raises(UserError, match="names only 0 person"):
         open_data(DataConfig(image_dir=tmp_path / "data.yaml", classes=(2,)))
 
 
