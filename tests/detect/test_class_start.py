@@ -24,7 +24,7 @@ def _network(arch: str, classes: int, **options: object) -> DetectorNetwork:
     ("arch", "options", "layer", "start", "stride"),
     [
         ("ultratinyod", {"cnn_width": 16}, "head.cls_out", 0, 0),
-        ("ultratinyod", {"cnn_width": 16, "use_iou_aware_head": False, "use_improved_head": False}, "head.cls_out", 0, 0),
+        ("ultratinyod", {"cnn_width": 16, "use_iou_aware_head": False}, "head.cls_out", 0, 0),
         ("cnn", {"cnn_width": 8}, "head_hm", 0, 0),
         ("cnn", {"cnn_width": 8, "use_anchor": True}, "head", 5, 5),
         ("transformer", {"d_model": 16, "heads": 2, "layers": 1, "num_queries": 3}, "class_head", 0, 1),
