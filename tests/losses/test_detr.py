@@ -13,11 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from uhd.assigners.hungarian import optimal_assignment
 from uhd.assigners.targets import Targets
 from uhd.config import preset
 from uhd.losses import build_objective
 from uhd.losses.config import LossConfig
-from uhd.losses.detr import SetLoss, greedy_assignment, ignored, optimal_assignment
+from uhd.losses.detr import SetLoss, greedy_assignment, ignored
 from uhd.models import create_model
 
 GOLDEN = json.loads((Path(__file__).parent.parent / "golden" / "detr.json").read_text())

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -43,6 +43,7 @@ def frame(*boxes: tuple[int, int, int, int]) -> NDArray[np.uint8]:
     return image
 
 
+@settings(deadline=None)
 @given(st.integers(1, 2000), st.integers(1, 2000), st.integers(1, 30), st.floats(0, 0.6))
 def test_tiles_cover_every_pixel_within_the_budget(height: int, width: int, budget: int, overlap: float) -> None:
     tiles = plan_tiles((height, width), Tiling(budget, overlap))

@@ -64,6 +64,8 @@ class Assignment:
         claims: (T, K) bool, whether the entry is a claim at all; every prediction occurs at most once per person.
         owns: (T, K) bool, whether the claim was won. Each positive prediction occurs exactly once.
         claim_iou: (T, K), IoU of prediction and person.
+        neutral: (B, N) bool, predictions that are neither positive nor background; None for none.
+        alignment: (B, N), how good a positive is, 0 to 1, in place of its IoU; None where that is the measure.
     """
 
     gt_index: Tensor
@@ -72,6 +74,13 @@ class Assignment:
     claims: Tensor
     owns: Tensor
     claim_iou: Tensor
+    neutral: Tensor | None = None
+    alignment: Tensor | None = None
+
+    @property
+    def quality(self) -> Tensor:
+        """(B, N) what a score that follows the fit learns: the alignment, or the IoU."""
+        return self.iou if self.alignment is None else self.alignment
 
 
 class Assigner(Protocol):

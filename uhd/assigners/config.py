@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from uhd.config import Search, knob
 
-ASSIGNERS = ("tal", "legacy", "simota", "simota-legacy")
+ASSIGNERS = ("tal", "tal-paper", "legacy", "max-iou", "atss", "simota", "simota-legacy", "hungarian", "nwd")
 _GROUP = "Loss"
 
 
@@ -16,8 +16,9 @@ class AssignerConfig:
 
     anchor_assigner: str = knob(
         "tal",
-        "which predictions learn a person: tal (task-aligned), legacy (best anchor in the centre cell), "
-        "simota (lowest cost), simota-legacy (as the original computes it: highest IoU)",
+        "which predictions learn a person: tal (task-aligned, our form), tal-paper (TOOD's), legacy (best anchor in "
+        "the centre cell), max-iou (thresholds, the best anchor kept), atss, simota (lowest cost), simota-legacy (as "
+        "the original computes it: highest IoU), hungarian (one each), nwd (nearest Gaussians, for tiny people)",
         group=_GROUP,
         choices=ASSIGNERS,
         original="legacy",

@@ -27,6 +27,28 @@ def iou_table(predictions: Predictions, targets: Targets) -> Tensor:
     return overlap / union.add_(EPS)
 
 
+def prior_boxes(grid: Grid) -> Tensor:
+    """Return the anchors as boxes (N, 4) ``xyxy``: every prior around the centre of every cell."""
+    device = grid.priors.device
+    y, x = torch.meshgrid(
+        (torch.arange(grid.height, device=device) + 0.5) / grid.height,
+        (torch.arange(grid.width, device=device) + 0.5) / grid.width,
+        indexing="ij",
+    )
+    centre = torch.stack([x, y], -1).view(1, -1, 2)
+    half = grid.priors[:, None] / 2
+    return torch.cat([centre - half, centre + half], -1).flatten(0, 1)
+
+
+def prior_iou_table(targets: Targets, grid: Grid) -> Tensor:
+    """Return the (T, N) IoU of every person with every anchor, whatever the network predicts."""
+    anchors, people = prior_boxes(grid), targets.people.boxes[:, None]
+    low, high = torch.maximum(anchors[:, :2], people[..., :2]), torch.minimum(anchors[:, 2:], people[..., 2:])
+    overlap = (high - low).clamp_(min=0).prod(-1)
+    area = (anchors[:, 2:] - anchors[:, :2]).prod(-1) + (people[..., 2:] - people[..., :2]).prod(-1)
+    return overlap / (area - overlap + EPS)
+
+
 def score_table(predictions: Predictions, targets: Targets) -> Tensor:
     """Return the (T, N) score of every prediction for the class of the person.
 

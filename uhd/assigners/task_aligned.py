@@ -1,9 +1,11 @@
-"""Task-aligned assignment (Feng et al., TOOD, 2021) with a centre prior and SimOTA's number of positives.
+"""Our task-aligned assignment: that of TOOD with a centre prior and SimOTA's number of positives.
 
 A prediction is good for a person when it both scores high and fits: metric = score^alpha * IoU^beta. How many
 predictions a person gets grows with how well they fit already: the sum of its best IoUs (Ge et al., YOLOX, 2021).
 
-Papers: https://arxiv.org/abs/2108.07755, https://arxiv.org/abs/2107.08430
+The paper's own form is :mod:`uhd.assigners.task_aligned_paper`.
+
+Papers: https://arxiv.org/abs/2108.07755 (TOOD, Feng et al.), https://arxiv.org/abs/2107.08430
 """
 
 from __future__ import annotations
@@ -16,12 +18,12 @@ from torch import Tensor
 
 from uhd.assigners.assignment import Assignment, Grid, Predictions, assignment, owners
 from uhd.assigners.pairs import iou_table, near_centre, score_table
+from uhd.assigners.rescue import rescue
 
 if TYPE_CHECKING:
     from uhd.assigners.targets import Targets
 
 _WIDTH = 16  # predictions a person that lost all its own may fall back on
-_ROUNDS = 5  # of bidding for them
 
 
 @dataclass(frozen=True)
@@ -53,44 +55,9 @@ class TaskAlignedAssigner:
         usable, prediction, overlap = best >= 0, index + first, iou.gather(1, index)
         claims = usable & (torch.arange(best.shape[1], device=best.device) < wanted)
         owner = owners(prediction, claims, overlap, total)
-        claims = _rescue(prediction, claims, usable, overlap, owner)
+        claims = rescue(prediction, claims, usable, overlap, owner)
         prediction, claims, overlap = _shorten(prediction, claims, overlap, self.topk)
         return assignment(prediction, claims, overlap, owner, targets, grid)
-
-
-def _rescue(prediction: Tensor, claims: Tensor, usable: Tensor, overlap: Tensor, owner: Tensor) -> Tensor:
-    """Let people who lost every claim take the best prediction that is not someone's last good one.
-
-    Args:
-        prediction, claims, usable, overlap: (T, K), best first.
-        owner: (B * N,) person or T; changed in place.
-
-    Returns:
-        (T, K) claims, where a rescued person has the one claim it won.
-    """
-    people, total = len(prediction), len(owner)
-    if people == 0:
-        return claims
-    person = torch.arange(people, device=prediction.device)[:, None]
-    rank = torch.arange(prediction.shape[1], device=prediction.device)
-    owned = claims & (owner[prediction] == person)
-    has = owned.any(1, keepdim=True)
-    # A person keeps the best it owns, whatever happens to the rest.
-    kept = _flag(total, prediction, owned & (rank == owned.int().argmax(1, keepdim=True)))
-    for _ in range(_ROUNDS):
-        if prediction.device.type == "cpu" and bool(has.all()):
-            break  # only saves time; asking a device would cost a wait
-        free = usable & ~kept[prediction] & ~has
-        choice = free & (rank == free.int().argmax(1, keepdim=True))
-        taker = owners(prediction, choice, overlap, total)
-        won = choice & (taker[prediction] == person)
-        taken = taker < people
-        owner.copy_(torch.where(taken, taker, owner))
-        kept |= taken
-        rescued = won.any(1, keepdim=True)
-        claims = torch.where(rescued, won, claims)
-        has |= rescued
-    return claims
 
 
 def _shorten(prediction: Tensor, claims: Tensor, overlap: Tensor, topk: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -102,8 +69,3 @@ def _shorten(prediction: Tensor, claims: Tensor, overlap: Tensor, topk: int) -> 
         torch.cat([claims.any(1, keepdim=True), alone], 1),
         torch.cat([overlap.gather(1, first), overlap[:, 1:topk]], 1),
     )
-
-
-def _flag(total: int, index: Tensor, flags: Tensor) -> Tensor:
-    marks = torch.zeros(total, dtype=torch.int32, device=index.device)
-    return marks.scatter_add_(0, index.flatten(), flags.flatten().int()) > 0

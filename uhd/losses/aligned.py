@@ -65,7 +65,7 @@ class AlignedLoss(torch.nn.Module):
         cls = (self._class_loss(claimed) * owns).sum() / number
 
         obj_logits, quality_logits = head.branch_logits(raw)
-        goal = assigned.iou.clamp(0, 1)
+        goal = assigned.quality.clamp(0, 1)
         obj_goal = positive.float() if config.obj_target == "binary" else goal
         if quality_logits is None:  # objectness alone tells persons from background
             quality = raw.new_zeros(())

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from uhd.assigners.hungarian import optimal_assignment
 from uhd.assigners.targets import Targets
 from uhd.losses.config import LossConfig
 from uhd.losses.iou import aligned_iou
@@ -118,14 +119,6 @@ class SetLoss(torch.nn.Module):
             return cost
         label = targets.labels.clamp(min=0)[:, None].expand(-1, logits.shape[1], -1)
         return cost - logits.softmax(-1).gather(2, label)
-
-
-def optimal_assignment(cost: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the pairs of least total cost (N, M), rows (K,) and columns (K,), K = min(N, M): the Hungarian method."""
-    from scipy.optimize import linear_sum_assignment
-
-    rows, columns = linear_sum_assignment(cost)
-    return rows.astype(np.int64), columns.astype(np.int64)
 
 
 def greedy_assignment(cost: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -14,12 +14,12 @@ def taught_mask(assignment: Assignment, predictions: Predictions, targets: Targe
     """Return which predictions (B, N) may be taught: all positives, and the negatives outside ignore regions.
 
     A negative lies in a region when at least half of its box (as far as the image goes) does, or the centre of its
-    cell.
-    None means that no region exists in this batch and all count.
+    cell. Predictions that the assigner leaves neutral are not taught either.
+    None means that there is nothing of the kind in this batch and all count.
     """
     regions = targets.regions
     if len(regions.image) == 0:
-        return None
+        return None if assignment.neutral is None else ~assignment.neutral
     planes = predictions.boxes.movedim(-1, 0).clamp(0, 1).contiguous()
     area = (planes[2] - planes[0]) * (planes[3] - planes[1])
     x1, y1, x2, y2 = (regions.boxes[:, i : i + 1] for i in range(4))
@@ -32,4 +32,5 @@ def taught_mask(assignment: Assignment, predictions: Predictions, targets: Targe
     cell = ((cy >= y1) & (cy <= y2))[:, :, None] & ((cx >= x1) & (cx <= x2))[:, None, :]
     inside |= cell.flatten(1).repeat(1, len(grid.priors))
     hits = torch.zeros_like(assignment.iou).index_add_(0, regions.image, inside.float())
-    return (hits == 0) | (assignment.gt_index >= 0)
+    taught = (hits == 0) | (assignment.gt_index >= 0)
+    return taught if assignment.neutral is None else taught & ~assignment.neutral
