@@ -45,6 +45,35 @@ def save_atomic(path: Path, write: Callable[[Path], object]) -> None:
             temporary.unlink(missing_ok=True)
 
 
+def save_text(path: Path, text: str) -> None:
+    """Write a text file in UTF-8, whole or not at all; file names that are no text go through as they are.
+
+    Raises:
+        UserError: see :func:`save_atomic`.
+    """
+    save_atomic(path, lambda temporary: temporary.write_text(text, encoding="utf-8", errors="surrogateescape"))
+
+
+def save_text_soon(path: Path, text: str) -> None:
+    """Write a text file whole or not at all, as :func:`save_text`, without waiting for the disk.
+
+    For one of thousands of files that the same command makes again. A file that holds the text already stays.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
+    data = text.encode("utf-8", "surrogateescape")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not (path.is_file() and path.read_bytes() == data):
+            temporary.write_bytes(data)
+            temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise UserError(f"{path}: could not be saved: {error.strerror or error}") from None
+
+
 def _remove_stale(path: Path) -> None:
     """Remove what writers of this file that were killed have left: temporary files of processes that are gone."""
     for left in path.parent.glob(f".{glob.escape(path.name)}.*.tmp*"):

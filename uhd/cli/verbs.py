@@ -44,6 +44,7 @@ VERBS: dict[str, Verb] = {
         verbs={
             "check": Verb("what to mend, and where", "uhd.cli.data.check"),
             "stats": Verb("what it holds, part by part", "uhd.cli.data.stats"),
+            "convert": Verb("labels in another format", "uhd.cli.data.convert"),
             "preview": Verb("augmented samples on one sheet", "uhd.cli.data.preview"),
             "anchors": Verb("box sizes that suit its people", "uhd.cli.data.anchors"),
             "label": Verb("labels by a better detector, for photographs without any", "uhd.cli.data.label"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +70,12 @@ def discover(image_dir: Path | None, train_list: Path | None, val_list: Path | N
         return Found(read_list(image_dir, None, report))
     if image_dir.is_file():
         raise UserError(f"{image_dir}: is no folder of images, data.yaml, .json or .txt list")
-    return _find_in_folder(image_dir, report)
+    found = _find_in_folder(image_dir, report)
+    for name in ("data.yaml", "data.yml"):  # its paths are of the machine that wrote it; the form of a line is not
+        if (image_dir / name).is_file():
+            shape = _read_yaml(image_dir / name).get("kpt_shape")
+            return replace(found, keypoints=_keypoint_shape(shape, image_dir / name))
+    return found
 
 
 def find_images(folder: Path, report: Report) -> list[Path]:
@@ -193,6 +198,20 @@ def label_path(image: Path) -> Path:
             if (place.parent / name).is_file():
                 return place.parent / name
     return other
+
+
+def part_named(text: str) -> str:
+    """Return the part, ``train``, ``val`` or ``test``, that the name of a folder or file speaks of, "" for none.
+
+    Example:
+        >>> part_named("instances_train2017")
+        'train'
+    """
+    for word in re.split(r"[^0-9A-Za-z]+", text):
+        part = next((part for part, pattern in _PARTS.items() if pattern.fullmatch(word)), "")
+        if part:
+            return part
+    return ""
 
 
 def _find_in_folder(folder: Path, report: Report) -> Found:

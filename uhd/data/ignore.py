@@ -60,8 +60,8 @@ class IgnoreRegions:
                 good.append([float(value) for value in box])
             else:
                 self._report.problem(BAD_IGNORE, f"{path}: {stem}: {box!r} is not [cx, cy, w, h] with a positive size")
-        cxcywh = np.array(good, dtype=np.float32).reshape(-1, 4)
-        return clip_xyxy(cxcywh_to_xyxy(cxcywh))
+        cxcywh = np.array(good, dtype=np.float64).reshape(-1, 4)
+        return clip_xyxy(cxcywh_to_xyxy(cxcywh)).astype(np.float32)  # type: ignore[arg-type]
 
 
 def _is_box(box: Any) -> bool:

@@ -63,7 +63,7 @@ def open_data(config: DataConfig, seed: int = 42, divide: bool = True) -> Opened
     report = Report(config.strict)
     where = config.image_dir or config.train_list
     found = discover(config.image_dir, config.train_list, config.val_list, report)
-    reader = _Reader(config, found, report)
+    reader = LabelReader(config, found, report)
     train, val, test = (None if part is None else reader.records(part) for part in (found.train, found.val, found.test))
     assert train is not None
     reader.close([*train, *(val or [])])
@@ -109,7 +109,7 @@ def read_dataset(records: list[Record], config: DataConfig, report: Report, prog
     return dataset
 
 
-class _Reader:
+class LabelReader:
     """Labels of images, whatever holds them.
 
     Args:

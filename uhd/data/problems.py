@@ -14,6 +14,7 @@ BAD_LABEL = "bad label line"
 UNKNOWN_CLASS = "class not wanted"
 BAD_IMAGE = "unreadable image"
 MISSING_IMAGE = "missing image"
+DANGLING = "id that leads nowhere"
 BAD_IGNORE = "bad ignore region"
 
 

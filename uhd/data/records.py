@@ -11,6 +11,10 @@ from numpy.typing import NDArray
 
 from uhd.objects import Objects
 
+# What label files say of an object beside its class: hard to tell, cut by the edge, partly hidden.
+MARKS = ("difficult", "truncated", "occluded")
+Marks = tuple[frozenset[str], ...]
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Record:
@@ -20,11 +24,13 @@ class Record:
         image: path of the image file.
         objects: what is in it, normalised to the image.
         size: (height, width) in pixels that the labels say the image has; None where they do not.
+        marks: per object, in its order, those of :data:`MARKS` that its file gives it; () where it gives none.
     """
 
     image: Path
     objects: Objects
     size: tuple[int, int] | None = None
+    marks: Marks = ()
 
     @property
     def boxes(self) -> NDArray[np.float32]:

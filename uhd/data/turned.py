@@ -7,10 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
+from uhd.data.problems import Report
+from uhd.data.records import Record
 from uhd.jpeg import read_layout
 from uhd.objects import Objects
 from uhd.outlines import move_outline
 from uhd.read import orientation_of
+
+UNCLEAR_TURN = "picture turned by EXIF whose labels may be of the stored one"
+TURNED = "picture whose labels were turned with it, as EXIF says"
 
 # EXIF orientation -> the map (2, 3) from the stored picture, 0 to 1, to the shown one.
 _QUARTERS = {
@@ -57,3 +62,23 @@ def turn_objects(objects: Objects, orientation: int) -> Objects:
     if masks is not None:
         masks = tuple(move_outline(mask, matrix) for mask in masks)
     return replace(objects, boxes=boxes, keypoints=keypoints, masks=masks)
+
+
+def as_shown(record: Record, report: Report) -> Record:
+    """Return a record in the frame in which its picture is shown: some programs label it as it is stored.
+
+    The size that stands beside the boxes tells which picture is meant; where it does not, the shown one is taken.
+    """
+    quarter = quarter_of(record.image) if len(record.objects) else None
+    if quarter is None:
+        return record
+    orientation, stored = quarter
+    if stored[0] == stored[1] or record.size not in (stored, stored[::-1]):
+        size = "no size" if record.size is None else "size {}x{}".format(*record.size)
+        where = f"{record.image}: stored {stored[0]}x{stored[1]} and turned by EXIF, its labels are for {size}"
+        report.problem(UNCLEAR_TURN, f"{where}: taken as labels of the turned picture")
+        return record
+    if record.size != stored:
+        return record
+    report.note(TURNED, case=str(record.image))
+    return replace(record, objects=turn_objects(record.objects, orientation), size=stored[::-1])

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,9 +16,10 @@ from uhd.boxes import xyxy_to_cxcywh
 from uhd.data.discover import find_images, label_path
 from uhd.data.formats.yolo import ClassMap, read_labels
 from uhd.data.ignore import FILE_NAME, IgnoreRegions
+from uhd.data.place_image import place_image
 from uhd.data.problems import BAD_IMAGE, Report
 from uhd.errors import UserError
-from uhd.files import save_atomic
+from uhd.files import save_text
 from uhd.labelling.config import LabelRules
 from uhd.labelling.pseudo_labels import PseudoLabels, pseudo_labels
 from uhd.labelling.teachers import Teacher
@@ -84,7 +83,7 @@ def label_folder(
         except UnreadableImage as error:
             done.report.problem(BAD_IMAGE, str(error))
             continue
-        _place_photograph(path, output / "images" / place, copy)
+        place_image(path, output / "images" / place, copy)
         boxes = found.boxes if known is None else np.concatenate([known, found.boxes])
         _write_labels(output / "labels" / place.with_suffix(".txt"), boxes)
         unsure = found.ignore if ignored is None else np.concatenate([ignored, found.ignore])
@@ -97,8 +96,8 @@ def label_folder(
         if len(found.boxes):
             done.added_to[str(place)] = (found.boxes, found.scores)
     for folder, table in uncertain.items():
-        _write_text(folder / FILE_NAME, json.dumps(table))
-    _write_text(output / "labels.json", json.dumps(_record(done, teachers, rules), indent=1))
+        save_text(folder / FILE_NAME, json.dumps(table))
+    save_text(output / "labels.json", json.dumps(_record(done, teachers, rules), indent=1))
     return done
 
 
@@ -121,30 +120,8 @@ def _known_labels(path: Path, regions: IgnoreRegions, report: Report) -> tuple[B
     return boxes, regions.of(path)
 
 
-def _place_photograph(path: Path, place: Path, copy: bool) -> None:
-    """Link (or copy) a photograph; a link that is right already stays."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    if place.is_symlink() and place.resolve() == path.resolve():
-        return
-    if place.exists() or place.is_symlink():
-        if not place.is_symlink() and place.stat().st_size == path.stat().st_size:
-            return
-        raise UserError(f"{place}: is another photograph than {path}: give another --output")
-    if not copy:
-        try:
-            place.symlink_to(os.path.relpath(path.resolve(), place.parent.resolve()))
-            return
-        except OSError:  # Windows without the right to make links
-            pass
-    shutil.copyfile(path, place)
-
-
 def _write_labels(path: Path, boxes: Boxes) -> None:
-    _write_text(path, "".join("0 " + " ".join(f"{v:.6f}" for v in row) + "\n" for row in _rounded(boxes)))
-
-
-def _write_text(path: Path, text: str) -> None:
-    save_atomic(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    save_text(path, "".join("0 " + " ".join(f"{v:.6f}" for v in row) + "\n" for row in _rounded(boxes)))
 
 
 def _rounded(boxes: Boxes) -> list[list[float]]:

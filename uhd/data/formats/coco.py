@@ -4,28 +4,34 @@ from __future__ import annotations
 
 import json
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from uhd.boxes import clip_xyxy
+from uhd.data.formats.rows import Row, record_of
+from uhd.data.formats.run_length import outline_of_runs
 from uhd.data.formats.yolo import ClassMap
-from uhd.data.problems import BAD_LABEL, MISSING_IMAGE, Report
-from uhd.data.records import Record
-from uhd.data.turned import quarter_of, turn_objects
+from uhd.data.image_size import shown_size
+from uhd.data.problems import BAD_LABEL, DANGLING, MISSING_IMAGE, Report
+from uhd.data.records import MARKS, Record
+from uhd.data.turned import TURNED as TURNED
+from uhd.data.turned import UNCLEAR_TURN as UNCLEAR_TURN
+from uhd.data.turned import as_shown
 from uhd.errors import UserError
-from uhd.objects import Objects, Outline
+from uhd.objects import Outline
+from uhd.read import UnreadableImage
 
-UNCLEAR_TURN = "picture turned by EXIF whose labels may be of the stored one"
-TURNED = "picture whose labels were turned with it, as EXIF says"
 _PLACES_SHOWN = 40  # characters of a bad value in a message
 
 
-def read_coco(path: Path, classes: tuple[int, ...] | ClassMap, report: Report) -> tuple[list[Record], tuple[str, ...]]:
+def read_coco(
+    path: Path, classes: tuple[int, ...] | ClassMap, report: Report, describe: bool = False
+) -> tuple[list[Record], tuple[str, ...]]:
     """Read a COCO annotation file.
 
     A class number is the position of the category when sorted by ``id`` (so 0 is ``person`` in COCO); the category that
@@ -37,6 +43,7 @@ def read_coco(path: Path, classes: tuple[int, ...] | ClassMap, report: Report) -
             named like the part of the file's name behind the last ``_``.
         classes: wanted class numbers.
         report: receives bad boxes and missing images.
+        describe: keep an image's ``caption`` as a text of its objects.
 
     Returns:
         Records sorted by path, and the names of all categories by class number.
@@ -44,7 +51,7 @@ def read_coco(path: Path, classes: tuple[int, ...] | ClassMap, report: Report) -
     Raises:
         UserError: not a COCO annotation file.
     """
-    content = _read(path)
+    content = read_content(path)
     categories = _categories(content)
     number = {category["id"]: position for position, category in enumerate(categories)}
     names = tuple(str(category.get("name", "")) for category in categories)
@@ -56,15 +63,20 @@ def read_coco(path: Path, classes: tuple[int, ...] | ClassMap, report: Report) -
             by_image[annotation.get("image_id")].append(annotation)
         elif raw is not None:
             chosen.passed_over[raw] += 1
+    _name_dangling(content, number, path, report)
     records = []
     for entry in content["images"]:
-        image = _find(path, str(entry.get("file_name", "")))
+        image = find_image(path, str(entry.get("file_name", "")))
         if image is None:
             report.problem(MISSING_IMAGE, f"{path}: {entry.get('file_name')}: there is no such file")
             continue
+        if _size(entry) is None:
+            entry = entry | _size_of_file(image)
         labels = {category: chosen.wanted.get(raw, -1) for category, raw in number.items()}
-        objects = _objects(by_image.get(entry.get("id"), ()), entry, labels, path, report)
-        records.append(_as_shown(Record(image, objects, _size(entry)), report))
+        rows = _rows(by_image.get(entry.get("id"), ()), entry, labels, path, report)
+        if describe and entry.get("caption"):
+            rows = [replace(row, texts=(str(entry["caption"]),)) for row in rows]
+        records.append(as_shown(record_of(image, rows, _size(entry)), report))
     if not records:
         raise UserError(f"{path}: none of its {len(content['images'])} images was found near {path.parent}")
     return sorted(records, key=lambda record: str(record.image)), names
@@ -76,10 +88,15 @@ def category_names(path: Path) -> tuple[str, ...]:
     Raises:
         UserError: not a COCO annotation file.
     """
-    return tuple(str(category.get("name", "")) for category in _categories(_read(path)))
+    return tuple(str(category.get("name", "")) for category in _categories(read_content(path)))
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_content(path: Path) -> dict[str, Any]:
+    """Return the tables of an annotation file.
+
+    Raises:
+        UserError: not a COCO annotation file.
+    """
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
@@ -100,7 +117,8 @@ def _categories(content: dict[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
-def _find(path: Path, name: str) -> Path | None:
+def find_image(path: Path, name: str) -> Path | None:
+    """Return the image that an annotation file names, looked for in the places named at :func:`read_coco`."""
     folder, split = path.parent, path.stem.rpartition("_")[2]
     places = (folder, folder / "images", folder.parent, folder.parent / "images", folder.parent / split,
               folder.parent / "images" / split)  # fmt: skip
@@ -113,6 +131,28 @@ def _find(path: Path, name: str) -> Path | None:
     return None
 
 
+def _name_dangling(content: dict[str, Any], number: dict[Any, int], path: Path, report: Report) -> None:
+    """Report annotations of images and categories that the file does not hold, and ids that it gives twice."""
+    images = Counter(entry.get("id") for entry in content["images"])
+    for annotation in content["annotations"]:
+        where = f"{path}: annotation {annotation.get('id')}"
+        if annotation.get("image_id") not in images:
+            report.problem(DANGLING, f"{where}: there is no image {annotation.get('image_id')}")
+        elif annotation.get("category_id") not in number:
+            report.problem(DANGLING, f"{where}: there is no category {annotation.get('category_id')}")
+    for identity, count in images.items():
+        if count > 1:
+            report.problem(DANGLING, f"{path}: {count} images have the id {identity}: all get the same boxes")
+
+
+def _size_of_file(image: Path) -> dict[str, int]:
+    try:
+        height, width = shown_size(image)
+    except UnreadableImage:  # whoever reads its pixels says so
+        return {}
+    return {"height": height, "width": width}
+
+
 def _size(entry: dict[str, Any]) -> tuple[int, int] | None:
     try:
         return int(entry["height"]), int(entry["width"])
@@ -120,61 +160,37 @@ def _size(entry: dict[str, Any]) -> tuple[int, int] | None:
         return None
 
 
-def _as_shown(record: Record, report: Report) -> Record:
-    """Return a record in the frame in which its picture is shown: some programs label it as it is stored.
-
-    The size that stands beside the boxes tells which picture is meant; where it does not, the shown one is taken.
-    """
-    quarter = quarter_of(record.image) if len(record.objects) else None
-    if quarter is None:
-        return record
-    orientation, stored = quarter
-    if stored[0] == stored[1] or record.size not in (stored, stored[::-1]):
-        size = "no size" if record.size is None else "size {}x{}".format(*record.size)
-        where = f"{record.image}: stored {stored[0]}x{stored[1]} and turned by EXIF, its labels are for {size}"
-        report.problem(UNCLEAR_TURN, f"{where}: taken as labels of the turned picture")
-        return record
-    if record.size != stored:
-        return record
-    report.note(TURNED, case=str(record.image))
-    return Record(record.image, turn_objects(record.objects, orientation), stored[::-1])
-
-
-def _objects(
+def _rows(
     annotations: Sequence[dict[str, Any]], entry: dict[str, Any], labels: dict[Any, int], path: Path, report: Report
-) -> Objects:
+) -> list[Row]:
     """Return what the annotations of one image say."""
-    boxes: list[list[float]] = []
-    kept: list[dict[str, Any]] = []
+    rows: list[Row] = []
     for annotation in annotations:
         box = _normalised(annotation.get("bbox"), entry)
         if box is None:
             shown = str(annotation.get("bbox"))[:_PLACES_SHOWN]
             where = f"{path}: annotation {annotation.get('id')}"
             report.problem(BAD_LABEL, f"{where}: bbox {shown} is not a box in the image")
-        else:
-            boxes.append(box)
-            kept.append(annotation)
-    if not kept:
-        return Objects.empty()
-    scale = np.array([float(entry["width"]), float(entry["height"])])
-    masks = tuple(_outline(annotation.get("segmentation"), scale) for annotation in kept)
-    points = [_keypoints(annotation.get("keypoints"), scale) for annotation in kept]
-    known = next((each for each in points if each is not None), None)
-    keypoints = None
-    if known is not None:
-        keypoints = np.stack([np.zeros_like(known) if p is None or len(p) != len(known) else p for p in points])
-    return Objects(
-        clip_xyxy(np.array(boxes, np.float32).reshape(-1, 4)),
-        np.array([labels[annotation["category_id"]] for annotation in kept], np.int64),
-        np.array([bool(annotation.get("iscrowd")) for annotation in kept], bool),
-        keypoints,
-        masks if any(masks) else None,
-    )
+            continue
+        scale = np.array([float(entry["width"]), float(entry["height"])])
+        rows.append(
+            Row(
+                -1 if annotation.get("ignore") else labels[annotation["category_id"]],
+                box,
+                bool(annotation.get("iscrowd") or annotation.get("ignore")),
+                frozenset(mark for mark in MARKS if annotation.get(mark)),
+                _outline(annotation.get("segmentation"), scale),
+                _keypoints(annotation.get("keypoints"), scale),
+                tuple(map(str, annotation.get("texts") or ())),
+            )
+        )
+    return rows
 
 
 def _outline(segmentation: Any, scale: NDArray[np.float64]) -> Outline:
-    """Return the rings of a polygon, normalised; () for a run-length mask or none."""
+    """Return the rings of a polygon or of a run-length mask, normalised; () for none."""
+    if isinstance(segmentation, dict):
+        return outline_of_runs(segmentation)
     if not isinstance(segmentation, list):
         return ()
     rings = []
@@ -193,7 +209,7 @@ def _keypoints(values: Any, scale: NDArray[np.float64]) -> NDArray[np.float32] |
     return points.astype(np.float32)
 
 
-def _normalised(bbox: Any, image: dict[str, Any]) -> list[float] | None:
+def _normalised(bbox: Any, image: dict[str, Any]) -> tuple[float, float, float, float] | None:
     """Return ``xyxy`` normalised, or None when the box is malformed or outside the image."""
     try:
         left, top, width, height = (float(value) for value in bbox)
@@ -202,5 +218,5 @@ def _normalised(bbox: Any, image: dict[str, Any]) -> list[float] | None:
         return None
     if not all(map(math.isfinite, (left, top, width, height))) or min(width, height, image_width, image_height) <= 0:
         return None
-    box = [left / image_width, top / image_height, (left + width) / image_width, (top + height) / image_height]
+    box = left / image_width, top / image_height, (left + width) / image_width, (top + height) / image_height
     return box if box[0] < 1 and box[1] < 1 and box[2] > 0 and box[3] > 0 else None

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from uhd.boxes import clip_xyxy, cxcywh_to_xyxy, xyxy_to_cxcywh
+from uhd.boxes import clip_xyxy, cxcywh_to_xyxy
 from uhd.data.problems import BAD_LABEL, UNKNOWN_CLASS, Report
-from uhd.data.records import Record
-from uhd.files import save_atomic
 from uhd.objects import Objects, Outline
 
 # A normalised coordinate beyond this is a pixel coordinate, not a box that hangs over the edge.
@@ -177,23 +175,6 @@ def holds_corners(texts: Iterable[str]) -> bool:
             low, high = min(x - right / 2, y - bottom / 2), max(x + right / 2, y + bottom / 2)
             over += low < -0.01 or high > 1.01
     return over >= 2 and over >= count / 5
-
-
-def write_labels(record: Record, classes: Sequence[int], path: Path) -> None:
-    """Write what is to be found in an image as a label file: outlines of one ring where known, else boxes.
-
-    Args:
-        record: the image and its objects.
-        classes: raw number of every label.
-        path: the file; an existing one is replaced.
-    """
-    lines = []
-    objects = record.objects.targets
-    for i, box in enumerate(objects.boxes):
-        mask = objects.masks[i] if objects.masks is not None else ()
-        values = mask[0].reshape(-1) if len(mask) == 1 else xyxy_to_cxcywh(box)
-        lines.append(f"{classes[int(objects.labels[i])]} " + " ".join(f"{value:.6g}" for value in values) + "\n")
-    save_atomic(path, lambda temporary: temporary.write_text("".join(lines), encoding="utf-8"))
 
 
 def _parse_line(fields: list[str], form: LineForm) -> _Line | str:
