@@ -7,7 +7,7 @@ import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from uhd.cli.flags import Flags, Resolved
 from uhd.cli.interrupts import orderly_stop
@@ -20,6 +20,9 @@ from uhd.export.config import ExportConfig
 from uhd.export.target import Target
 from uhd.export.targets import TARGETS, target_of
 from uhd.model_file import model_file
+
+if TYPE_CHECKING:
+    from uhd.export.open_model import Opened
 
 
 def main(argv: Sequence[str], program: str = "uhd export", default_preset: str = "uhd") -> int:
@@ -51,6 +54,8 @@ def export(target: Target, resolved: Resolved, overrides: type[Any] | None = Non
     if target.suffix and path.suffix.lower() != target.suffix:
         raise UserError(f"{path}: the file's name must end in {target.suffix}, by which it is known again")
     target.check(own, path)
+    if config.threshold is not None and config.threshold_data is not None:
+        raise UserError("--threshold gives the score that --threshold-data would choose: leave one of the two out")
 
     from uhd.export.open_model import open_model
 
@@ -71,6 +76,7 @@ def export(target: Target, resolved: Resolved, overrides: type[Any] | None = Non
         if target.greedy_only and kind != "greedy":
             print(f"{path} suppresses duplicates greedily: it has no {kind}")
             opened = opened.suppressed_by("greedy")
+        opened = opened.recommending(_threshold(opened, config))
         reach(f"after reading {source}")
 
         def say(line: str) -> None:
@@ -84,6 +90,16 @@ def export(target: Target, resolved: Resolved, overrides: type[Any] | None = Non
     for note in done.notes:
         print(note)
     return 0
+
+
+def _threshold(opened: Opened, config: ExportConfig) -> float | None:
+    if config.threshold_data is None:
+        return config.threshold
+    from uhd.export.threshold import choose_threshold
+
+    found = choose_threshold(opened, config.threshold_data)
+    print(f"least score {found:.3f}: the best F1 on the training part of {config.threshold_data}")
+    return found
 
 
 @contextlib.contextmanager

@@ -34,6 +34,13 @@ class ExportConfig:
         SuppressionFlags, "nms_type", None, group=_GROUP,
         help="what whoever runs the file does about duplicate boxes (default: what the checkpoint says)",
     )  # fmt: skip
+    threshold: float | None = knob(
+        None, "least score that the file recommends (default: what it says, the best F1 of its validation images)",
+        group=_GROUP, minimum=0, maximum=1,
+    )  # fmt: skip
+    threshold_data: Path | None = knob(
+        None, "choose that score on labelled images: the best F1 on their training part", group=_GROUP
+    )
     measured_on: str = knob(
         "", "split that the checkpoint's AP was measured on (default: what it says, else val)", group=_GROUP
     )

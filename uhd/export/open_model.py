@@ -51,11 +51,20 @@ class Opened:
         if kind is None or kind == self.card.suppression.kind:
             return self
         card = dataclasses.replace(self.card, suppression=self.card.suppression.of_kind(kind))
+        return self._said_by(card, card.suppression.to_metadata())
+
+    def recommending(self, threshold: float | None) -> Opened:
+        """Return the same model, its card with another least score, 0 to 1; None changes nothing."""
+        if threshold is None:
+            return self
+        return self._said_by(dataclasses.replace(self.card, conf_thresh=threshold), {"conf_thresh": f"{threshold:g}"})
+
+    def _said_by(self, card: ModelCard, changed: Mapping[str, str]) -> Opened:
         if self.graph is None:
             return dataclasses.replace(self, card=card)
         graph = onnx.ModelProto()
         graph.CopyFrom(self.graph)
-        table = {prop.key: prop.value for prop in graph.metadata_props} | card.suppression.to_metadata()
+        table = {prop.key: prop.value for prop in graph.metadata_props} | dict(changed)
         del graph.metadata_props[:]
         onnx.helper.set_model_props(graph, table)
         return dataclasses.replace(self, card=card, graph=graph)
