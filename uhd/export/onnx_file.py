@@ -7,7 +7,7 @@ from pathlib import Path
 import onnx
 
 from uhd.errors import UserError
-from uhd.export.onnx.half_weights import restore_full
+from uhd.export.half_weights import restore_full
 
 
 def read_onnx(path: Path) -> onnx.ModelProto:

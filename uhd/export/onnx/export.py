@@ -16,9 +16,9 @@ import torch
 from uhd.card import ModelSpec
 from uhd.compress.fake_quantise import strip
 from uhd.errors import UserError
+from uhd.export.half_weights import store_half
 from uhd.export.onnx.form import FORMS, OPSETS, ExportForm
 from uhd.export.onnx.graphs import NetworkGraph
-from uhd.export.onnx.half_weights import store_half
 from uhd.export.onnx.heads import GRAPHS
 from uhd.export.onnx.metadata import metadata_of
 from uhd.export.onnx.postprocess import outputs_of

@@ -24,7 +24,7 @@ class ExportForm:
         dynamic: height and width of the input are free, multiples of the stride; nothing is resized.
         uint8_input: the input is uint8, 0 to 255, and is normalised inside the graph.
         all_branches: the parts form has every branch of the network, also those that no score needs.
-        half_weights: weights are stored in half precision, see :mod:`uhd.export.onnx.half_weights`.
+        half_weights: weights are stored in half precision, see :mod:`uhd.export.half_weights`.
 
     Raises:
         UserError: a value out of range, or choices that exclude each other.

@@ -10,7 +10,7 @@ import onnx
 from onnx import numpy_helper, shape_inference
 
 from uhd.errors import UserError
-from uhd.export.onnx.half_weights import restore_full
+from uhd.export.half_weights import restore_full
 
 _ELEMENTWISE = frozenset(
     [
