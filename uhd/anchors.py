@@ -31,6 +31,17 @@ def wh_iou(a: Sizes, b: Sizes, eps: float = 1e-9) -> NDArray[np.float32]:
     return np.asarray(overlap / (a.prod(1)[:, None] + b.prod(1)[None] - overlap + eps))
 
 
+def best_possible_recall(sizes: Sizes, anchors: Sizes, ratio: float = 4.0) -> float:
+    """Return the share of boxes (N, 2) that have an anchor (K, 2) within ``ratio`` of their width and of their height.
+
+    A box without one is hard to learn whatever the mean overlap says; 0 where there is no box.
+    """
+    if not len(sizes):
+        return 0.0
+    shape = sizes[:, None] / anchors[None]
+    return float((np.maximum(shape, 1 / shape).max(2).min(1) < ratio).mean())
+
+
 def auto_anchors(wh: Sizes, k: int, algorithm: str = "kmeans", bias: float = 0.2) -> Sizes:
     """Choose k anchors for the label sizes (n, 2), sorted by area; zeros when there are no labels.
 

@@ -40,11 +40,15 @@ VERBS: dict[str, Verb] = {
         verbs={"data": Verb("draw scenes with keypoints, masks and descriptions", "uhd.cli.refer.data")},
     ),
     "data": Verb(
-        "check a data set, count it, show augmented samples, choose anchors",
+        "check, convert, split and count a data set, choose anchors, look for hard backgrounds",
         verbs={
             "check": Verb("what to mend, and where", "uhd.cli.data.check"),
             "stats": Verb("what it holds, part by part", "uhd.cli.data.stats"),
             "convert": Verb("labels in another format", "uhd.cli.data.convert"),
+            "split": Verb("lists to train on, to choose by and to report on", "uhd.cli.data.split"),
+            "clean": Verb("lists without the images that check refuses", "uhd.cli.data.clean"),
+            "mine": Verb("a list of backgrounds that a model takes for people", "uhd.cli.data.mine"),
+            "augment-config": Verb("augmentation for a task, for us or others", "uhd.cli.data.augment_config"),
             "preview": Verb("augmented samples on one sheet", "uhd.cli.data.preview"),
             "anchors": Verb("box sizes that suit its people", "uhd.cli.data.anchors"),
             "label": Verb("labels by a better detector, for photographs without any", "uhd.cli.data.label"),

@@ -48,19 +48,20 @@ class OpenedData:
     test: list[Record] | None = None
 
 
-def open_data(config: DataConfig, seed: int = 42, divide: bool = True) -> OpenedData:
+def open_data(config: DataConfig, seed: int = 42, divide: bool = True, report: Report | None = None) -> OpenedData:
     """Find, label and split the images that a configuration names. Nothing is written.
 
     Args:
         config: folder, lists, classes and shares.
         seed: of the split, where the data set leaves it open.
         divide: split data without parts; otherwise all of its images are ``train``.
+        report: receives what is wrong; a new one, strict or not as the configuration says, by default.
 
     Raises:
         UserError: missing or empty folder, no labels at all, an impossible split; with ``strict`` any problem.
     """
     config, roles = arrange_classes(config), roles_of(config)
-    report = Report(config.strict)
+    report = Report(config.strict) if report is None else report
     where = config.image_dir or config.train_list
     found = discover(config.image_dir, config.train_list, config.val_list, report)
     reader = LabelReader(config, found, report)

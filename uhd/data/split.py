@@ -90,5 +90,5 @@ def spread(count: int, wanted: int) -> list[int]:
 
 def write_list(records: Iterable[Record], path: Path) -> None:
     """Write the absolute image paths one per line, as ``--train-list`` and ``--val-list`` read them."""
-    lines = [str(record.image.resolve()) for record in records]
+    lines = [str(record.image.absolute()) for record in records]
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", errors="surrogateescape")

@@ -33,7 +33,7 @@ def main(argv: Sequence[str]) -> int:
 
     import numpy as np
 
-    from uhd.anchors import auto_anchors, wh_iou
+    from uhd.anchors import auto_anchors, best_possible_recall, wh_iou
     from uhd.data.open import open_data
 
     opened = open_data(data, split_seed(data, resolved[SeedConfig].seed))
@@ -41,11 +41,23 @@ def main(argv: Sequence[str]) -> int:
     stacked = np.concatenate(sizes)
     found = auto_anchors(stacked, config.num_anchors, config.algorithm, config.bias)
     overlap = float(wh_iou(stacked, found).max(1).mean())
+    positive = stacked[(stacked > 0).all(1)]
+    recall = best_possible_recall(positive, found)
     if config.json:
-        print(json.dumps({"anchors": found.tolist(), "boxes": len(stacked), "mean_best_iou": overlap}))
+        print(
+            json.dumps(
+                {
+                    "anchors": found.tolist(),
+                    "boxes": len(stacked),
+                    "mean_best_iou": overlap,
+                    "best_possible_recall": recall,
+                }
+            )
+        )
     else:
         print('--anchors "' + " ".join(f"{w:.6f},{h:.6f}" for w, h in found) + '"')
-        print(f"{len(stacked)} boxes; mean best IoU {overlap:.4f}")
+        reach = f"{recall:.2%} have an anchor within 4x of width and height"
+        print(f"{len(stacked)} boxes; mean best IoU {overlap:.4f}; {reach}")
     if config.plot is not None:
         from uhd.evaluation.anchor_plot import plot_anchors
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from uhd.objects import Objects, Outline
 
 # A normalised coordinate beyond this is a pixel coordinate, not a box that hangs over the edge.
 LARGEST_NORMALISED = 2.0
+OVERHANG = "box that reaches beyond its picture (cut off there)"
+_SLACK = 0.01
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,8 @@ def parse_objects(text: str, classes: ClassMap, where: str, report: Report, form
             report.problem(BAD_LABEL, f"{where}:{number}: repeats an earlier line")
         else:
             seen.add((line.raw_class, *line.box))
+            if hangs_over(line.box):
+                report.note(OVERHANG, case=f"{where}:{number}")
             lines.append(line)
             labels.append(classes.wanted[line.raw_class])
     cxcywh = np.array([line.box for line in lines], dtype=np.float64).reshape(-1, 4)
@@ -151,6 +155,12 @@ def read_labels(path: Path, classes: ClassMap, report: Report) -> tuple[NDArray[
 def read_text(path: Path) -> str:
     """Return the text of a label file, whatever is odd about its bytes."""
     return path.read_bytes().decode("utf-8-sig", errors="replace")
+
+
+def hangs_over(box: Sequence[float]) -> bool:
+    """Return whether a normalised ``cxcywh`` box reaches beyond the image by more than rounding explains."""
+    cx, cy, width, height = box
+    return min(cx - width / 2, cy - height / 2) < -_SLACK or max(cx + width / 2, cy + height / 2) > 1 + _SLACK
 
 
 def holds_corners(texts: Iterable[str]) -> bool:

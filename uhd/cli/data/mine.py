@@ -1,0 +1,60 @@
+"""``uhd data mine``: backgrounds in which a model sees people, hardest first."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from uhd.cli.data.place import json_to_output
+from uhd.cli.flags import Flags
+from uhd.cli.output import claim
+from uhd.config import knob, same_knob
+from uhd.config.groups import JsonText, ModelFile, RuntimeFlags, Thresholds
+from uhd.errors import UserError
+
+
+@dataclass(frozen=True)
+class MineConfig(JsonText, RuntimeFlags, ModelFile):
+    """Who looks, and what is kept."""
+
+    output: Path | None = knob(None, "text list to write, one image per line")
+    conf_thresh: float | None = same_knob(Thresholds, "conf_thresh", None)
+    most: int | None = same_knob(Thresholds, "most", None, help="most images in the list")
+
+
+def main(argv: Sequence[str]) -> int:
+    """Look; returns the exit code."""
+    about = "List images without people in which a model sees some: to train on, as examples of nobody."
+    flags = Flags("uhd data mine", about, (MineConfig,))
+    flags.add_positional("folders", nargs="*", type=Path, help="folders of images that show nobody")
+    resolved = flags.resolve(json_to_output(argv))
+    config, folders = resolved[MineConfig], resolved.positional.get("folders", [])
+    if not folders or config.output is None:
+        raise UserError("uhd data mine needs backgrounds and a list to write: DIR ... --output negatives.txt")
+    claim(config.output, (".txt",))
+
+    from uhd.data.discover import find_images
+    from uhd.data.problems import Report
+    from uhd.evaluation.hard_negatives import hard_negatives
+    from uhd.files import save_text
+    from uhd.load import load
+
+    report = Report()
+    images = [path for folder in folders for path in find_images(folder, report)]
+    detector = load(config.model, threads=config.threads)
+    hard = hard_negatives(images, lambda image: detector(image, conf_thresh=config.conf_thresh), report)
+    hard = hard[: config.most]
+    text = "".join(f"{path.absolute()}\n" for path, _, _ in hard)
+    save_text(config.output, text)
+    if config.json:
+        rows = [{"image": str(path), "score": round(score, 5), "detections": count} for path, score, count in hard]
+        print(json.dumps({"looked at": len(images), "hard": rows, "list": str(config.output)}, indent=1))
+        return 0
+    for line in report.lines():
+        print(line)
+    worst = f", the worst {hard[0][1]:.2f} sure" if hard else ""
+    print(f"{len(images)} images, {len(hard)} with false alarms{worst}")
+    print(f"wrote {config.output}: add it to a list of training images (--train-list), an image a line")
+    return 0
