@@ -72,6 +72,8 @@ DIFFERENT = {
     "uhd/quantize_onnx_model_for_esp32.py --int16-op-pattern": "names of both generations; one without a match is said",
     "uhd/quantize_onnx_model_for_esp32.py --onnx-model": "a checkpoint will do as well",
     "uhd/quantize_onnx_model_for_esp32.py --resize-mode": "what the model's metadata says comes first",
+    "uhd/uhd_qat.py --momentum": "Nesterov's, as in every run",
+    "uhd/uhd_qat.py --save-dir": "an earlier run there is moved aside, not written over; `--resume` continues it",
 }
 
 

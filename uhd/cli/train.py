@@ -60,10 +60,10 @@ def train_as(resolved: Resolved) -> Run:
 
     import cv2
 
-    from uhd.detect.folder import find_last
     from uhd.detect.run import run
     from uhd.detect.settings import Settings
     from uhd.detect.starting import start_file, take_settings
+    from uhd.training.folder import find_last
 
     def model_of(arch: str) -> Any:
         return resolved[ARCHITECTURES[arch].config]

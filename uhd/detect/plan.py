@@ -17,7 +17,7 @@ from uhd.data.multi_label import arrange_classes
 from uhd.data.open import OpenedData, open_data, read_dataset
 from uhd.detect.broken import BrokenImages
 from uhd.detect.distill import build_distillation
-from uhd.detect.folder import check_folder, find_last, run_folder
+from uhd.detect.folder import check_folder, run_folder
 from uhd.detect.network import build_network
 from uhd.detect.original_run import adopt, is_original
 from uhd.detect.settings import Settings
@@ -28,6 +28,7 @@ from uhd.models.network import DetectorNetwork, check_size
 from uhd.models.weights import read_checkpoint, read_weights
 from uhd.trained_on import TrainedOn, sketch_of
 from uhd.training.distributed import Processes, join_processes
+from uhd.training.folder import find_last
 from uhd.training.hooks import Hook
 from uhd.training.progress import say
 from uhd.training.schedule import warmup_of

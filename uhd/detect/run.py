@@ -9,11 +9,11 @@ from pathlib import Path
 
 from uhd.data.multi_label import roles_of
 from uhd.detect.broken import closing_line
-from uhd.detect.folder import claim_folder
 from uhd.detect.network import draw_anchors
 from uhd.detect.pictures import Pictures, draw_samples, write_report
 from uhd.detect.plan import Plan, make_plan
 from uhd.detect.settings import Settings, write_settings
+from uhd.training.folder import claim_folder
 from uhd.training.hooks import Hook
 from uhd.training.progress import say
 from uhd.training.trainer import Interrupted, Trainer

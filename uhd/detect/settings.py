@@ -8,19 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from uhd.compress.config import QuantiseConfig
-from uhd.config import flag_of, knob_of, to_plain, validate
+from uhd.config import validate
 from uhd.data.config import DataConfig
 from uhd.detect.config import DetectConfig
 from uhd.errors import UserError
-from uhd.files import save_atomic
 from uhd.losses.config import LossConfig
 from uhd.losses.distillation.config import DistillConfig
 from uhd.training.config import TrainConfig
+from uhd.training.settings_file import write_settings_file
 
-SETTINGS = "settings.yaml"
 # They say how this run came about, or what it is measured by beside its training: no part of what is repeated.
 _NOT_REPEATED = ("resume", "val_only", "heatmap", "overwrite")
 
@@ -65,13 +62,4 @@ class Settings:
 
 def write_settings(settings: Settings, folder: Path) -> Path:
     """Write ``settings.yaml``: what ``uhd train --config`` needs to do the run again."""
-    table: dict[str, Any] = {}
-    for _, config in settings.configs():
-        plain = to_plain(config)
-        for each in dataclasses.fields(config):
-            if not knob_of(each).hidden and each.name not in _NOT_REPEATED:
-                table.setdefault(flag_of(each).replace("-", "_"), plain[each.name])
-    path = folder / SETTINGS
-    text = "# uhd train --config settings.yaml\n" + yaml.safe_dump(table, sort_keys=False, default_flow_style=None)
-    save_atomic(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
-    return path
+    return write_settings_file(folder, "uhd train", (config for _, config in settings.configs()), _NOT_REPEATED)

@@ -29,6 +29,12 @@ def fields_of(outputs: Sequence[str]) -> set[str]:
     return set(maps[0].split("_")) if _is_concatenated(maps) else set(maps)
 
 
+def joined_map(outputs: Sequence[str]) -> str | None:
+    """Return the name of the one map that joins all branches, or None where they are separate."""
+    maps = _maps(outputs)
+    return maps[0] if _is_concatenated(maps) else None
+
+
 def _maps(outputs: Sequence[str]) -> list[str]:
     return [name for name in outputs if name not in CONSTANTS + ATTRIBUTES]
 

@@ -89,7 +89,10 @@ class Task(Protocol):
         ...
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
-        """Return the metrics of a model on the validation data, among them that of :attr:`metric`."""
+        """Return the metrics of a model on the validation data, among them that of :attr:`metric`.
+
+        Without it nothing was measured, and no epoch is the best.
+        """
         ...
 
     def describe(self) -> dict[str, Any]:

@@ -193,11 +193,11 @@ class Trainer:
             self.model.eval()
             self.metrics = self.task.evaluate(self.model)
         self.metrics = self.processes.share(self.metrics)
-        value = self.metrics[self.task.metric.name]
-        best = self.task.metric.better(value, self.best)
+        value = self.metrics.get(self.task.metric.name)
+        best = value is not None and self.task.metric.better(value, self.best)
         if best:
             self.best, self.best_epoch = value, self.epoch
-        self.stale = 0 if best else self.stale + 1
+        self.stale = 0 if best or value is None else self.stale + 1
         if best:
             self.save("best")
         self._call("on_evaluate", self.metrics, best)

@@ -1,4 +1,4 @@
-"""Quantise a prepared graph with esp-ppq for a chip, and write the file that ESP-DL loads."""
+"""Quantise a prepared graph with esp-ppq for a chip."""
 
 from __future__ import annotations
 
@@ -64,8 +64,6 @@ def quantise(
     images: NDArray[np.float32],
     how: Quantisation,
     int16: AbstractSet[str] = frozenset(),
-    export: Path | None = None,
-    metadata: Mapping[str, str] | None = None,
     log: Path | None = None,
 ) -> Quantised:
     """Calibrate and quantise; the same inputs give the same result.
@@ -75,9 +73,6 @@ def quantise(
         images: (n, C, h, w) float32 in [0, 1].
         how: target, bits, calibration.
         int16: nodes in 16 bits.
-        export: write ``.espdl``, ``.info`` and ``.json`` under this name; the first image becomes the file's test
-            vector.
-        metadata: written into the ``.espdl``.
         log: what esp-ppq prints goes there.
 
     Raises:
@@ -96,7 +91,7 @@ def quantise(
         try:
             graph = espdl_quantize_onnx(
                 onnx_import_file=str(copy),
-                espdl_export_file=str(export or Path(folder) / "unused.espdl"),
+                espdl_export_file=str(Path(folder) / "unused.espdl"),
                 calib_dataloader=batches,
                 calib_steps=max(2, len(batches)),
                 input_shape=[list(batches[0].shape)],
@@ -106,10 +101,8 @@ def quantise(
                 setting=_setting(how, int16),
                 device=how.device,
                 error_report=False,
-                skip_export=export is None,
-                export_test_values=True,
+                skip_export=True,
                 verbose=0,
-                metadata_props=dict(metadata or {}),
             )
         except Exception as error:
             # Its exceptions have no common base class; what it did not like is at the end of the log.

@@ -47,20 +47,26 @@ class Simulation:
 
     def run(self, batch: Array, most: int = 64) -> dict[str, Array]:
         """Return the outputs for images (n, C, h, w), by name."""
-        step = 1 if self._one_by_one else most
-        parts = [self._run(batch[start : start + step]) for start in range(0, len(batch), step)]
+        parts = []
+        with torch.no_grad(), chatter_to(None):
+            for start in range(0, len(batch), most):
+                images = torch.from_numpy(np.ascontiguousarray(batch[start : start + most]))
+                parts.append({name: value.numpy() for name, value in self.forward(images).items()})
         return {name: np.concatenate([part[name] for part in parts]) for name in self.outputs}
 
-    def _run(self, batch: Array) -> dict[str, Array]:
+    def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return the outputs for images (B, C, h, w), by name, with the gradient of every weight that has one."""
+        if self._one_by_one and len(images) > 1:
+            parts = [self.forward(images[i : i + 1]) for i in range(len(images))]
+            return {name: torch.cat([part[name] for part in parts]) for name in self.outputs}
         for sizes in self._resizes:
-            sizes.value[0] = len(batch)
+            sizes.value[0] = len(images)
         try:
-            with chatter_to(None):
-                found = self.executor.forward(torch.from_numpy(np.ascontiguousarray(batch)))
+            found = self.executor.forward_with_gradient(images)
         finally:
             for sizes in self._resizes:
                 sizes.value[0] = 1
-        return {name: value.numpy() for name, value in zip(self.outputs, found, strict=True)}
+        return dict(zip(self.outputs, found, strict=True))
 
 
 class RawMapPredictor(Predictor):

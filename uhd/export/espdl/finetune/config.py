@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from uhd.export.espdl.config import TARGETS
 from uhd.heads import SCORE_MODES
 from uhd.losses.config import IOU_LOSSES
 from uhd.resize import RESIZE_MODES, canonical_mode
+from uhd.training.config import TrainConfig
 
 _MODEL, _DATA, _TRAIN, _LOSS, _EQUAL, _OUT = "model", "images", "training", "loss", "equalisation", "result"
 
@@ -48,14 +50,23 @@ class FinetuneConfig:
     )
     num_workers: int = knob(8, "processes that prepare batches; 0: one thread", group=_DATA, minimum=0)
 
-    batch_size: int = knob(32, "images per step", group=_TRAIN, minimum=1)
-    epochs: int = knob(10, "epochs", group=_TRAIN, minimum=1)
-    seed: int = knob(42, "of split and order", group=_TRAIN, minimum=0)
+    batch_size: int = same_knob(TrainConfig, "batch_size", 32, help="images per step", group=_TRAIN)
+    epochs: int = same_knob(TrainConfig, "epochs", 10, help="epochs", group=_TRAIN)
+    seed: int = same_knob(TrainConfig, "seed", 42, help="of split and order", group=_TRAIN)
     device: str | None = knob(None, "without effect: the simulated graph runs on the CPU", group=_TRAIN)
+    threads: int = same_knob(TrainConfig, "threads", 0, group=_TRAIN)
     calib_steps: int = knob(32, "batches that show the ranges of activations first", group=_TRAIN, minimum=2)
-    lr: float = knob(1e-6, "learning rate of SGD", group=_TRAIN, minimum=0)
-    momentum: float = knob(0.937, "momentum of SGD", group=_TRAIN, minimum=0, maximum=1)
-    weight_decay: float = knob(5e-4, "weight decay", group=_TRAIN, minimum=0)
+    optimizer: str = same_knob(TrainConfig, "optimizer", "sgd", group=_TRAIN, choices=("sgd", "adamw"))
+    lr: float = same_knob(TrainConfig, "lr", 1e-6, help="highest learning rate; the only one by default", group=_TRAIN)
+    momentum: float = same_knob(TrainConfig, "momentum", 0.937, help="momentum of SGD", group=_TRAIN)
+    weight_decay: float = same_knob(TrainConfig, "weight_decay", 5e-4, group=_TRAIN)
+    warmup_steps: int = same_knob(TrainConfig, "warmup_steps", 0, group=_TRAIN)
+    schedule: str = same_knob(TrainConfig, "schedule", "step", group=_TRAIN)
+    final_lr: float = same_knob(TrainConfig, "final_lr", 1.0, group=_TRAIN)
+    grad_clip_norm: float = same_knob(TrainConfig, "grad_clip_norm", 0.0, group=_TRAIN)
+    use_ema: bool = same_knob(TrainConfig, "use_ema", False, help="measure and write averaged weights", group=_TRAIN)
+    ema_decay: float = same_knob(TrainConfig, "ema_decay", 0.9995, group=_TRAIN)
+    patience: int = same_knob(TrainConfig, "patience", 0, group=_TRAIN)
 
     use_quality: bool = knob(True, "use the quality output, where there is one, in loss and score", group=_LOSS)
     disable_cls: bool = knob(False, "leave the class output out of loss and score", group=_LOSS)
@@ -76,7 +87,19 @@ class FinetuneConfig:
         2, "1: between convolutions, 2: also across element-wise sums", group=_EQUAL, choices=(1, 2)
     )
 
-    save_dir: Path = knob(Path("runs/uhd_qat"), "folder of the results", group=_OUT)
+    save_dir: Path = knob(Path("runs/uhd_qat"), "folder of the run and its results", group=_OUT)
+    resume: Path | None = same_knob(
+        TrainConfig, "resume", None, help="continue this last_*.pt, or the newest of a --save-dir, where it lies",
+        group=_OUT,
+    )  # fmt: skip
+    overwrite: bool = same_knob(
+        TrainConfig, "overwrite", False, help="move an earlier run in --save-dir aside, to <save-dir>.old-1, -2, ...",
+        group=_OUT, presets={"original": True},
+    )  # fmt: skip
+    keep: int = same_knob(TrainConfig, "keep", 3, group=_OUT)
+    save_minutes: float = same_knob(TrainConfig, "save_minutes", 5.0, group=_OUT)
+    log_interval: int = same_knob(TrainConfig, "log_interval", 50, group=_OUT)
+    tensorboard: bool = same_knob(TrainConfig, "tensorboard", True, group=_OUT)
     output_prefix: str | None = knob(None, "name of the files (default: the model's)", group=_OUT)
     no_eval: bool = knob(False, "measure nothing; every epoch is kept, none is the best", group=_OUT)
     conf_thresh: float = same_knob(Thresholds, "conf_thresh", 0.15, help="threshold of the original's mAP", group=_OUT)
@@ -94,3 +117,10 @@ class FinetuneConfig:
     quality_power: float = knob(
         1.0, "exponent of the quality; what the model says wins unless this is given", group=_OUT, minimum=0
     )
+
+    def training(self) -> TrainConfig:
+        """Return how the one trainer runs it."""
+        names = {field.name for field in dataclasses.fields(TrainConfig)}
+        same = {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name in names}
+        place = {"output": self.save_dir.parent, "exp_name": self.save_dir.name}
+        return TrainConfig(**(same | place), decay_all=True)
