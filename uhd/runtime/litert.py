@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from uhd.card import ModelCard
 from uhd.errors import UserError
 from uhd.resize import format_size, input_channels
+from uhd.runtime.drop_in import OUTPUT
 from uhd.runtime.original_files import reading
 from uhd.runtime.outputs import ROWS, can_read, reader_of
 from uhd.runtime.predictor import Prediction
@@ -70,7 +71,7 @@ class LitertPredictor(ReopenedPredictor):
         try:
             self.spec = ModelCard.from_metadata(table, **known)
             names = [*self.outputs, *self.constants]
-            if not can_read(names if ROWS not in names else [ROWS]):
+            if not can_read(list(self.outputs) if {ROWS, OUTPUT} & self.outputs.keys() else names):
                 raise ValueError(_unreadable(names))
             self._read = reader_of(names, table, len(self.spec.class_names), self._probe)
         except (ValueError, TypeError, UserError) as error:
@@ -224,7 +225,7 @@ def _named_outputs(interpreter: Any, constants: dict[str, Array]) -> dict[str, A
         named = dict(interpreter.get_signature_runner(next(iter(signatures))).get_output_details())
     else:
         named = {detail["name"].removeprefix("serving_default_").split(":")[0]: detail for detail in details}
-    if len(named) == len(details) and can_read([*named, *constants]):
+    if len(named) == len(details) and (OUTPUT in named or can_read([*named, *constants])):
         return named
     # Names were lost in conversion: a (A, 2) output is a constant, and the order is that of the ONNX file.
     tables = [detail for detail in details if len(detail["shape"]) == 2]

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uhd.heads import HEADS, HeadLayout, decode, one_class_each
+from uhd.runtime.drop_in import OUTPUT, YOLOV8, reader_of_columns
 from uhd.runtime.predictor import Prediction
 from uhd.runtime.raw_output import attribute_map, is_raw, raw_map, read_layout
 
@@ -22,7 +23,7 @@ SCORES = ("score", "cls_scores")
 def can_read(outputs: Sequence[str]) -> bool:
     """Return whether outputs of these names are those of a detector."""
     names = set(outputs)
-    return list(outputs) == [ROWS] or head_of(outputs) is not None or _is_primitive(names)
+    return list(outputs) in ([ROWS], [OUTPUT]) or head_of(outputs) is not None or _is_primitive(names)
 
 
 def head_of(outputs: Collection[str]) -> str | None:
@@ -49,6 +50,9 @@ def reader_of(outputs: Sequence[str], table: Mapping[str, str], classes: int, pr
     every_class = table.get("every_class_counts") == "true"
     if ROWS in names:
         return lambda tensors: [_rows(rows, classes) for rows in tensors[ROWS]]
+    if OUTPUT in names:
+        read, several = reader_of_columns(table, classes), every_class and table["form"] == YOLOV8
+        return lambda tensors: _each(*read(tensors[OUTPUT]), several)
     if _is_primitive(names):
         return lambda tensors: _each(*_primitive(tensors), every_class)
     if not is_raw(outputs):

@@ -19,7 +19,8 @@ ENDINGS = {
 }
 INTEGER = ("full-integer", "full-integer-int16")
 DEFAULT_KINDS = ("float32", "float16", "dynamic-range", "full-integer")
-FORMS = ("parts", "raw", "merged")
+FORMS = ("parts", "raw", "merged", "yolov8", "end2end")
+ONE_TENSOR = ("merged", "yolov8", "end2end")  # boxes and scores of one tensor would share one scale
 _MODEL, _CALIBRATION, _CHECK = "model", "calibration images", "accuracy"
 
 
@@ -48,14 +49,15 @@ class LitertConfig:
     )
     form: str = knob(
         "parts",
-        "parts: separate raw maps; raw: one map; merged: score_classid_cxcywh [1, K, 6]",
+        "parts: separate raw maps; raw: one map; merged: score_classid_cxcywh [1, K, 6]; yolov8 and end2end: as other "
+        "programs decode",
         group=_MODEL,
         choices=FORMS,
     )
     all_branches: bool = knob(
         False, "every branch among the parts, also those that no score needs", group=_MODEL, original=True
     )
-    topk: int = knob(100, "rows of the merged form", group=_MODEL, minimum=1)
+    topk: int = knob(100, "rows of the forms merged and end2end", group=_MODEL, minimum=1)
 
     calibration: Path | None = knob(
         None, "folder of images that show the range of every activation; needed for full-integer", group=_CALIBRATION
@@ -78,12 +80,11 @@ class LitertConfig:
         Raises:
             UserError: a kind that cannot be had with the other settings.
         """
-        able = self.calibration is not None and self.form != "merged"
+        able = self.calibration is not None and self.form not in ONE_TENSOR
         kinds = self.kinds or tuple(kind for kind in DEFAULT_KINDS if able or kind not in INTEGER)
         wanted = next((kind for kind in kinds if kind in INTEGER), None)
-        if wanted and self.form == "merged":
-            # Scores, class ids and boxes would share one scale.
-            raise UserError(f"--kinds {wanted} needs separate outputs: leave out --form merged")
+        if wanted and self.form in ONE_TENSOR:
+            raise UserError(f"--kinds {wanted} needs separate outputs: leave out --form {self.form}")
         if wanted and self.calibration is None:
             raise UserError(f"--kinds {wanted}: which images to calibrate on? give --calibration DIR")
         return kinds

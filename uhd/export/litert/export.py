@@ -27,6 +27,7 @@ from uhd.export.onnx.verify import predictions_differ
 from uhd.files import save_atomic
 from uhd.models.network import DetectorNetwork, maps_of
 from uhd.resize import input_channels
+from uhd.runtime.drop_in import DROP_IN, END2END
 from uhd.runtime.litert import LitertPredictor
 from uhd.runtime.quiet import quietly
 
@@ -57,7 +58,8 @@ def export_litert(
 
     * ``parts``: ``box`` [1, h, w, 4A], those of ``obj``, ``quality``, ``cls`` that the score needs, or all of them;
     * ``raw``: ``txtywh_obj_quality_cls_x8`` [1, h, w, A * no];
-    * ``merged``: ``score_classid_cxcywh`` [1, K, 6], best first, normalised, without suppression.
+    * ``merged``: ``score_classid_cxcywh`` [1, K, 6], best first, normalised, without suppression;
+    * ``yolov8``, ``end2end``: ``output0`` as :func:`uhd.export.onnx.export.export_onnx` writes it, boxes from 0 to 1.
 
     Of a CenterNet, ``parts`` and ``raw`` are ``hm``, ``off``, ``wh``; of a transformer ``logits`` and ``boxes``,
     queries first. The metadata is in the files themselves.
@@ -78,6 +80,11 @@ def export_litert(
         raise UserError(f"{path}: the file's name must end in .tflite, by which it is known again")
     images = _calibration(config, spec) if any(kind in INTEGER for kind in kinds) else None
     form = ExportForm(config.form, config.topk, all_branches=config.all_branches and config.form == "parts")
+    if form.name == END2END and spec.suppression.iou > 0:
+        raise UserError(
+            "--form end2end: LiteRT has no operator that drops duplicates; give --form yolov8, or a model with "
+            "--head one_to_one, which makes none"
+        )
     say("converting with litert-torch")
     content, names = to_float32(network, spec, form)
     card = ModelCard.from_metadata(metadata_of(network, replace(spec, input_layout="NHWC"), form, names))
@@ -134,7 +141,7 @@ def _calibration(config: LitertConfig, spec: ModelCard) -> Array:
 
 def _sidecars(network: DetectorNetwork, path: Path, form: ExportForm) -> tuple[Path, ...]:
     """Write the tables that the original's demo looks for beside a ``.tflite``."""
-    if form.has_rows:
+    if form.has_rows or form.name in DROP_IN:
         return ()
     files = []
     for name, values in GRAPHS[network.kind].constants(network).items():

@@ -8,7 +8,7 @@ from uhd.compress.int8.config import Int8Config
 from uhd.config import knob, same_knob
 from uhd.config.groups import Thresholds
 from uhd.errors import UserError
-from uhd.export.onnx.form import ExportForm
+from uhd.export.onnx.form import FORMS, ExportForm
 
 
 def parse_batch(text: str) -> int:
@@ -25,6 +25,12 @@ class OnnxConfig(Int8Config):
     """Which form of ONNX is written."""
 
     opset: int = knob(17, "ONNX opset, 13 to 20")
+    form: str | None = knob(
+        None,
+        "outputs by name, in place of the switches below; yolov8 and end2end are those that other programs decode",
+        group="output",
+        choices=(None, *FORMS),
+    )
     topk: int = knob(100, "rows of the merged output", minimum=1, group="output")
     conf_thresh: float = same_knob(Thresholds, "conf_thresh", 0.0, help="scores below become 0", group="output")
     merge_postprocess: bool = knob(True, "decode in the graph: score_classid_cxcywh [1, K, 6]", group="output")
@@ -62,15 +68,20 @@ def form_of(config: OnnxConfig) -> ExportForm:
         raise UserError("--noconcat-box-obj-quality-cls goes with --no-merge-postprocess, and without a merged output")
     if config.nms and (config.merge_primitive_postprocess or not config.merge_postprocess):
         raise UserError("--nms needs the merged output: leave out --no-merge-postprocess and the primitive outputs")
+    if config.form and (config.noconcat_box_obj_quality_cls or config.merge_primitive_postprocess or config.nms):
+        raise UserError(f"--form {config.form} names the outputs already: leave out the other switch")
     name = "merged" if config.merge_postprocess else "raw"
-    if config.merge_primitive_postprocess:
+    if config.form:
+        name = config.form
+    elif config.merge_primitive_postprocess:
         name = "primitive"
     elif config.nms:
         name = "nms"
     elif config.noconcat_box_obj_quality_cls:
         name = "parts"
+    iou = config.nms_iou if name in ("nms", "end2end") else None
     return ExportForm(
-        name, config.topk, config.conf_thresh, config.nms_iou if config.nms else None, config.batch or None,
+        name, config.topk, config.conf_thresh, iou, config.batch or None,
         config.dynamic_resize, config.dynamic, config.uint8_input, config.all_branches and name == "parts",
         config.half_weights,
     )  # fmt: skip

@@ -28,6 +28,7 @@ from uhd.export.onnx.verify import largest_difference
 from uhd.files import save_atomic
 from uhd.models.network import DetectorNetwork, check_size
 from uhd.resize import input_channels, is_point_sampling
+from uhd.runtime.drop_in import DROP_IN
 
 __all__ = ["FORMS", "OPSETS", "ExportForm", "export_onnx", "input_name"]
 
@@ -51,6 +52,8 @@ def export_onnx(
     * ``raw``: ``txtywh_obj_quality_cls_x8`` [1, A * no, h, w], ``anchors`` [A, 2], ``wh_scale`` [A, 2];
     * ``parts``: ``box`` [1, 4A, h, w], those of ``obj``, ``quality``, ``cls`` that the score needs (or
       all of them), and the same two;
+    * ``yolov8``: ``output0`` [1, 4 + classes, N], cx, cy, w, h in pixels, then the score of every class;
+    * ``end2end``: ``output0`` [1, K, 6], x1, y1, x2, y2 in pixels, score, class, best first, without duplicates;
     * ``primitive``: ``cx``, ``cy``, ``bw``, ``bh``, ``score`` [1, A, h, w], ``cls_scores`` [1, A, h, w, C]; only anchor
       networks have a score without class.
 
@@ -77,7 +80,9 @@ def export_onnx(
         RuntimeError: the graph computes something else than the model.
     """
     asked = form if isinstance(form, ExportForm) else ExportForm(form, **options)
-    if asked.name == "nms":
+    if asked.name in DROP_IN:
+        asked = replace(asked, pixels=spec.input_size)
+    if asked.suppresses:
         # What the graph has done is what its card says: whoever loads it does the same, which changes nothing.
         spec = replace(spec, suppression=spec.suppression.at(asked.nms_iou))
         asked = replace(asked, nms_iou=spec.suppression.iou)
@@ -124,9 +129,9 @@ def _check(model: DetectorNetwork, spec: ModelSpec, form: ExportForm, opset: int
             f"--resize-mode {spec.resize_mode} gives {channels} channels, "
             f"but the model takes {model.config.in_channels}"
         )
-    if form.name == "nms" and spec.suppression.kind != "greedy":
-        kind = spec.suppression.kind
-        raise UserError(f"--nms: a graph has no operator for {kind}; leave it out, or add --nms-type greedy")
+    if form.suppresses and spec.suppression.kind != "greedy":
+        kind, flag = spec.suppression.kind, "--nms" if form.name == "nms" else f"--form {form.name}"
+        raise UserError(f"{flag}: a graph has no operator for {kind}; leave it out, or add --nms-type greedy")
     if form.dynamic and not GRAPHS[model.kind].any_size:
         raise UserError("--dynamic: a transformer's position code is that of one size; use --dynamic-resize instead")
     if form.dynamic_resize and channels == 2 and not is_point_sampling(spec.resize_mode):

@@ -11,6 +11,7 @@ from uhd.export.onnx.form import ExportForm
 from uhd.export.onnx.heads import GRAPHS
 from uhd.models.network import DetectorNetwork
 from uhd.resize import is_point_sampling
+from uhd.runtime.drop_in import DROP_IN, PIXELS, SHARES, YOLOV8
 from uhd.version import __version__
 
 _LEVELS = {"bin": "0 below 0.5, else 1", "tri": "0 below 1/3, 0.5 below 2/3, else 1"}
@@ -41,7 +42,9 @@ def metadata_of(
     table |= _input(spec, form)
     if form.has_rows:
         table |= {"output_columns": "score,class_id,cx,cy,w,h", "score_floor": f"{form.conf_thresh:g}"}
-        table["suppressed_at_iou"] = f"{form.nms_iou:g}" if form.name == "nms" else ""
+        table["suppressed_at_iou"] = f"{form.nms_iou:g}" if form.nms_iou else ""
+    if form.name in DROP_IN:
+        table |= _drop_in(network, spec, form)
     if form.name == "raw":
         table |= face.raw_metadata(outputs)
     return table
@@ -51,6 +54,17 @@ def dynamic_axes(form: ExportForm) -> dict[str, str]:
     """Return the free axes of the input, number to name."""
     axes = {} if form.batch is not None else {"0": "N"}
     return axes | ({"2": "H", "3": "W"} if form.dynamic or form.dynamic_resize else {})
+
+
+def _drop_in(network: DetectorNetwork, spec: ModelCard, form: ExportForm) -> dict[str, str]:
+    """Return how the one output is read, and what programs that know the form look for."""
+    columns = "cx,cy,w,h," + ",".join(spec.class_names) if form.name == YOLOV8 else "x1,y1,x2,y2,score,class_id"
+    return {
+        "output_columns": columns,
+        "box_unit": SHARES if form.pixels is None else PIXELS,
+        "imgsz": json.dumps(list(spec.input_size)),
+        "stride": str(network.stride),
+    }
 
 
 def _input(spec: ModelCard, form: ExportForm) -> dict[str, Any]:

@@ -12,13 +12,17 @@ from uhd.export.onnx.form import ExportForm
 from uhd.export.onnx.heads import GRAPHS, Finish
 from uhd.export.onnx.suppression import suppressed
 from uhd.models.network import DetectorNetwork
+from uhd.runtime.drop_in import DROP_IN, OUTPUT, YOLOV8
 
-ROWS = "score_classid_cxcywh"
+ROWS = "score_classid_cxcywh"  # as uhd.runtime.outputs
 
 
 def outputs_of(network: DetectorNetwork, form: ExportForm) -> tuple[tuple[str, ...], Finish]:
     """Return the names of a form's outputs and what computes them from the network's maps."""
     axes, head = Axes(form.batch, form.dynamic), GRAPHS[network.kind]
+    if form.name in DROP_IN:
+        make = _columns if form.name == YOLOV8 else _corner_rows
+        return (OUTPUT,), lambda maps: (make(head.candidates(network, maps, axes), form, network),)
     if form.has_rows:
         return (ROWS,), lambda maps: (_rows(head.candidates(network, maps, axes), form, network),)
     if form.name == "primitive":
@@ -38,12 +42,31 @@ def _rows(found: Candidates, form: ExportForm, network: DetectorNetwork) -> Tens
         kind = (place - index * classes).to(best.dtype)
     else:
         score, which = _best_class(found)
-        if form.name == "nms":
+        if form.nms_iou:
             score = _kept_best(boxes, score, which, form, network)
         best, index = _best(score, form, most)
         kind = torch.zeros_like(best) if which is None else torch.gather(which, 1, index).to(best.dtype)
     boxes = torch.gather(boxes, 1, index.unsqueeze(-1).expand(-1, -1, 4))
     return torch.cat([best.unsqueeze(-1), kind.unsqueeze(-1), boxes], -1)
+
+
+def _corner_rows(found: Candidates, form: ExportForm, network: DetectorNetwork) -> Tensor:
+    """Return (B, K, 6): x1, y1, x2, y2, score, class id, best first."""
+    rows = _rows(found, form, network)
+    return torch.cat([_corners(rows[..., 2:]) * _extent(form), rows[..., :2]], -1)
+
+
+def _columns(found: Candidates, form: ExportForm, network: DetectorNetwork) -> Tensor:
+    """Return (B, 4 + C, N): cx, cy, w, h, then the score of every class."""
+    del network
+    boxes = torch.cat([found.centre, found.size], 2).transpose(1, 2).flatten(2)
+    return torch.cat([boxes * _extent(form).view(4, 1), _every_score(found).transpose(1, 2)], 1)
+
+
+def _extent(form: ExportForm) -> Tensor:
+    """Return what normalised boxes are multiplied by, (4,)."""
+    height, width = form.pixels or (1, 1)
+    return torch.tensor([width, height, width, height], dtype=torch.float32)
 
 
 def _best_class(found: Candidates) -> tuple[Tensor, Tensor | None]:
@@ -74,25 +97,20 @@ def _every_score(found: Candidates) -> Tensor:
 
 
 def _kept(boxes: Tensor, scores: Tensor, form: ExportForm) -> Tensor:
-    if form.name != "nms":
+    if not form.nms_iou:
         return scores
-    kept = suppressed(_corners(boxes), scores.transpose(1, 2), _iou(form), form.conf_thresh)
+    kept = suppressed(_corners(boxes), scores.transpose(1, 2), form.nms_iou, form.conf_thresh)
     return kept.transpose(1, 2)
 
 
 def _kept_best(boxes: Tensor, score: Tensor, which: Tensor | None, form: ExportForm, network: Any) -> Tensor:
+    assert form.nms_iou is not None
     table = score.unsqueeze(1)
     if which is not None:
         ids = torch.arange(network.config.num_classes).view(1, -1, 1)
         table = table * (which.unsqueeze(1) == ids).to(score.dtype)
     # A box is of one class here, so the sum over classes is its score or 0.
-    return suppressed(_corners(boxes), table, _iou(form), form.conf_thresh).sum(1)
-
-
-def _iou(form: ExportForm) -> float:
-    if form.nms_iou is None:
-        raise ValueError("the nms form needs an IoU")
-    return form.nms_iou
+    return suppressed(_corners(boxes), table, form.nms_iou, form.conf_thresh).sum(1)
 
 
 def _corners(boxes: Tensor) -> Tensor:

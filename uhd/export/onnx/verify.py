@@ -16,12 +16,13 @@ from uhd.export.onnx.verify_suppression import is_suppressed
 from uhd.models.network import DetectorNetwork, maps_of
 from uhd.nms import Suppression
 from uhd.resize import input_channels, is_point_sampling, resize_image, to_network
+from uhd.runtime.drop_in import YOLOV8
 from uhd.runtime.onnx import OnnxPredictor
-from uhd.runtime.outputs import ROWS
 from uhd.runtime.predictor import Prediction
 from uhd.runtime.raw_output import raw_map, read_layout
 
 Array = NDArray[np.float32]
+_WHOLE = ("primitive", YOLOV8)  # forms that hold every cell
 
 
 @torch.inference_mode()
@@ -95,10 +96,10 @@ def predictions_differ(
 ) -> float:
     """Return the largest difference of boxes and scores; infinite where their number differs."""
     # A heat map is written whole, and the model lists its peaks.
-    listed = form.has_rows or (form.name == "primitive" and len(found[0]) > len(expected[0]))
+    listed = form.has_rows or (form.name in _WHOLE and len(found[0]) > len(expected[0]))
     if not listed:
         return _difference(found, expected)
-    rule = (suppression or Suppression()).at(form.nms_iou) if form.name == "nms" else None
+    rule = (suppression or Suppression()).at(form.nms_iou) if form.nms_iou else None
     return _rows_difference(found, expected, form, rule)
 
 
@@ -118,7 +119,7 @@ def _rows_difference(found: Prediction, expected: Prediction, form: ExportForm, 
     shown, table = _flat(*found), _flat(*expected)
     shown = shown[shown[:, 0] > 0]
     table = table[table[:, 0] >= form.conf_thresh]
-    if form.name == "primitive":
+    if form.name in _WHOLE:
         shown = shown[np.argsort(-shown[:, 0], kind="stable")][: len(table)]
     if rule is not None:
         # A table without an empty row may have had no room for more.
@@ -147,7 +148,7 @@ def _maps_difference(
     """Compare raw outputs themselves: a branch that no score needs is in no prediction."""
     named = dict(zip(model.output_names, raw, strict=True))
     worst = max((_apart(tensors[name], each) for name, each in named.items() if name in tensors), default=0)
-    if ROWS in tensors or "anchors" not in tensors:
+    if "anchors" not in tensors:
         return worst
     layout = read_layout(tensors, predictor.session.get_modelmeta().custom_metadata_map)
     shape = (len(raw[0]), layout.num_anchors, layout.channels_per_anchor, *raw[0].shape[2:])
