@@ -80,11 +80,7 @@ def export_litert(
         raise UserError(f"{path}: the file's name must end in .tflite, by which it is known again")
     images = _calibration(config, spec) if any(kind in INTEGER for kind in kinds) else None
     form = ExportForm(config.form, config.topk, all_branches=config.all_branches and config.form == "parts")
-    if form.name == END2END and spec.suppression.iou > 0:
-        raise UserError(
-            "--form end2end: LiteRT has no operator that drops duplicates; give --form yolov8, or a model with "
-            "--head one_to_one, which makes none"
-        )
+    _check_duplicates(form, spec)
     say("converting with litert-torch")
     content, names = to_float32(network, spec, form)
     card = ModelCard.from_metadata(metadata_of(network, replace(spec, input_layout="NHWC"), form, names))
@@ -129,6 +125,14 @@ def largest_difference(content: bytes, network: DetectorNetwork, form: ExportFor
         expected = model.predictions(raw)[0]
         worst = max(worst, predictions_differ(predictor.infer(image)[0], expected, form))
     return worst
+
+
+def _check_duplicates(form: ExportForm, spec: ModelCard) -> None:
+    if form.name == END2END and spec.suppression.iou > 0:
+        raise UserError(
+            "--form end2end: LiteRT has no operator that drops duplicates; give --form yolov8, or a model with "
+            "--head one_to_one, which makes none"
+        )
 
 
 def _calibration(config: LitertConfig, spec: ModelCard) -> Array:
