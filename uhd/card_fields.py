@@ -12,7 +12,7 @@ from uhd.trained_on import TrainedOn
 # How the raw maps of the head are read, as text under the head's own names.
 HEAD_KEYS = (
     "anchors", "wh_scale", "score_mode", "quality_power", "disable_cls", "every_class_counts", "topk", "heatmap_peaks",
-    "class_channels", "has_quality", "attribute_channels",
+    "class_channels", "has_quality", "attribute_channels", "reg_max", "one_to_one",
 )  # fmt: skip
 
 

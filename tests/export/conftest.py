@@ -71,6 +71,8 @@ FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
     "utod_classes": ("ultratinyod", {**IOU_AWARE, "num_classes": 3}),
     "utod_multi_label": ("ultratinyod", {**IOU_AWARE, "num_classes": 2, "multi_label_mode": "single"}),
     "utod_attributes": ("ultratinyod", {**IOU_AWARE, "num_attributes": 2, "multi_label_mode": "separate"}),
+    "utod_anchor_free": ("ultratinyod", {**IOU_AWARE, "head": "anchor_free"}),
+    "utod_one_to_one": ("ultratinyod", {**IOU_AWARE, "head": "one_to_one", "reg_max": 4, "num_classes": 3}),
     "centernet": ("cnn", {"output_stride": 8}),
     "centernet_classes": ("cnn", {"num_classes": 3, "use_skip": True, "last_se": "ese", "topk": 999}),
     "centernet_any_cell": ("cnn", {"heatmap_peaks": False, "topk": 999}),

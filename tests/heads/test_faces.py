@@ -28,7 +28,15 @@ from uhd.models.predictor import TorchPredictor
 from uhd.runtime.onnx import OnnxPredictor
 from uhd.runtime.predictor import Prediction, Predictor
 
-NETWORKS = ("utod", "utod_classes", "utod_attributes", "utod_multi_label", "centernet_classes", "transformer")
+NETWORKS = (
+    "utod",
+    "utod_classes",
+    "utod_attributes",
+    "utod_multi_label",
+    "centernet_classes",
+    "transformer",
+    "utod_one_to_one",
+)
 PHOTO = np.random.default_rng(2).integers(0, 256, (64, 64, 3), np.uint8)
 FORMS = ("merged", "raw", "parts", "primitive")
 
@@ -61,7 +69,7 @@ def test_the_graph_says_what_numpy_says(name: str, form: str, tmp_path: Path) ->
 
 def _best(predictor: Predictor, name: str, most: int = 20) -> np.ndarray:
     boxes, scores = predictor.infer(predictor.preprocess([PHOTO]))[0]
-    if name in ("utod_classes", "transformer"):
+    if name in ("utod_classes", "transformer", "utod_one_to_one"):
         # One class each: merged rows hold the best alone.
         scores = np.where(scores == scores.max(1, keepdims=True), scores, 0)
     return rows((boxes, scores), most)
@@ -76,7 +84,7 @@ def test_c_says_what_numpy_says(name: str, tmp_path: Path) -> None:
     agree(_best(CPredictor(tmp_path / "net.c"), name), _best(TorchPredictor(network, card), name, 60))
 
 
-@pytest.mark.parametrize("name", ["utod", "utod_classes", "centernet_classes"])
+@pytest.mark.parametrize("name", ["utod", "utod_classes", "centernet_classes", "utod_anchor_free", "utod_one_to_one"])
 def test_predictions_with_gradient_are_those_of_numpy(name: str) -> None:
     network = make_family(name)
     images = torch.from_numpy(np.random.default_rng(0).random((2, 3, 64, 64), np.float32))

@@ -98,7 +98,9 @@ def multi_label(config: Any, arch: str, roles: LabelRoles) -> dict[str, Any]:
 
 def has_anchors(config: Any) -> bool:
     """Whether a configuration describes a network with anchors."""
-    return bool(getattr(config, "use_anchor", hasattr(config, "anchors")))
+    return getattr(config, "head", "anchor") == "anchor" and bool(
+        getattr(config, "use_anchor", hasattr(config, "anchors"))
+    )
 
 
 def draw_anchors(

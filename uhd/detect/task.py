@@ -28,6 +28,7 @@ from uhd.losses.config import LossConfig
 from uhd.models.network import DetectorNetwork
 from uhd.models.predictor import TorchPredictor
 from uhd.models.weights import describe
+from uhd.nms import Suppression
 from uhd.resize import to_network
 from uhd.runtime.predictor import Prediction
 from uhd.trained_on import TrainedOn
@@ -109,8 +110,11 @@ class DetectTask:
     def evaluate(self, model: nn.Module) -> dict[str, float]:
         """Return the metrics of a model on the validation images."""
         assert isinstance(model, DetectorNetwork)
-        self.found = found = infer_images(TorchPredictor(model, self.card()), self.val_images)
-        self.report = evaluate(found, self.truths, self.names, self.data.img_size[0], self.conf_thresh)
+        card = self.card()
+        self.found = found = infer_images(TorchPredictor(model, card), self.val_images)
+        self.report = evaluate(
+            found, self.truths, self.names, self.data.img_size[0], self.conf_thresh, card.suppression
+        )
         metrics = dict(self.report.metrics)
         if self.coco:
             numbers = coco_numbers(found, self.truths, len(self.names))
@@ -140,6 +144,7 @@ class DetectTask:
             multi_label_det_classes=self.data.multi_label_det_classes,
             multi_label_attr_classes=self.data.multi_label_attr_classes,
             trained_on=self.trained_on,
+            suppression=Suppression() if self._network.repeats else Suppression(iou=0.0),
             precision="float32" if self._network.quantisation is None else "fake-quantised",
         )
         return plain if self.report is None else plain.with_metrics(self.report.metrics, "val", self._data_name())

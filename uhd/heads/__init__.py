@@ -26,9 +26,10 @@ from uhd.heads.anchor import (
 )
 from uhd.heads.centernet import CenterNetLayout
 from uhd.heads.layout import Layout
+from uhd.heads.ltrb import LtrbLayout
 from uhd.heads.queries import QueryLayout
 
-HEADS: dict[str, type[Layout]] = {each.kind: each for each in (HeadLayout, CenterNetLayout, QueryLayout)}
+HEADS: dict[str, type[Layout]] = {each.kind: each for each in (HeadLayout, CenterNetLayout, QueryLayout, LtrbLayout)}
 
 __all__ = [
     "BOX",
@@ -37,6 +38,7 @@ __all__ = [
     "CenterNetLayout",
     "HeadLayout",
     "Layout",
+    "LtrbLayout",
     "QueryLayout",
     "decode",
     "one_class_each",

@@ -24,7 +24,7 @@ def torch_to_keras(source: Path, target: Path) -> Path:
     """
     network, meta = load_model(source)
     if not isinstance(network, UltraTinyOD):
-        raise UserError(f"{source}: is a {network.arch}; Keras has UltraTinyOD only")
+        raise UserError(f"{source}: is a {network.arch} ({network.kind} head); Keras has UltraTinyOD with anchors only")
     if network.quantisation is not None:
         raise UserError(f"{source}: is trained for few bits, which exists in torch only; export it instead")
     card = ModelCard.from_checkpoint(meta)

@@ -42,6 +42,8 @@ def create_keras_model(config: UltraTinyODConfig, size: tuple[int, int] = (64, 6
     """
     if config.utod_quant_arch:
         raise UserError(f"--utod-quant-arch {config.utod_quant_arch}: not in Keras; train it with --framework torch")
+    if config.head != "anchor":
+        raise UserError(f"--head {config.head}: Keras has the anchor head; train it with --framework torch")
     if config.multi_label_mode != "none" or config.num_attributes:
         raise UserError("--multi-label-mode: several labels per object exist with --framework torch only")
     if size[0] % config.stride or size[1] % config.stride:

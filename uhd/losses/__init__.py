@@ -52,6 +52,16 @@ def _queries(network: DetectorNetwork, config: LossConfig, roles: LabelRoles | N
     return SetLoss(config, network.config.num_classes)
 
 
+def _ltrb(network: DetectorNetwork, config: LossConfig, roles: LabelRoles | None) -> Objective:
+    from uhd.heads import LtrbLayout
+    from uhd.losses.ltrb import LtrbLoss
+
+    del roles
+    layout = network.layout()
+    assert isinstance(layout, LtrbLayout)
+    return LtrbLoss(config, layout)
+
+
 def _anchor(network: DetectorNetwork, config: LossConfig, roles: LabelRoles | None) -> Objective:
     from uhd.losses.multi_label import SeparateBranchLoss, SingleBranchLoss
     from uhd.models.network import AnchorNetwork
@@ -77,6 +87,7 @@ OBJECTIVES: dict[str, Callable[[DetectorNetwork, LossConfig, LabelRoles | None],
     "anchor": _anchor,
     "centernet": _centernet,
     "queries": _queries,
+    "ltrb": _ltrb,
 }
 
 

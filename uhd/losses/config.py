@@ -44,6 +44,9 @@ class LossConfig(AssignerConfig):
     loss_weight_quality: float = knob(
         1.0, "weight of the quality term", group=_GROUP, minimum=0, search=Search(0.1, 3, log=True)
     )
+    loss_weight_dfl: float = knob(
+        0.5, "weight of the distributions of --reg-max", group=_GROUP, minimum=0, search=Search(0.1, 3, log=True)
+    )
     loss_weight_hm: float = knob(
         1.0, "weight of CenterNet's heat map", group=_GROUP, minimum=0, search=Search(0.3, 3, log=True)
     )

@@ -49,7 +49,7 @@ class Architecture:
 ARCHITECTURES: dict[str, Architecture] = {
     "ultratinyod": Architecture(
         UltraTinyODConfig,
-        "uhd.models.ultratinyod.network:UltraTinyOD",
+        "uhd.models.ultratinyod.build:build_ultratinyod",
         "uhd.models.ultratinyod.infer:config_of",
     ),
     "cnn": Architecture(CNNConfig, "uhd.models.cnn.network:build_cnn", "uhd.models.cnn.infer:config_of"),

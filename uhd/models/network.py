@@ -66,6 +66,11 @@ class DetectorNetwork(nn.Module):
         """Return how the raw maps are read, in NumPy."""
         raise NotImplementedError
 
+    @property
+    def repeats(self) -> bool:
+        """Whether one person is found several times, so that duplicates have to be suppressed."""
+        return True
+
     def token_maps(self, size: tuple[int, int]) -> list[tuple[int, int]]:
         """Return the (h, w) of the maps whose cells are the tokens of a sequence, in order, for images of a size."""
         del size

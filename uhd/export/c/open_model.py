@@ -75,6 +75,8 @@ def _open(graph: onnx.ModelProto, table: dict[str, str], spec: ModelSpec, where:
     if (kind := head_of(outputs)) in DECODERS:
         network = read_graph(graph, [name for name in outputs if name not in CONSTANTS])
         decoder = DECODERS[kind](network, graph, table)
+    elif kind is not None:
+        raise UserError(f"{where}: C has no decoder of the head {kind}; it has {', '.join(DECODERS)}")
     elif ROWS in outputs:
         raise UserError(f"{where}: has merged outputs; give the checkpoint, or a file of --no-merge-postprocess")
     else:

@@ -85,7 +85,7 @@ def export_onnx(
     if asked.suppresses:
         # What the graph has done is what its card says: whoever loads it does the same, which changes nothing.
         spec = replace(spec, suppression=spec.suppression.at(asked.nms_iou))
-        asked = replace(asked, nms_iou=spec.suppression.iou)
+        asked = replace(asked, nms_iou=spec.suppression.iou or None)
     _check(model, spec, asked, opset)
     model = strip(copy.deepcopy(model).cpu().eval())
     graph = _write(model, spec, asked, opset, simplify)

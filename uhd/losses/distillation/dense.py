@@ -9,7 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from uhd.heads import LtrbLayout
 from uhd.models.decode import cell_grid, decode_all, score, score_logits
+from uhd.models.decode_ltrb import decode_ltrb
 from uhd.models.network import AnchorNetwork, DetectorNetwork, Raw, maps_of
 
 
@@ -65,10 +67,21 @@ def _read_centernet(network: DetectorNetwork, maps: tuple[Tensor, ...]) -> Dense
     return Dense(boxes, torch.logit(table, 1e-4), None, None, table.detach().amax(-1), (h, w))
 
 
+def _read_ltrb(network: DetectorNetwork, maps: tuple[Tensor, ...]) -> Dense:
+    ltrb, cls = maps[:2]
+    layout = network.layout()
+    assert isinstance(layout, LtrbLayout)
+    corners, logits = decode_ltrb(ltrb, layout.reg_max), cls.flatten(2).transpose(1, 2)
+    boxes = torch.cat([(corners[..., :2] + corners[..., 2:]) / 2, corners[..., 2:] - corners[..., :2]], -1)
+    ranked = torch.sigmoid(logits.detach()).amax(-1)
+    return Dense(boxes, logits, None, None, ranked, (ltrb.shape[2], ltrb.shape[3]))
+
+
 # By kind of head (:mod:`uhd.heads`), of those that predict on a grid.
 READERS: dict[str, Callable[[DetectorNetwork, tuple[Tensor, ...]], Dense]] = {
     "anchor": _read_anchor,
     "centernet": _read_centernet,
+    "ltrb": _read_ltrb,
 }
 
 

@@ -87,6 +87,13 @@ def _lacking_branches(student: DetectorNetwork, teacher: DetectorNetwork, origin
     return dict.fromkeys(("obj", "quality"), f"{name_of(student)} has no such branch")
 
 
+def _lacking_ltrb(student: DetectorNetwork, teacher: DetectorNetwork, original: bool) -> dict[str, str]:
+    found = _lacking_branches(student, teacher, original)
+    if original:
+        found |= dict.fromkeys(("kl", "box_l1"), "the original has no such head: use --distill-objective foreground")
+    return found
+
+
 def _lacking_queries(student: DetectorNetwork, teacher: DetectorNetwork, original: bool) -> dict[str, str]:
     found = _lacking_branches(student, teacher, original)
     count = teacher.config.num_queries, student.config.num_queries
@@ -105,5 +112,6 @@ def name_of(network: DetectorNetwork) -> str:
 TERMS: dict[str, HeadTerms] = {
     "anchor": HeadTerms({"kl": 0.2, "box_l1": 20.0, "quality": 20.0, "obj": 1.0, "feat": 0.0}, _dense, _lacking_anchor),
     "centernet": HeadTerms({"kl": 1.0, "box_l1": 1.0, "feat": 0.0}, _dense, _lacking_branches),
+    "ltrb": HeadTerms({"kl": 0.2, "box_l1": 20.0, "feat": 0.0}, _dense, _lacking_ltrb),
     "queries": HeadTerms({"kl": 1.0, "box_l1": 2.0}, _queries, _lacking_queries),
 }

@@ -31,6 +31,20 @@ class UltraTinyODConfig:
     multi_label_mode: str = knob(
         "none", "follows --multi-label-mode", group=_GROUP, choices=("none", "single", "separate"), hidden=True
     )
+    head: str = knob(
+        "anchor",
+        "anchor; anchor_free: every cell says how far the sides of its box are; one_to_one: the same, taught to find "
+        "everybody once, so that nothing is suppressed",
+        group=_GROUP,
+        choices=("anchor", "anchor_free", "one_to_one"),
+    )
+    reg_max: int = knob(
+        0,
+        "without anchors: distances as distributions over 0 to so many cells; 0 for plain ones",
+        group=_GROUP,
+        minimum=0,
+        maximum=32,
+    )
     num_anchors: int = knob(8, "anchors per cell", group=_GROUP, minimum=1, maximum=64, original=3)
     anchors: tuple[tuple[float, float], ...] = knob(
         (), 'anchor sizes "w,h w,h ...", normalised to the image', group=_GROUP, parse=parse_anchors

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from uhd.models.layers import Blocks, EffectiveSE, LowRankBlock, ReceptiveField, activation
+from uhd.models.layers import Blocks, LowRankBlock
 from uhd.models.ultratinyod.config import UltraTinyODConfig
+from uhd.models.ultratinyod.features import HeadFeatures
 
 
-class Head(nn.Module):
+class Head(HeadFeatures):
     """Turn the feature map (B, C, h, w) into named prediction maps.
 
     ``box`` (B, 4A, h, w) is anchor-major ``tx, ty, tw, th``; ``obj`` and ``quality`` are (B, A, h, w); ``cls`` is
@@ -31,34 +31,13 @@ class Head(nn.Module):
             self.register_buffer("anchors", anchors)
             self.register_buffer("wh_scale", torch.ones(a, 2))
         # In this order: a seed draws the weights of one after those of the other.
-        self._build_context(config, blocks, c)
-        self._build_large_objects(config, blocks, c)
+        self.build_context(config, blocks, c)
+        self.build_large_objects(config, blocks, c)
         self._build_box(blocks, c, a, towers=config.use_iou_aware_head)
         self._build_quality(config, blocks, c, a)
         self.obj_conv = blocks.dw(c, c)
         self.obj_out = nn.Conv2d(c, a, 1)
         self._build_classes(config, blocks, c, a)
-
-    def _build_context(self, config: UltraTinyODConfig, blocks: Blocks, c: int) -> None:
-        self.context = blocks.dw(c, c)
-        self.context_res = (
-            nn.Sequential(blocks.dw(c, c), blocks.cba(c, c), blocks.dw(c, c)) if config.use_improved_head else None
-        )
-        self.head_rfb = ReceptiveField(blocks, c, config.utod_context_dilation) if config.utod_context_rfb else None
-        self.head_se = EffectiveSE(c) if config.utod_head_ese else None
-
-    def _build_large_objects(self, config: UltraTinyODConfig, blocks: Blocks, c: int) -> None:
-        self.large_obj_blocks: nn.Module | None = None
-        if not config.utod_large_obj_branch:
-            return
-        large = round(c * max(0.25, config.utod_large_obj_ch_scale))
-        self.large_obj_down = nn.Sequential(
-            blocks.spatial(c, 3, 2), blocks.norm(c), activation(blocks.act), blocks.cba(c, large)
-        )
-        self.large_obj_blocks = nn.Sequential(*(blocks.dw(large, large) for _ in range(config.utod_large_obj_depth)))
-        self.large_obj_fuse = blocks.cba(large, c)
-        if self.variant in (5, 6):
-            self.large_obj_gate_raw = nn.Parameter(torch.zeros(1))
 
     def _build_box(self, blocks: Blocks, c: int, a: int, towers: bool) -> None:
         self.box_tower: nn.Sequential | None = None
@@ -96,19 +75,6 @@ class Head(nn.Module):
             self.cls_conv = blocks.dw(middle, middle)
         self.cls_out = nn.Conv2d(middle, a * classes, 1) if classes else None
         self.attr_out = nn.Conv2d(middle, a * attributes, 1) if attributes else None
-
-    def features(self, x: Tensor) -> Tensor:
-        """Return the shared features (B, C, h, w) that every branch reads."""
-        x = self.context(x)
-        if self.context_res is not None:
-            x = x + self.context_res(x)
-        if self.head_rfb is not None:
-            x = self.head_rfb(x)
-        if self.large_obj_blocks is not None:
-            large = self.large_obj_blocks(self.large_obj_down(x))
-            large = self.large_obj_fuse(F.interpolate(large, size=x.shape[-2:], mode="nearest"))
-            x = x + (large * torch.sigmoid(self.large_obj_gate_raw) if self.variant in (5, 6) else large)
-        return x if self.head_se is None else self.head_se(x)
 
     def box(self, x: Tensor) -> Tensor:
         """Return the box logits (B, 4A, h, w)."""
