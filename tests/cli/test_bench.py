@@ -39,3 +39,20 @@ def test_ratio_comes_first(weights: Path, tmp_path: Path, capsys: pytest.Capture
     lines = capsys.readouterr().out.splitlines()
     assert "times the bare session" in lines[1]
     assert json.loads(file.read_text())["threads"] == 1
+
+
+def test_several_files_and_numbers_of_images(weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["export", str(weights)]) == 0
+    capsys.readouterr()
+    files = [str(weights), str(weights.with_suffix(".onnx"))]
+    assert main(["bench", *files, "--batch-size", "1,3", "--runs", "10", "--warmup", "1", "--json", "-"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [(row["model"], row["batch_size"]) for row in rows] == [
+        ("m.safetensors", 1), ("m.safetensors", 3), ("m.onnx", 1), ("m.onnx", 3),
+    ]  # fmt: skip
+    for row in rows:
+        whole = row["milliseconds"]["whole"]
+        assert whole["p50"] <= whole["p95"] <= whole["p99"]
+        assert row["frames_per_second"] == pytest.approx(1000 * row["batch_size"] / whole["mean"])
+    assert main(["bench", files[0], "--model", files[0]]) == 2
+    assert main(["bench", files[0], "--batch-size", "0"]) == 2

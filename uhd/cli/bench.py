@@ -12,7 +12,18 @@ from uhd.cli.flags import Flags
 from uhd.cli.output import claim_json, write_json
 from uhd.config import knob
 from uhd.config.groups import JsonFile, ModelFile, RuntimeFlags
+from uhd.errors import UserError
 from uhd.runtime.timing import time_interleaved
+
+FRAME = (480, 640)
+
+
+def parse_batches(text: str) -> tuple[int, ...]:
+    """Return numbers of images from a list with commas."""
+    words = text.replace(",", " ").split()
+    if not words or not all(word.isdigit() and int(word) > 0 for word in words):
+        raise ValueError("is no list of whole numbers above 0, such as 1,8")
+    return tuple(dict.fromkeys(int(word) for word in words))
 
 
 @dataclass(frozen=True)
@@ -21,34 +32,54 @@ class BenchConfig(ModelFile, RuntimeFlags, JsonFile):
 
     runs: int = knob(500, "timed runs", minimum=10)
     warmup: int = knob(50, "runs before", minimum=0)
+    batch_size: tuple[int, ...] = knob((1,), "images at once; a list with commas times each", parse=parse_batches)
 
 
 def main(argv: Sequence[str]) -> int:
     """Time a model; returns the exit code."""
     flags = Flags("uhd bench", "Time a model on one 640x480 frame, as decoded, to detections.", (BenchConfig,))
-    flags.add_positional("file", nargs="?", type=Path, help="the same as --model", fills="model")
+    flags.add_positional("files", nargs="*", type=Path, help="models; one is the same as --model")
     resolved = flags.resolve(argv)
     config = resolved[BenchConfig]
+    files: list[Path | None] = list(resolved.positional.get("files") or [])
+    if files and config.model is not None:
+        raise UserError("uhd bench: models are given twice: leave out --model")
     claim_json(config.json)
-    figures = measure(config.model, config.threads, config.runs, config.warmup)
-    if str(config.json) != "-":
-        print("\n".join(lines_of(figures)))
-    write_json(config.json, figures)
+    found = []
+    for file in files or [config.model]:
+        for batch in config.batch_size:
+            found.append(measure(file, config.threads, config.runs, config.warmup, batch))
+            if str(config.json) != "-":
+                print("\n".join(lines_of(found[-1])))
+    # One model is one table, as ever.
+    write_json(config.json, found[0] if len(found) == 1 else found)
     return 0
 
 
 def lines_of(figures: Mapping[str, Any]) -> list[str]:
     """Return what :func:`measure` found as lines of text, the ratio first."""
-    lines = [f"{figures['model']}  {figures['cpu']}, {figures['threads']} thread(s), {figures['versions']}"]
+    batch = f", {figures['batch_size']} images at once" if figures["batch_size"] > 1 else ""
+    lines = [f"{figures['model']}  {figures['cpu']}, {figures['threads']} thread(s){batch}, {figures['versions']}"]
     if "to_bare_session" in figures:
         lines.append(f"  the whole way takes {figures['to_bare_session']:.2f} times the bare session on the same graph")
     for name, row in figures["milliseconds"].items():
-        lines.append(f"  {name:<12} p50 {row['p50']:8.3f} ms   p95 {row['p95']:8.3f} ms")
-    return lines
+        columns = "   ".join(f"{key} {row[key]:8.3f}" for key in ("p50", "p95", "p99", "mean", "std"))
+        lines.append(f"  {name:<12} {columns} ms")
+    return [*lines, f"  {figures['frames_per_second']:.0f} frames per second"]
 
 
-def measure(model: Path | None, threads: int = 1, runs: int = 500, warmup: int = 50) -> dict[str, Any]:
-    """Return p50 and p95 of each stage in milliseconds, with the machine and versions."""
+def measure(
+    model: Path | None, threads: int = 1, runs: int = 500, warmup: int = 50, batch_size: int = 1
+) -> dict[str, Any]:
+    """Return mean, spread and percentiles of each stage in milliseconds, with the machine and versions.
+
+    Args:
+        model: file; None for the one in the package.
+        threads: of the runtime.
+        runs: timed.
+        warmup: runs before.
+        batch_size: frames that every run takes; a file for fewer at once runs as often as it needs to.
+    """
     import cv2
     import numpy as np
 
@@ -58,14 +89,14 @@ def measure(model: Path | None, threads: int = 1, runs: int = 500, warmup: int =
     cv2.setNumThreads(threads)
     detector = load(model, threads=threads)
     predictor = detector.predictor
-    frame = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
-    batch = predictor.preprocess([frame])
-    prediction = predictor.infer(batch)[0]
+    frames = [np.random.default_rng(0).integers(0, 256, (*FRAME, 3), np.uint8)] * batch_size
+    batch = predictor.preprocess(frames)
+    predictions = predictor.infer(batch)
     stages: dict[str, Callable[[], object]] = {
-        "prepare": lambda: predictor.preprocess([frame]),
+        "prepare": lambda: predictor.preprocess(frames),
         "network": lambda: predictor.infer(batch),
-        "select": lambda: predictor.postprocess(prediction, (480, 640)),
-        "whole": lambda: predictor.predict([frame]),
+        "select": lambda: [predictor.postprocess(each, FRAME) for each in predictions],
+        "whole": lambda: predictor.predict(frames),
     }
     versions = f"uhd {__version__}, numpy {np.__version__}, opencv {cv2.__version__}"
     from uhd.runtime.onnx import OnnxPredictor
@@ -76,9 +107,10 @@ def measure(model: Path | None, threads: int = 1, runs: int = 500, warmup: int =
         session = predictor.session
 
         # What the file itself takes: bytes where it does, and as many images as it was built for.
-        inputs = predictor.feed(np.repeat(batch, predictor.batch or 1, 0))
-        feed = {session.get_inputs()[0].name: inputs}
-        stages["bare session"] = lambda: session.run(None, feed)
+        step = predictor.batch or batch_size
+        feed = {session.get_inputs()[0].name: predictor.feed(np.repeat(batch[:1], step, 0))}
+        calls = range(-(-batch_size // step))
+        stages["bare session"] = lambda: [session.run(None, feed) for _ in calls]
         versions += f", onnxruntime {onnxruntime.__version__}"
     milliseconds = time_interleaved(stages, runs, warmup)
     figures: dict[str, Any] = {
@@ -86,6 +118,8 @@ def measure(model: Path | None, threads: int = 1, runs: int = 500, warmup: int =
         "cpu": cpu_name(),
         "threads": threads,
         "versions": versions,
+        "batch_size": batch_size,
+        "frames_per_second": batch_size * 1000 / milliseconds["whole"]["mean"],
         "milliseconds": milliseconds,
     }
     if "bare session" in milliseconds:

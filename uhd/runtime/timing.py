@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Callable, Mapping
 
@@ -20,7 +21,7 @@ def time_interleaved(
         seconds: stop early when so much time has gone by, but not before ``LEAST_RUNS`` timed calls.
 
     Returns:
-        per name ``p50`` and ``p95`` in milliseconds.
+        per name ``mean``, ``std``, ``p50``, ``p95`` and ``p99`` in milliseconds.
     """
     taken: dict[str, list[float]] = {name: [] for name in stages}
     start = time.perf_counter()
@@ -32,7 +33,13 @@ def time_interleaved(
             stage()
             if i >= warmup:
                 taken[name].append((time.perf_counter() - began) * 1000)
-    return {name: {"p50": percentile(row, 0.5), "p95": percentile(row, 0.95)} for name, row in taken.items()}
+    return {name: summary_of(row) for name, row in taken.items()}
+
+
+def summary_of(values: list[float]) -> dict[str, float]:
+    """Return mean, standard deviation and percentiles of values, in their unit."""
+    shares = {f"p{percent}": percentile(values, percent / 100) for percent in (50, 95, 99)}
+    return {"mean": statistics.fmean(values), "std": statistics.pstdev(values), **shares}
 
 
 def percentile(values: list[float], share: float) -> float:
