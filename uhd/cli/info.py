@@ -24,6 +24,7 @@ class InfoConfig(JsonText):
     """How ``uhd info`` prints. ``--layers`` is taken: so many has a transformer."""
 
     layer_table: bool = knob(True, "print the table of layers", shortcuts={"no_layers": False})
+    time: bool = knob(False, "measure how long every layer takes, on one thread")
     diagram: Path | None = knob(None, "draw the blocks of an .onnx file as SVG into this file")
 
 
@@ -52,7 +53,7 @@ def main(argv: Sequence[str]) -> int:
     flags.add_positional("file", nargs="?", type=Path, help="checkpoint; without one the flags describe the model")
     resolved = flags.resolve(argv)
     from uhd.compress.fake_quantise import quantise
-    from uhd.models.profile import profile
+    from uhd.models.profile import RUNS, profile
     from uhd.models.weights import load_model
     from uhd.resize import input_channels, parse_size
 
@@ -64,7 +65,7 @@ def main(argv: Sequence[str]) -> int:
         if drawing is not None:
             return _draw(file, drawing)
         if file.suffix.lower() == ".onnx":
-            return _of_onnx(file, resolved[InfoConfig].json, resolved[InfoConfig].layer_table)
+            return _of_onnx(file, resolved[InfoConfig])
         if file.suffix.lower() not in (".pt", ".safetensors"):
             raise UserError(f"{file}: uhd info reads .pt, .safetensors and .onnx; what others say: uhd inspect {file}")
         model, meta = load_model(file)
@@ -75,7 +76,7 @@ def main(argv: Sequence[str]) -> int:
             resolved[architecture.config], in_channels=input_channels(data.resize_mode), num_classes=len(data.classes)
         )
         model = quantise(architecture.network(config), resolved[QuantiseConfig])
-    result = profile(model, size)
+    result = profile(model, size, runs=RUNS if resolved[InfoConfig].time else 0)
     if resolved[InfoConfig].json:
         print(json.dumps(result.to_dict(), indent=1))
     else:
@@ -83,11 +84,19 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def _of_onnx(file: Path, as_json: bool, per_op: bool) -> int:
-    from uhd.export.onnx.profile import profile_onnx, to_text
+def _of_onnx(file: Path, config: InfoConfig) -> int:
+    from uhd.export.onnx.profile import opset_of, profile_onnx, to_text
 
-    rows = profile_onnx(file)
-    print(json.dumps([dataclasses.asdict(row) for row in rows], indent=1) if as_json else to_text(rows, per_op))
+    rows, times = profile_onnx(file), dict[str, float]()
+    if config.time:
+        from uhd.export.onnx.layer_times import layer_times
+
+        times = layer_times(file)
+    if config.json:
+        table = [dataclasses.asdict(row) | ({"milliseconds": times.get(row.name)} if times else {}) for row in rows]
+        print(json.dumps(table, indent=1))
+    else:
+        print(to_text(rows, config.layer_table, opset_of(file), times))
     return 0
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import time
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
@@ -10,6 +11,8 @@ from torch import Tensor, nn
 
 from uhd.models.network import DetectorNetwork
 from uhd.models.transformer.layers import Attention
+
+RUNS = 30
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,8 @@ class LayerCost:
         params: trainable parameters of its own.
         macs: multiply-adds of convolutions, matrices and attention.
         flops: 2 x MACs, plus one per output element for biases, norms, activations and pooling windows.
+        live: bytes of its inputs and outputs in float32.
+        milliseconds: mean of several runs; None where nothing was measured.
     """
 
     name: str
@@ -30,6 +35,8 @@ class LayerCost:
     params: int
     macs: int
     flops: int
+    live: int = 0
+    milliseconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -66,11 +73,14 @@ class Profile:
         lines = []
         if layers:
             width = max(len(layer.name) for layer in self.layers)
-            lines.append(f"{'layer':<{width}}  {'kind':<12} {'output':>14} {'params':>9} {'MACs':>11}")
+            timed = self.layers[0].milliseconds is not None
+            ms = f" {'ms':>8}" if timed else ""
+            lines.append(f"{'layer':<{width}}  {'kind':<12} {'output':>14} {'params':>9} {'MACs':>11}{ms}")
             for layer in self.layers:
                 shape = "x".join(map(str, layer.output))
+                spent = "" if layer.milliseconds is None else f" {layer.milliseconds:>8.4f}"
                 lines.append(
-                    f"{layer.name:<{width}}  {layer.kind:<12} {shape:>14} {layer.params:>9,} {layer.macs:>11,}"
+                    f"{layer.name:<{width}}  {layer.kind:<12} {shape:>14} {layer.params:>9,} {layer.macs:>11,}{spent}"
                 )
             lines.append("")
         lines += [
@@ -79,14 +89,15 @@ class Profile:
             f"                {self.folded:,} with batch-norm folded",
             f"multiply-adds   {self.macs:,}",
             f"FLOPs           {self.flops:,} (2 x multiply-adds, plus element-wise work)",
+            f"activations     {max(each.live for each in self.layers):,} bytes: inputs and output of the largest layer",
         ]
         if self.quantisation:
             lines.append(f"fake-quantised  {self.quantisation}")
         return "\n".join(lines)
 
 
-def profile(model: DetectorNetwork, size: tuple[int, int] = (64, 64)) -> Profile:
-    """Run the model once on zeros of (height, width) and count."""
+def profile(model: DetectorNetwork, size: tuple[int, int] = (64, 64), runs: int = 0) -> Profile:
+    """Run the model once on zeros of (height, width) and count; with ``runs`` so often more, and measure."""
     layers: list[LayerCost] = []
     handles = []
 
@@ -108,7 +119,8 @@ def profile(model: DetectorNetwork, size: tuple[int, int] = (64, 64)) -> Profile
             elif isinstance(module, nn.MaxPool2d):
                 flops = elements * 25
             params = sum(p.numel() for p in module.parameters(recurse=False))
-            layers.append(LayerCost(name, type(module).__name__, tuple(output.shape[1:]), params, macs, flops))
+            live = 4 * (sum(each.numel() for each in inputs if isinstance(each, Tensor)) + output.numel())
+            layers.append(LayerCost(name, type(module).__name__, tuple(output.shape[1:]), params, macs, flops, live))
 
         handles.append(module.register_forward_hook(hook))
 
@@ -121,12 +133,40 @@ def profile(model: DetectorNetwork, size: tuple[int, int] = (64, 64)) -> Profile
     with torch.inference_mode():
         device = next(model.parameters()).device
         model(torch.zeros(1, model.config.in_channels, *size, device=device))
-    model.train(training)
     for handle in handles:
         handle.remove()
+    if runs:
+        spent = _layer_times(model, [layer.name for layer in layers], size, runs)
+        layers = [replace(layer, milliseconds=ms) for layer, ms in zip(layers, spent, strict=True)]
+    model.train(training)
     params = sum(p.numel() for p in model.parameters() if p.requires_grad)
     norms = sum(module.num_features for module in model.modules() if isinstance(module, nn.BatchNorm2d))
     head = sum(p.numel() for name, p in model.named_parameters() if p.requires_grad and "head" in name.split(".")[0])
     macs, flops = sum(layer.macs for layer in layers), sum(layer.flops for layer in layers)
     quantisation = "" if model.quantisation is None else str(model.quantisation)
     return Profile(size, params, params - norms, params - head, head, macs, flops, tuple(layers), quantisation)
+
+
+@torch.inference_mode()
+def _layer_times(model: DetectorNetwork, names: list[str], size: tuple[int, int], runs: int) -> list[float]:
+    """Return the mean milliseconds of every call of a layer, in order of execution, which is that of ``names``."""
+    spent, began, calls = [0.0] * len(names), [0.0], [0]
+
+    def start(_module: nn.Module, _inputs: object) -> None:
+        began[0] = time.perf_counter()
+
+    def stop(_module: nn.Module, _inputs: object, _output: object) -> None:
+        spent[calls[0] % len(names)] += time.perf_counter() - began[0]
+        calls[0] += 1
+
+    modules = [model.get_submodule(name) for name in dict.fromkeys(names)]
+    handles = [module.register_forward_pre_hook(start) for module in modules]
+    handles += [module.register_forward_hook(stop) for module in modules]
+    zeros = torch.zeros(1, model.config.in_channels, *size, device=next(model.parameters()).device)
+    for run in range(runs + 3):
+        if run == 3:
+            spent[:] = [0.0] * len(names)
+        model(zeros)
+    for handle in handles:
+        handle.remove()
+    return [1000 * each / runs for each in spent]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from uhd.cli import main
 from uhd.errors import UserError
 from uhd.export.onnx.profile import profile_onnx, to_text
 from uhd.load import default_model
@@ -58,3 +60,31 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "bad.onnx").write_bytes(b"not onnx at all")
     with pytest.raises(UserError, match=r"bad\.onnx"):
         profile_onnx(tmp_path / "bad.onnx")
+
+
+def test_activations_are_freed_after_their_last_use(tmp_path: Path) -> None:
+    """x -> a -> b, and x + b: x is needed to the end, a not after b."""
+    nodes = [
+        helper.make_node("Relu", ["x"], ["a"], "first"), helper.make_node("Relu", ["a"], ["b"], "second"),
+        helper.make_node("Add", ["x", "b"], ["c"], "sum"),
+        helper.make_node("Concat", ["c", "c"], ["y"], "join", axis=0),
+    ]  # fmt: skip
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [size]) for name, size in (("x", 10), ("y", 20))]
+    onnx.save(helper.make_model(helper.make_graph(nodes, "g", ends[:1], ends[1:])), str(tmp_path / "a.onnx"))
+    rows = profile_onnx(tmp_path / "a.onnx")
+    assert [row.live for row in rows] == [80, 120, 120, 120]
+    assert [row.macs for row in rows] == [0] * 4
+
+
+def test_every_layer_is_timed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", str(default_model()), "--time", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    timed = [row for row in rows if row["op"] == "Conv" and row["milliseconds"]]
+    assert len(timed) > 0.9 * sum(row["op"] == "Conv" for row in rows)
+    assert main(["info", str(default_model())]) == 0
+    text = capsys.readouterr().out
+    for said in ("opset              1", "operators", "multiply-adds", "activation memory"):
+        assert said in text
+    assert main(["info", "--cnn-width", "4", "--time", "--json"]) == 0
+    layers = json.loads(capsys.readouterr().out)["layers"]
+    assert all(layer["milliseconds"] > 0 for layer in layers)
