@@ -145,7 +145,7 @@ def _ap(
 def _operating_points(curve: Curve, precision: float, images: int) -> dict[str, float]:
     points = {f"precision_{precision:g}": at_precision(curve, precision)}
     points |= {f"{per_image:g}_alarms": at_alarms(curve, per_image, images) for per_image in ALARMS}
-    found = {}
+    found: dict[str, float] = {}
     for name, (threshold, recall) in points.items():
         found |= {f"recall_at_{name}": recall, f"threshold_at_{name}": threshold}
     return found

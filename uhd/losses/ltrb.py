@@ -106,7 +106,7 @@ class LtrbLoss(torch.nn.Module):
     def _distribution_loss(self, ltrb: Tensor, index: Tensor, wanted: Tensor) -> Tensor:
         """Return the mean over the four sides of what the bins around each distance lack: (R,)."""
         (h, w), bins = ltrb.shape[2:], self.layout.reg_max + 1
-        logits = ltrb.flatten(2).unflatten(1, (4, bins)).permute(0, 3, 1, 2).flatten(0, 1)[index]
+        logits = ltrb.reshape(len(ltrb), 4, bins, h * w).permute(0, 3, 1, 2).flatten(0, 1)[index]
         centre = (cell_grid(h, w, ltrb.device).T + 0.5)[index % (h * w)]
         scaled = wanted * wanted.new_tensor([w, h, w, h])
         distance = torch.cat([centre - scaled[:, :2], scaled[:, 2:] - centre], 1)

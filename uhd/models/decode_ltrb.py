@@ -11,7 +11,8 @@ from uhd.models.decode import cell_grid
 
 def ltrb_distances(ltrb: Tensor, reg_max: int) -> Tensor:
     """Return distances (B, 4, N), in cells, from logits (B, 4 * (reg_max + 1), h, w)."""
-    logits = ltrb.flatten(2).unflatten(1, (4, -1))
+    b, channels, h, w = ltrb.shape
+    logits = ltrb.reshape(b, 4, channels // 4, h * w)
     if not reg_max:
         return F.softplus(logits[:, :, 0])
     bins = torch.arange(reg_max + 1, device=ltrb.device, dtype=ltrb.dtype)

@@ -76,7 +76,7 @@ def _open(graph: onnx.ModelProto, table: dict[str, str], spec: ModelSpec, where:
         network = read_graph(graph, [name for name in outputs if name not in CONSTANTS])
         decoder = DECODERS[kind](network, graph, table)
     elif kind is not None:
-        raise UserError(f"{where}: C has no decoder of the head {kind}; it has {', '.join(DECODERS)}")
+        raise UserError(f"{where}: C has no decoder of the head {kind}; it has {', '.join(map(str, DECODERS))}")
     elif ROWS in outputs:
         raise UserError(f"{where}: has merged outputs; give the checkpoint, or a file of --no-merge-postprocess")
     else:

@@ -107,7 +107,7 @@ class LtrbUltraTinyOD(DetectorNetwork):
     @property
     def repeats(self) -> bool:
         """Whether one person is found several times."""
-        return self.config.head != "one_to_one"
+        return not self.layout().one_to_one
 
     def _branches(self) -> list[Branch]:
         return [each for each in (self.head.branch, self.head.many) if each is not None]
