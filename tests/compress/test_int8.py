@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from tests.export.conftest import class_names, make_family
 from uhd.card import ModelSpec
 from uhd.compress.int8.calibrate import activation_ranges, calibration_feeds
 from uhd.compress.int8.config import Int8Config
+from uhd.compress.int8.feeds import ReadAgain
 from uhd.compress.int8.layers import body_of, layers_of
 from uhd.compress.int8.quantise import quantise_onnx, write_int8
 from uhd.compress.int8.sensitivity import ErrorMeter
@@ -166,6 +168,28 @@ def test_quantising_nothing_changes_nothing(photos: Path, tmp_path: Path) -> Non
     before = meter.error([layer])
     assert meter.error(body_of(graph)) > 0
     assert meter.error([layer]) == before > 0
+
+
+def test_large_frames_are_read_one_by_one_in_every_pass(photos: Path, tmp_path: Path) -> None:
+    form = {"form": "nms", "uint8_input": True, "dynamic_resize": True}
+    graph = exported("utod", tmp_path / "m.onnx", **form)
+    feeds, _ = calibration_feeds(OnnxPredictor(graph.SerializeToString()), photos, 5)
+    assert isinstance(feeds, ReadAgain)
+    kept, make, alive = list(feeds), feeds.make, list[int]()
+    made: list[weakref.ref[np.ndarray]] = []
+
+    def watched(path: Path) -> np.ndarray:
+        alive.append(sum(each() is not None for each in made))
+        feed = make(path)
+        made.append(weakref.ref(feed))
+        return feed
+
+    feeds.make = watched
+    config = Int8Config(keep_float=0)
+    found, wanted = quantise_onnx(graph, feeds, config), quantise_onnx(graph, kept, config)
+    assert found.graph.SerializeToString() == wanted.graph.SerializeToString()
+    assert len(alive) == 3 * len(kept)  # ranges, the float graph, the quantised one
+    assert max(alive) == 1  # the one that the next takes the place of
 
 
 @pytest.mark.shared

@@ -79,15 +79,27 @@ def read_spread(
     Raises:
         UserError: fewer than ``least`` can be read.
     """
+    return [made for _, made in read_named(paths, count, prepare, report, least)]
+
+
+def read_named(
+    paths: Sequence[Path], count: int, prepare: Callable[[Uint8], T], report: Report, least: int = LEAST
+) -> list[tuple[Path, T]]:
+    """Return the paths as well; see :func:`read_spread`.
+
+    Args:
+        paths, count, report, least: see there.
+        prepare: from an RGB image (H, W, 3) to what is kept of it.
+    """
     order = spread(len(paths), count)
     wanted = len(order)
     order += sorted(set(range(len(paths))) - set(order))
-    found: list[T] = []
+    found: list[tuple[Path, T]] = []
     for index in order:
         if len(found) == wanted:
             break
         try:
-            found.append(prepare(read_image(paths[index])))
+            found.append((paths[index], prepare(read_image(paths[index]))))
         except UnreadableImage as error:
             report.problem(BAD_IMAGE, str(error))
     if len(found) < least:

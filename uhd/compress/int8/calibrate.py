@@ -5,25 +5,25 @@ from __future__ import annotations
 import contextlib
 import io
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod
 from onnxruntime.quantization.calibrate import TensorsData, create_calibrator
 
-from uhd.compress.calibration import read_spread
+from uhd.compress.calibration import read_named, read_spread
 from uhd.compress.int8.config import Int8Config
+from uhd.compress.int8.feeds import Feed, Feeds, ReadAgain
 from uhd.compress.int8.layers import body_of
 from uhd.data.discover import discover
 from uhd.data.problems import Report
 from uhd.errors import UserError
+from uhd.read import read_image
 from uhd.runtime.onnx import OnnxPredictor
 
-Feed = NDArray[np.generic]
 _METHODS = {
     "minmax": (CalibrationMethod.MinMax, {}),
     "entropy": (CalibrationMethod.Entropy, {"num_bins": 256}),
@@ -33,10 +33,11 @@ _METHODS = {
 _AT_ONCE = 32
 
 
-def calibration_feeds(predictor: OnnxPredictor, place: Path, count: int) -> tuple[list[Feed], Report]:
+def calibration_feeds(predictor: OnnxPredictor, place: Path, count: int) -> tuple[Feeds, Report]:
     """Return the model's input for images evenly spread over a folder, one array for each run, and what was skipped.
 
-    Every image goes through :meth:`OnnxPredictor.preprocess`, as at deployment, before the next is read.
+    Every image goes through :meth:`OnnxPredictor.preprocess`, as at deployment. Inputs of a fixed size are small and
+    kept; a model that resizes inside takes whole photographs, which are read again in every pass.
 
     Args:
         predictor: the float model.
@@ -51,15 +52,16 @@ def calibration_feeds(predictor: OnnxPredictor, place: Path, count: int) -> tupl
     if not paths:
         raise UserError(f"{place}: holds no image to calibrate on")
     step = predictor.batch or 1
-    if step == 1:
-        return read_spread(paths, count, lambda image: predictor.feed(predictor.preprocess([image])), report, 1), report
+    if predictor.resizes and step == 1:
+        readable = [path for path, _ in read_named(paths, count, lambda _: None, report, 1)]
+        return ReadAgain(readable, lambda path: predictor.feed(predictor.preprocess([read_image(path)]))), report
     rows = read_spread(paths, count, lambda image: predictor.preprocess([image]), report, 1)
     rows += [rows[-1]] * (-len(rows) % step)
     return [predictor.feed(np.concatenate(rows[i : i + step])) for i in range(0, len(rows), step)], report
 
 
-def activation_ranges(graph: onnx.ModelProto, feeds: Sequence[Feed], config: Int8Config) -> TensorsData:
-    """Run the float graph and return the range of every tensor in it."""
+def activation_ranges(graph: onnx.ModelProto, feeds: Iterable[Feed], config: Int8Config) -> TensorsData:
+    """Run the float graph and return the range of every tensor in it; one feed is held at a time."""
     method, extra = _METHODS[config.calibration_method]
     options = dict[str, Any](extra)
     if config.calibration_method == "percentile":
@@ -72,21 +74,40 @@ def activation_ranges(graph: onnx.ModelProto, feeds: Sequence[Feed], config: Int
         calibrator = create_calibrator(
             source, kinds, str(Path(folder) / "augmented.onnx"), calibrate_method=method, extra_options=options
         )
-        name = graph.graph.input[0].name
-        # Frames of several sizes cannot be put together.
-        step = _AT_ONCE if len({feed.shape for feed in feeds}) == 1 else 1
-        for start in range(0, len(feeds), step):
+        reader = _Reader(graph.graph.input[0].name, feeds)
+        while reader.more():
             # The library prints its progress.
             with contextlib.redirect_stdout(io.StringIO()):
-                calibrator.collect_data(_Reader(name, feeds[start : start + step]))
+                calibrator.collect_data(reader)
         with contextlib.redirect_stdout(io.StringIO()):
             return calibrator.compute_data()
 
 
 class _Reader(CalibrationDataReader):  # type: ignore[misc]
-    def __init__(self, name: str, feeds: Sequence[Feed]) -> None:
-        self.rows: Iterator[dict[str, Feed]] = iter([{name: feed} for feed in feeds])
+    """Reads feeds in groups of one shape: what frames of several sizes give cannot be put together."""
+
+    def __init__(self, name: str, feeds: Iterable[Feed]) -> None:
+        self.name, self.source = name, iter(feeds)
+        self.next: Feed | None = None
+        self.shape: tuple[int, ...] = ()
+        self.left = 0
+
+    def more(self) -> bool:
+        """Begin a group; returns whether there is anything in it."""
+        self._look()
+        if self.next is None:
+            return False
+        self.shape, self.left = self.next.shape, _AT_ONCE
+        return True
 
     def get_next(self) -> dict[str, Feed] | None:
-        """Return the next input, or None at the end."""
-        return next(self.rows, None)
+        """Return the next input of the group, or None at its end."""
+        self._look()
+        if self.next is None or self.left == 0 or self.next.shape != self.shape:
+            return None
+        feed, self.next, self.left = self.next, None, self.left - 1
+        return {self.name: feed}
+
+    def _look(self) -> None:
+        if self.next is None:
+            self.next = next(self.source, None)

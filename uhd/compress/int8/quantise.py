@@ -10,8 +10,9 @@ from pathlib import Path
 import onnx
 
 from uhd.card import ModelCard
-from uhd.compress.int8.calibrate import Feed, activation_ranges, calibration_feeds
+from uhd.compress.int8.calibrate import activation_ranges, calibration_feeds
 from uhd.compress.int8.config import Int8Config
+from uhd.compress.int8.feeds import Feeds
 from uhd.compress.int8.layers import body_of, layers_of
 from uhd.compress.int8.rewrite import to_int8
 from uhd.compress.int8.sensitivity import ErrorMeter, Sensitivity
@@ -56,7 +57,7 @@ def write_int8(graph: onnx.ModelProto, path: Path, config: Int8Config) -> list[s
     return [*lines, f"error of the detections {done.error:.4f}, {kept}"]
 
 
-def quantise_onnx(graph: onnx.ModelProto, feeds: Sequence[Feed], config: Int8Config | None = None) -> Quantised:
+def quantise_onnx(graph: onnx.ModelProto, feeds: Feeds, config: Int8Config | None = None) -> Quantised:
     """Return a graph whose network runs on eight bits; the decoding of its outputs stays float.
 
     Args:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import onnx
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from onnxruntime.quantization.calibrate import TensorsData
 
 from uhd.boxes import iou_matrix
-from uhd.compress.int8.calibrate import Feed
+from uhd.compress.int8.feeds import Feed
 from uhd.compress.int8.layers import layers_of
 from uhd.compress.int8.rewrite import to_int8
 from uhd.heads import select
@@ -45,11 +46,11 @@ class ErrorMeter:
     Args:
         graph: float, with shapes inferred and its metadata.
         ranges: of every activation.
-        feeds: inputs of the runs; the first ``INPUTS`` are used.
+        feeds: inputs of the runs, gone through for every version; the first ``INPUTS`` are used.
     """
 
-    def __init__(self, graph: onnx.ModelProto, ranges: TensorsData, feeds: Sequence[Feed]) -> None:
-        self.graph, self.ranges, self.feeds = graph, ranges, list(feeds)[:INPUTS]
+    def __init__(self, graph: onnx.ModelProto, ranges: TensorsData, feeds: Iterable[Feed]) -> None:
+        self.graph, self.ranges, self.feeds = graph, ranges, feeds
         self.expected: list[Detections] = []
         said = {each.key: each.value for each in graph.metadata_props}
         for boxes, scores in self._run(graph):
@@ -83,7 +84,7 @@ class ErrorMeter:
 
     def _run(self, graph: onnx.ModelProto) -> list[Prediction]:
         predictor = OnnxPredictor(graph.SerializeToString())
-        return [prediction for feed in self.feeds for prediction in predictor.infer_feed(feed)]
+        return [prediction for feed in islice(self.feeds, INPUTS) for prediction in predictor.infer_feed(feed)]
 
 
 def _cost(
