@@ -184,11 +184,6 @@ def test_fast_enough_for_one_slow_thread():
     assert min(times) < 0.06
 
 
-def test_a_class_loss_it_does_not_have_is_refused():
-    with pytest.raises(UserError, match="--objective original"):
-        head(anchor_cls_loss="vfl")
-
-
 def test_presets_and_names():
     ours, original = preset(LossConfig), preset(LossConfig, "original")
     assert (ours.objective, ours.anchor_assigner, ours.loss_weight_box) == ("aligned", "tal", 2.5)

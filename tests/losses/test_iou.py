@@ -56,4 +56,4 @@ def test_degenerate_boxes_stay_finite():
 
 def test_unknown_kind_is_refused():
     with pytest.raises(ValueError, match="ciou"):
-        aligned_iou(torch.zeros(1, 4), torch.zeros(1, 4), "diou")
+        aligned_iou(torch.zeros(1, 4), torch.zeros(1, 4), "siou")

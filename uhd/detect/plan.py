@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from uhd.augment.pipeline import Pipeline
@@ -24,6 +25,8 @@ from uhd.detect.settings import Settings
 from uhd.detect.task import DetectTask
 from uhd.detect.teacher import load_teachers, take_anchors
 from uhd.errors import UserError
+from uhd.losses.class_weights import class_weights
+from uhd.losses.config import LossConfig
 from uhd.models.network import DetectorNetwork, check_size
 from uhd.models.weights import read_checkpoint, read_weights
 from uhd.trained_on import TrainedOn, sketch_of
@@ -89,6 +92,7 @@ def make_plan(settings: Settings, hooks: Iterable[Hook] = ()) -> Plan:
     transform = Pipeline.load(detect.aug_config, data.classes)
     val_transform = None if detect.val_aug_config is None else Pipeline.load(detect.val_aug_config, data.classes)
     opened, dataset, val = _read(settings, processes)
+    settings = dataclasses.replace(settings, loss=_weighed(settings, dataset))
     torch.manual_seed(train.seed)
     network = build_network(settings, opened, dataset).to(device)
     distillation = build_distillation(network, teachers, settings.distill, data, train.epochs, device)
@@ -168,6 +172,16 @@ def _read(settings: Settings, processes: Processes) -> tuple[OpenedData, Dataset
         for line in opened.report.lines():
             say(line)
     return opened, dataset, val
+
+
+def _weighed(settings: Settings, dataset: Dataset) -> LossConfig:
+    """Return the objective's settings with the weights of the classes as numbers."""
+    loss, classes = settings.loss, len(settings.data.classes)
+    if loss.class_weights == "none" or settings.detect.val_only:
+        return dataclasses.replace(loss, class_weights="none")
+    labels = np.concatenate([record.objects.labels for record in dataset.records])
+    weights = class_weights(loss.class_weights, np.bincount(labels[labels >= 0], minlength=classes).tolist())
+    return dataclasses.replace(loss, class_weights=",".join(f"{each:.6g}" for each in weights))
 
 
 def _trained_on(settings: Settings, dataset: Dataset) -> TrainedOn:

@@ -1,4 +1,7 @@
-"""Training objectives: one file per objective, the parts they share beside them."""
+"""Training objectives: one file per objective, the parts they share beside them.
+
+Every part is usable on its own, elementwise, on tensors: ``uhd.losses.ciou_loss(predictions, boxes).mean()``.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from uhd.errors import UserError
+from uhd.lazy import lazy_names
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,6 +22,24 @@ if TYPE_CHECKING:
     from uhd.models.network import DetectorNetwork
 
     Objective = Callable[[Any, Targets], tuple[Tensor, dict[str, Tensor]]]
+
+
+# Public name -> module and its name there; torch is imported with the first of them.
+_PLACES = {
+    "iou_loss": "uhd.losses.box",
+    "giou_loss": "uhd.losses.box",
+    "diou_loss": "uhd.losses.box",
+    "ciou_loss": "uhd.losses.box",
+    "nwd_loss": "uhd.losses.box",
+    "smooth_l1_loss": "uhd.losses.box",
+    "binary_cross_entropy_loss": "uhd.losses.classification",
+    "cross_entropy_loss": "uhd.losses.classification",
+    "distribution_focal_loss": "uhd.losses.classification",
+    "focal_loss": "uhd.losses.classification",
+    "quality_focal_loss": "uhd.losses.classification",
+    "varifocal_loss": "uhd.losses.classification",
+}
+__getattr__ = lazy_names(__name__, _PLACES)
 
 
 def build_objective(network: DetectorNetwork, config: LossConfig, roles: LabelRoles | None = None) -> Objective:

@@ -4,6 +4,8 @@ total = 2.5 CIoU + BCE(quality -> IoU) + 0.1 BCE(objectness -> IoU) + 0.2 BCE(cl
 number of positives of the batch, so that the few positives are not drowned by hundreds of empty cells. A negative
 weighs what its present quality makes it worth (after varifocal loss, Zhang et al., 2021).
 
+A class term over all cells (``vfl``, ``qfl``, ``focal``) teaches the background too; its target is the fit, or 1.
+
 Paper: https://arxiv.org/abs/2008.13367
 """
 
@@ -13,14 +15,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from uhd.assigners.assignment import Assigner
+from uhd.assigners.assignment import Assigner, Assignment
 from uhd.assigners.targets import Targets
-from uhd.errors import UserError
+from uhd.losses.box import box_loss
+from uhd.losses.class_term import DENSE, claimed_class_loss, dense_class_loss
 from uhd.losses.classification import binary_cross_entropy
 from uhd.losses.config import LossConfig
+from uhd.losses.hard import hardest
 from uhd.losses.head import AnchorHead, Claimed
 from uhd.losses.ignore import taught_mask
-from uhd.losses.iou import aligned_iou
 from uhd.losses.objectness import objectness_loss
 
 
@@ -29,12 +32,8 @@ class AlignedLoss(torch.nn.Module):
 
     def __init__(self, config: LossConfig, head: AnchorHead, assigner: Assigner) -> None:
         super().__init__()
-        if config.anchor_cls_loss not in ("bce", "ce"):
-            raise UserError(
-                f"--anchor-cls-loss {config.anchor_cls_loss} is for --objective original; "
-                "the aligned objective takes bce or ce"
-            )
         self.config, self.head, self.assigner = config, head, assigner
+        self.class_weight = head.class_weight(config.class_weights)
 
     def forward(
         self, raw: Tensor, targets: Targets, wh_scale: Tensor | None = None
@@ -60,11 +59,12 @@ class AlignedLoss(torch.nn.Module):
         number = owns.sum().clamp(min=1)
 
         claimed = head.claimed(raw, prior, assigned, targets)
-        overlap = aligned_iou(claimed.boxes, claimed.wanted, config.iou_loss)[0]
-        box = ((1 - overlap) * owns).sum() / number
-        cls = (self._class_loss(claimed) * owns).sum() / number
+        box = (box_loss(claimed.boxes, claimed.wanted, config.iou_loss)[0] * owns).sum() / number
 
         obj_logits, quality_logits = head.branch_logits(raw)
+        ranked = obj_logits if quality_logits is None else quality_logits
+        keep = hardest(F.softplus(ranked), positive, keep, config.ohem_ratio)
+        cls = self._class_loss(raw, assigned, claimed, owns, keep, number)
         goal = assigned.quality.clamp(0, 1)
         obj_goal = positive.float() if config.obj_target == "binary" else goal
         if quality_logits is None:  # objectness alone tells persons from background
@@ -91,13 +91,19 @@ class AlignedLoss(torch.nn.Module):
         weight.masked_fill_(positive, 1)
         return weight if keep is None else weight * keep
 
-    def _class_loss(self, claimed: Claimed) -> Tensor:
-        logits = claimed.class_logits
-        if logits.shape[1] == 0:
-            return logits.sum(1)
-        if claimed.label_sets is not None:
-            return binary_cross_entropy(logits, claimed.label_sets[:, : logits.shape[1]]).sum(1)
-        if self.config.anchor_cls_loss == "ce" and logits.shape[1] > 1:
-            return F.cross_entropy(logits, claimed.labels, reduction="none")
-        goal = F.one_hot(claimed.labels, logits.shape[1]) if logits.shape[1] > 1 else torch.ones_like(logits)
-        return binary_cross_entropy(logits, goal).sum(1)
+    def _class_loss(
+        self, raw: Tensor, assigned: Assignment, claimed: Claimed, owns: Tensor, keep: Tensor | None, number: Tensor
+    ) -> Tensor:
+        kind, classes, weight = self.config.anchor_cls_loss, self.head.num_classes, self.class_weight
+        if kind not in DENSE or classes == 0:
+            each = claimed_class_loss(kind, claimed.class_logits, claimed.labels, claimed.label_sets, weight)
+            return (each * owns).sum() / number
+        if claimed.label_sets is None:
+            sets = F.one_hot(claimed.labels if classes > 1 else torch.zeros_like(claimed.labels), classes).to(owns)
+        else:
+            sets = claimed.label_sets[:, :classes].to(owns)
+        value = owns if kind == "focal" else owns * assigned.quality.flatten()[assigned.prediction.flatten()]
+        goal = owns.new_zeros(assigned.iou.numel(), classes)
+        goal.index_add_(0, assigned.prediction.flatten(), sets * value[:, None])
+        goal = goal.clamp(0, 1).view(*assigned.iou.shape, classes)
+        return dense_class_loss(kind, self.head.class_logits(raw), goal, keep, number, weight)

@@ -8,26 +8,20 @@ class losses the original lacks (``vfl``, ``qfl``, ``focal``) are summed over al
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from uhd.assigners.assignment import Assigner, Assignment
 from uhd.assigners.targets import Targets
-from uhd.losses.classification import binary_cross_entropy, focal, quality_focal, varifocal, varifocal_legacy
+from uhd.losses.box import box_loss
+from uhd.losses.class_term import DENSE, dense_class_loss
+from uhd.losses.classification import binary_cross_entropy
 from uhd.losses.config import LossConfig
+from uhd.losses.hard import hardest
 from uhd.losses.head import AnchorHead
 from uhd.losses.ignore import taught_mask
-from uhd.losses.iou import aligned_iou
 from uhd.losses.objectness import objectness_loss
-
-_DENSE: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "vfl": varifocal,
-    "focal": focal,
-    "qfl": quality_focal,
-}
 
 
 class AnchorLoss(torch.nn.Module):
@@ -36,6 +30,7 @@ class AnchorLoss(torch.nn.Module):
     def __init__(self, config: LossConfig, head: AnchorHead, assigner: Assigner) -> None:
         super().__init__()
         self.config, self.head, self.assigner = config, head, assigner
+        self.class_weight = head.class_weight(config.class_weights)
         # Varifocal and quality focal loss are made for IoU targets. The original has them for every class loss, where
         # no quality branch says how well the box fits and the assigner follows the fit.
         fits = not head.has_quality and config.anchor_assigner != "legacy"
@@ -66,13 +61,14 @@ class AnchorLoss(torch.nn.Module):
         number = owns.sum()
 
         claimed = head.claimed(raw, prior, assigned, targets)
-        overlap, iou = aligned_iou(claimed.boxes, claimed.wanted, config.iou_loss)
-        box = ((1 - overlap) * owns).sum() / number.clamp(min=1)
+        each, overlap, iou = box_loss(claimed.boxes, claimed.wanted, config.iou_loss)
+        box = (each * owns).sum() / number.clamp(min=1)
 
         fit = raw.new_zeros(positive.numel())
         fit.scatter_add_(0, assigned.prediction.flatten(), overlap.detach().clamp(0, 1) * owns)
         fit = fit.view_as(assigned.iou)
         obj_logits, quality_logits = head.branch_logits(raw)
+        keep = hardest(F.softplus(obj_logits), positive, keep, config.ohem_ratio)
         quality = raw.new_zeros(())
         if quality_logits is not None:
             quality = _mean(binary_cross_entropy(quality_logits, fit), keep) * (number > 0)
@@ -88,20 +84,15 @@ class AnchorLoss(torch.nn.Module):
     def _class_loss(
         self, raw: Tensor, assigned: Assignment, goal: Tensor, keep: Tensor | None, number: Tensor
     ) -> Tensor:
-        kind, classes = self.config.anchor_cls_loss, self.head.num_classes
+        kind, classes, weight = self.config.anchor_cls_loss, self.head.num_classes, self.class_weight
         if classes == 0:
             return raw.new_zeros(())
         logits = self.head.class_logits(raw)
-        if kind == "vfl-legacy":
-            each = varifocal_legacy(logits, goal)
-            return _mean(each, None if keep is None else keep[..., None].expand_as(each)) * (number > 0)
-        if kind in _DENSE:
-            each = _DENSE[kind](logits, goal).sum(-1)
-            return (each if keep is None else each * keep).sum() / number.clamp(min=1)
-        if kind == "ce" and classes > 1:
-            each = -(F.log_softmax(logits, -1) * goal).sum(-1)
-        else:
-            each = binary_cross_entropy(logits, goal).sum(-1)
+        if kind in DENSE:
+            return dense_class_loss(kind, logits, goal, keep, number, weight)
+        soft = kind == "ce" and classes > 1
+        each = -F.log_softmax(logits, -1) * goal if soft else binary_cross_entropy(logits, goal)
+        each = (each if weight is None else each * weight).sum(-1)
         return (each * (assigned.gt_index >= 0)).sum() / number.clamp(min=1)
 
     def _class_goal(self, assigned: Assignment, iou: Tensor, targets: Targets) -> Tensor:
@@ -111,6 +102,8 @@ class AnchorLoss(torch.nn.Module):
         index = (assigned.prediction * max(classes, 1) + label).flatten()
         value = assigned.claims.flatten().float()
         if self.class_is_iou:
+            if assigned.alignment is not None:
+                iou = assigned.alignment.flatten()[assigned.prediction.flatten()]
             # The original lets the gradient of the class term reach the boxes through its target.
             value = value * (iou if self.config.anchor_assigner == "simota-legacy" else iou.detach())
         goal = value.new_zeros(assigned.iou.numel() * max(classes, 1)).scatter_add(0, index, value)

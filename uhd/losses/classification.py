@@ -1,4 +1,7 @@
-"""Losses on logits. All return one value per element; the caller weighs and averages them."""
+"""Losses on logits. All return one value per element; the caller weighs and averages them.
+
+Sums over all cells are divided by the number of positives, not of cells: a mean would drown the few people.
+"""
 
 from __future__ import annotations
 
@@ -41,3 +44,36 @@ def varifocal_legacy(logits: Tensor, target: Tensor, alpha: float = 0.75, gamma:
     """
     weight = target**2 + alpha * (1 - target) * torch.sigmoid(logits) ** gamma
     return weight * binary_cross_entropy(logits, target)
+
+
+def cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
+    """Cross-entropy of a softmax over the last axis: logits (..., C) and class numbers (...) to (...)."""
+    return F.cross_entropy(logits.flatten(0, -2), target.flatten(), reduction="none").view(target.shape)
+
+
+def distribution_focal(logits: Tensor, target: Tensor) -> Tensor:
+    """Distribution focal loss (Li et al., 2020): the two bins around the target share the probability.
+
+    The value that a distribution stands for is the mean of the bin numbers 0 .. bins - 1.
+
+    Paper: https://arxiv.org/abs/2006.04388
+
+    Args:
+        logits: (..., bins).
+        target: (...) in bins; what lies outside is moved just inside.
+    """
+    bins = logits.shape[-1]
+    wanted = target.clamp(0, bins - 1 - 1e-2)
+    left = wanted.floor()
+    share = wanted - left
+    index = left.long()
+    return (1 - share) * cross_entropy(logits, index) + share * cross_entropy(logits, index + 1)
+
+
+# Their public names, as :mod:`uhd.losses` exports them.
+binary_cross_entropy_loss = binary_cross_entropy
+cross_entropy_loss = cross_entropy
+distribution_focal_loss = distribution_focal
+focal_loss = focal
+quality_focal_loss = quality_focal
+varifocal_loss = varifocal

@@ -8,7 +8,8 @@ from uhd.assigners.config import AssignerConfig
 from uhd.config import Search, knob
 
 OBJECTIVES = ("aligned", "original")
-IOU_LOSSES = ("iou", "giou", "ciou")
+IOU_LOSSES = ("iou", "giou", "diou", "ciou")
+BOX_LOSSES = (*IOU_LOSSES, "nwd", "smoothl1")
 CLS_LOSSES = ("bce", "ce", "vfl", "vfl-legacy", "focal", "qfl")
 _GROUP = "Loss"
 
@@ -24,10 +25,14 @@ class LossConfig(AssignerConfig):
         choices=OBJECTIVES,
         original="original",
     )
-    iou_loss: str = knob("ciou", "overlap in the box term", group=_GROUP, choices=IOU_LOSSES, original="giou")
+    iou_loss: str = knob(
+        "ciou", "box term: an overlap, nwd (nearness of Gaussians) or smoothl1", group=_GROUP, choices=BOX_LOSSES,
+        original="giou",
+    )  # fmt: skip
     anchor_cls_loss: str = knob(
         "bce",
-        "class term; the aligned objective has bce and ce, vfl-legacy is the original's varifocal loss",
+        "class term: of positives (bce, ce) or of all cells (focal, qfl and vfl, whose target is the fit); vfl-legacy "
+        "is the original's varifocal loss",
         group=_GROUP,
         choices=CLS_LOSSES,
         original="bce",
@@ -56,6 +61,16 @@ class LossConfig(AssignerConfig):
     loss_weight_wh: float = knob(
         1.0, "weight of CenterNet's size", group=_GROUP, minimum=0, search=Search(0.03, 3, log=True)
     )
+    class_weights: str = knob(
+        "none",
+        "weight of each class in the class term: inverse (of its frequency), effective (number of samples, Cui et al. "
+        "2019), or numbers, in the order of the classes",
+        group=_GROUP,
+    )
+    ohem_ratio: float = knob(
+        0.0, "negatives per positive that are taught, the hardest of the batch first; 0: all of them", group=_GROUP,
+        minimum=0, search=Search(1, 20, log=True),
+    )  # fmt: skip
     multi_label_attr_weight: float = knob(
         1.0, "weight of the attributes of --multi-label-mode separate", group=_GROUP, minimum=0
     )

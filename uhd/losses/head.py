@@ -11,6 +11,7 @@ from torch import Tensor
 from uhd.assigners.assignment import Assignment, Grid, Predictions
 from uhd.assigners.targets import Targets
 from uhd.heads import HeadLayout
+from uhd.losses.class_weights import class_weights
 from uhd.models.decode import branch, cell_grid, decode_all, decode_boxes, score, score_logits, split_raw
 
 
@@ -47,6 +48,11 @@ class AnchorHead(torch.nn.Module):
         self.has_quality = has_quality
         sizes = self.anchors.cpu().numpy()
         self.layout = HeadLayout(sizes, np.ones_like(sizes), num_classes, has_quality, score_mode, quality_power)
+
+    def class_weight(self, text: str) -> Tensor | None:
+        """Return the weights (classes,) that ``--class-weights`` names by numbers; None for 1 each."""
+        given = class_weights(text, [1] * self.num_classes) if self.num_classes else ()
+        return torch.tensor(given, device=self.anchors.device) if given else None
 
     def prior(self, wh_scale: Tensor | None) -> Tensor:
         """Return the (A, 2) sizes the box logits multiply, with the gradient of ``wh_scale``."""

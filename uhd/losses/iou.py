@@ -1,4 +1,4 @@
-"""Overlap of boxes: IoU, GIoU (Rezatofighi et al., 2019), CIoU (Zheng et al., 2020).
+"""Overlap of boxes: IoU, GIoU (Rezatofighi et al., 2019), DIoU and CIoU (Zheng et al., 2020).
 
 Papers: https://arxiv.org/abs/1902.09630, https://arxiv.org/abs/1911.08287
 """
@@ -20,7 +20,7 @@ def aligned_iou(a_xyxy: Tensor, b_xyxy: Tensor, kind: str = "iou") -> tuple[Tens
 
     Args:
         a_xyxy, b_xyxy: (..., 4) corner boxes; ``a`` is the prediction, whose gradient is wanted.
-        kind: ``iou`` (0 to 1), ``giou`` or ``ciou`` (at most 1, below -1 for far-apart boxes of CIoU).
+        kind: ``iou`` (0 to 1), ``giou``, ``diou`` (-1 to 1) or ``ciou`` (at most 1, below -1 for far-apart boxes).
 
     Returns:
         the wanted overlap (...) and the plain IoU (...). With ``iou`` both are the same tensor.
@@ -40,10 +40,12 @@ def aligned_iou(a_xyxy: Tensor, b_xyxy: Tensor, kind: str = "iou") -> tuple[Tens
     if kind == "giou":
         hull = hull_w * hull_h
         return iou - (hull - union) / (hull + EPS), iou
-    if kind != "ciou":
+    if kind not in ("diou", "ciou"):
         raise ValueError(f"kind must be one of {', '.join(IOU_LOSSES)}, not {kind!r}")
     centre = ((ax1 + ax2 - bx1 - bx2).square() + (ay1 + ay2 - by1 - by2).square()) / 4
     diagonal = hull_w.square() + hull_h.square() + EPS
+    if kind == "diou":
+        return iou - centre / diagonal, iou
     aspect = (4 / math.pi**2) * (torch.atan(bw / (bh + EPS)) - torch.atan(aw / (ah + EPS))).square()
     with torch.no_grad():
         alpha = aspect / (1 - iou + aspect + EPS)

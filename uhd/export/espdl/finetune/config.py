@@ -11,7 +11,7 @@ from uhd.config.groups import NetworkSize, Thresholds
 from uhd.data.config import parse_classes
 from uhd.export.espdl.config import TARGETS
 from uhd.heads import SCORE_MODES
-from uhd.losses.config import IOU_LOSSES
+from uhd.losses.config import BOX_LOSSES
 from uhd.resize import RESIZE_MODES, canonical_mode
 from uhd.training.config import TrainConfig
 
@@ -70,7 +70,7 @@ class FinetuneConfig:
 
     use_quality: bool = knob(True, "use the quality output, where there is one, in loss and score", group=_LOSS)
     disable_cls: bool = knob(False, "leave the class output out of loss and score", group=_LOSS)
-    iou_loss: str = knob("giou", "overlap in the box term", group=_LOSS, choices=IOU_LOSSES)
+    iou_loss: str = knob("giou", "box term", group=_LOSS, choices=BOX_LOSSES)
     anchor_assigner: str = knob(
         "legacy",
         "which predictions learn a person; simota is the original's, which follows the IoU",
