@@ -16,7 +16,7 @@ from uhd.config import PRESETS, knob_of, preset, validate
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted((ROOT / "uhd").rglob("*.py"))
 # Knobs that nothing reads yet. Empty, or the command line takes flags that do nothing.
-UNREAD: set[str] = {"DetectConfig.close_mosaic"}
+UNREAD: set[str] = set()
 
 
 @cache

@@ -138,6 +138,9 @@ def evaluate(model: Model, data: str | Path, **flags: Any) -> Report:
     if isinstance(model, Detector) and hasattr(model.predictor, "members"):  # an ensemble has no one file
         resolved = own.resolve(words_of(own, flags, data))
         return measure(resolved[ValConfig], resolved[SplitConfig], Path(data), model).report
+    if isinstance(model, Detector):  # as it was loaded, not as its file says
+        rule = model.spec.suppression
+        flags = {"nms_type": rule.kind, "nms_iou": rule.iou, **flags}
     with model_path(model) as path:
         resolved = own.resolve(words_of(own, {**flags, "model": path}, data))
         return measure(resolved[ValConfig], resolved[SplitConfig], Path(data)).report

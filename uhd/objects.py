@@ -35,6 +35,7 @@ class Objects:
             seen); None where there are none.
         masks: per object its outline, hidden parts included; None where there are none.
         texts: per object the phrases that describe it; None where there are none.
+        weights: (N,) float32, how much each teaches, above 0; None where all teach alike.
         count: how many rows are to be found.
     """
 
@@ -44,6 +45,7 @@ class Objects:
     keypoints: NDArray[np.float32] | None = None
     masks: tuple[Outline, ...] | None = None
     texts: tuple[Texts, ...] | None = None
+    weights: NDArray[np.float32] | None = None
     count: int = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -53,7 +55,8 @@ class Objects:
         if not self.labels.shape == self.ignored.shape == (rows,):
             raise ValueError(f"{rows} boxes but labels of shape {self.labels.shape}, ignored {self.ignored.shape}")
         if not self.is_plain:
-            for name, part in (("keypoints", self.keypoints), ("masks", self.masks), ("texts", self.texts)):
+            for name in ("keypoints", "masks", "texts", "weights"):
+                part = getattr(self, name)
                 if part is not None and len(part) != rows:
                     raise ValueError(f"{rows} boxes but {len(part)} {name}")
         count = rows - int(np.count_nonzero(self.ignored))
@@ -136,6 +139,11 @@ class Objects:
         order = np.concatenate([np.flatnonzero(~hidden), np.arange(self.count, len(self)), gone])
         return self.take(order, ignored=np.arange(len(self)) >= self.count - len(gone))
 
+    def weighing(self, factor: float) -> Objects:
+        """Return the same objects, each of which teaches ``factor`` times as much."""
+        before = np.ones(len(self), np.float32) if self.weights is None else self.weights
+        return replace(self, weights=before * np.float32(factor))
+
     def with_labels(self, labels: NDArray[np.int64]) -> Objects:
         """Return the same objects under other labels (N,)."""
         return replace(self, labels=labels)
@@ -167,12 +175,17 @@ class Objects:
         masks = [None if part.masks is None else part.masks[rows] for part, rows in spans]
         texts = [None if part.texts is None else part.texts[rows] for part, rows in spans]
         points = [None if part.keypoints is None else part.keypoints[rows] for part, rows in spans]
-        return Objects(*known, _joined_keypoints(points, sizes), _joined(masks, sizes), _joined(texts, sizes))
+        weights = None
+        if any(part.weights is not None for part in parts):
+            full = [np.ones(len(part), np.float32) if part.weights is None else part.weights for part in parts]
+            by_part = {id(part): each for part, each in zip(parts, full, strict=True)}
+            weights = np.concatenate([by_part[id(part)][rows] for part, rows in spans])
+        return Objects(*known, _joined_keypoints(points, sizes), _joined(masks, sizes), _joined(texts, sizes), weights)
 
     @property
     def is_plain(self) -> bool:
         """Whether boxes, labels and ``ignored`` are all that is known."""
-        return self.keypoints is None and self.masks is None and self.texts is None
+        return self.keypoints is None and self.masks is None and self.texts is None and self.weights is None
 
     def _taken(self, index: Index) -> dict[str, Any]:
         found: dict[str, Any] = {
@@ -182,6 +195,8 @@ class Objects:
         }
         if self.keypoints is not None:
             found["keypoints"] = self.keypoints[index]
+        if self.weights is not None:
+            found["weights"] = self.weights[index]
         if self.masks is not None or self.texts is not None:
             rows = np.arange(len(self))[index].tolist()
             if self.masks is not None:

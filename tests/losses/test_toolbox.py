@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import pytest
@@ -157,3 +158,18 @@ def test_weights_of_classes() -> None:
     for wrong in ("often", "1,-2", "1"):
         with pytest.raises(UserError, match="--class-weights"):
             class_weights(wrong, [3, 4])
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_a_person_that_weighs_half_teaches_half(objective: str) -> None:
+    loss = build_loss(preset(LossConfig, objective=objective), ANCHORS, 1, True)
+    parts = {}
+    for weight in (None, 1.0, 0.5):
+        targets = scene(people=((0.55, 0.1, 0.95, 0.9),))
+        if weight is not None:
+            targets = dataclasses.replace(targets, weights=torch.full(targets.labels.shape, weight))
+        parts[weight] = loss(random_raw(), targets)[1]
+    for name in ("box", "cls", "quality", "obj"):
+        torch.testing.assert_close(parts[1.0][name], parts[None][name])
+    for name in ("box", "cls"):
+        torch.testing.assert_close(parts[0.5][name], parts[None][name] / 2)

@@ -114,4 +114,6 @@ def test_files_become_one_model_that_is_measured_and_searched_with(
 def test_the_kind_of_a_command_line_replaces_the_cards(photos: Path, kind: str, tmp_path: Path) -> None:
     assert main(["val", str(photos), "--nms-type", kind, "--json", str(tmp_path / "val.json")]) == 0
     assert json.loads((tmp_path / "val.json").read_text())["nms"] == kind
-    assert uhd.load(nms_type=kind).spec.suppression.kind == kind
+    loaded = uhd.load(nms_type=kind)
+    assert loaded.spec.suppression.kind == kind
+    assert loaded.val(photos).about["nms"] == kind

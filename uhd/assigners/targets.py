@@ -51,6 +51,7 @@ class Targets:
         ignore: (B, K, 4) float32 ``xyxy`` regions that are neither positive nor negative, zero padded.
         listed: ``people`` and ``regions``, when known already.
         label_sets: (T, classes) 1 for every label of each box of ``people``; None where each has its own only.
+        weights: (B, M) how much each box teaches, 0 padded; None where all teach alike.
     """
 
     boxes: Tensor
@@ -58,6 +59,7 @@ class Targets:
     ignore: Tensor
     listed: tuple[Listing, Listing] | None = None
     label_sets: Tensor | None = None
+    weights: Tensor | None = None
 
     def __post_init__(self) -> None:
         shapes = [tuple(t.shape) for t in (self.boxes, self.labels, self.ignore)]
@@ -87,7 +89,8 @@ class Targets:
             device: where the loss runs.
         """
         boxes, labels, ignore = (torch.from_numpy(np.ascontiguousarray(a)) for a in _arrays(batch))
-        return cls(boxes, labels, ignore).to(device)
+        weights = getattr(batch, "weights", None)
+        return cls(boxes, labels, ignore, weights=None if weights is None else torch.from_numpy(weights)).to(device)
 
     def to(self, device: torch.device | str) -> Targets:
         """Return the targets on another device."""
@@ -97,12 +100,21 @@ class Targets:
 
         boxes, labels, ignore = (_move(t, device) for t in (self.boxes, self.labels, self.ignore))
         sets = None if self.label_sets is None else _move(self.label_sets, device)
-        return Targets(boxes, labels, ignore, (move(self.people), move(self.regions)), sets)
+        weights = None if self.weights is None else _move(self.weights, device)
+        return Targets(boxes, labels, ignore, (move(self.people), move(self.regions)), sets, weights)
 
     @property
     def people_labels(self) -> Tensor:
         """(T,) int64 labels of ``people``."""
         return self.labels[self.people.image, self.people.slot]
+
+
+def taught(owns: Tensor, targets: Targets) -> Tensor:
+    """Return how much each claim (T, K) teaches, flat: 1 or its person's weight where it is won, else 0."""
+    won = owns.float()
+    if targets.weights is not None:
+        won = won * targets.weights[targets.people.image, targets.people.slot][:, None]
+    return won.flatten()
 
 
 def _arrays(batch: BatchArrays) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float32]]:

@@ -51,6 +51,8 @@ PIXELS: tuple[type[Any], ...] = (
 SAMPLES: tuple[type[Any], ...] = (cutout.CoarseDropout, cutout.Cutout, outliers.RemoveOutliers)
 _ALL: tuple[type[Any], ...] = (mixing.Mosaic, *GEOMETRY, *MIXING, *PIXELS, *SAMPLES)
 OPERATIONS: dict[str, type[Any]] = {kind.__name__: kind for kind in _ALL}
+# Files beside this one that are known by name.
+PRESETS = ("light", "medium", "heavy", "recipe", "camera")
 RECIPE = Path(__file__).parent / "recipe.yaml"
 PACKAGE = Path(__file__).parent.parent
 _FLIPS = (geometry.HorizontalFlip, geometry.VerticalFlip)  # nothing is lost by mirroring the small image
@@ -119,7 +121,9 @@ def read_operations(
 
 
 def find_file(path: Path) -> Path:
-    """Return a path as it is, or the file of the package that it names: ``uhd/aug.yaml`` is found from everywhere."""
+    """Return a path as it is, or the file of the package that it names: ``heavy``, and ``uhd/aug.yaml`` everywhere."""
+    if path.name in PRESETS and path == Path(path.name) and not path.exists():
+        return RECIPE.with_name(f"{path.name}.yaml")
     shipped = PACKAGE.parent / path
     named = not path.is_absolute() and path.parts[:1] == (PACKAGE.name,) and ".." not in path.parts
     return shipped if named and not path.exists() and shipped.is_file() else path

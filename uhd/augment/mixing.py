@@ -9,16 +9,32 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from uhd.augment.cover import Cover
 from uhd.augment.second import place_in
 from uhd.augment.view import View
 from uhd.augment.visible import WHOLE, Window, carry, objects_in, visible
-from uhd.boxes import area_xyxy, intersection_matrix
 from uhd.config import knob
-from uhd.objects import Boxes, Objects, Outline
+from uhd.objects import Objects, Outline
 from uhd.outlines import fill_outline
 from uhd.sample import Sample, SecondImage
 
 Look = Callable[[], View]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a mosaic.
+
+    Attributes:
+        rows, columns: of the output.
+        place: the same as left, top, right, bottom, 0 to 1.
+        shown: which part of the sample is shown there, 0 to 1.
+    """
+
+    rows: slice
+    columns: slice
+    place: Window
+    shown: Window
 
 
 @dataclass(frozen=True)
@@ -30,27 +46,52 @@ class Mosaic:
     """
 
     prob: float = knob(1.0, "of joining four", minimum=0, maximum=1)
+    centre: tuple[float, float] = knob((0.5, 0.5), "where the four meet, per axis: a range", minimum=0, maximum=1)
+    min_visibility: float = knob(
+        0.3, "boxes of which a part off the middle shows less are ignored", minimum=0, maximum=1
+    )
 
-    @staticmethod
-    def quarters(size: tuple[int, int]) -> list[tuple[slice, slice, Window]]:
-        """Return rows, columns and place (left, top, right, bottom, 0 to 1) of the four parts of an (h, w) image.
+    def parts(self, size: tuple[int, int], rng: np.random.Generator) -> list[Part]:
+        """Return the four parts of an (h, w) image.
+
+        They meet in the middle unless ``centre`` is a range. Off the middle each part shows as much of its sample as
+        keeps the aspect: the whole of it along the longer axis, along the other what lies next to the others.
 
         An image of one row or column has two parts of it that are empty; they are left out.
         """
         h, w = size
-        return [
-            (slice(top, bottom), slice(left, right), (left / w, top / h, right / w, bottom / h))
-            for top, bottom in ((0, h // 2), (h // 2, h))
-            for left, right in ((0, w // 2), (w // 2, w))
-            if bottom > top and right > left
-        ]
+        y, x = h // 2, w // 2
+        if self.centre != (0.5, 0.5):
+            x, y = (int(rng.uniform(*self.centre) * side) for side in (w, h))
+        found = []
+        for top, bottom in ((0, y), (y, h)):
+            for left, right in ((0, x), (x, w)):
+                if bottom <= top or right <= left:
+                    continue
+                wide, high = (right - left) / w, (bottom - top) / h
+                shown = (0.0, 0.0, 1.0, 1.0)
+                if self.centre != (0.5, 0.5):
+                    across, down = wide / max(wide, high), high / max(wide, high)
+                    shown = (1 - across if left == 0 else 0.0, 1 - down if top == 0 else 0.0,
+                             1.0 if left == 0 else across, 1.0 if top == 0 else down)  # fmt: skip
+                place = (left / w, top / h, right / w, bottom / h)
+                found.append(Part(slice(top, bottom), slice(left, right), place, shown))
+        return found
+
+    def look(self, view: View, part: Part) -> View:
+        """Return what a part shows of a view."""
+        return view if part.shown == WHOLE else view.crop(part.shown, self.min_visibility)
 
 
 @dataclass(frozen=True)
 class MixUp:
-    """Blend two samples half and half and keep the boxes of both (Zhang et al. 2018)."""
+    """Blend two samples and keep the boxes of both (Zhang et al. 2018, https://arxiv.org/abs/1710.09412).
+
+    Half and half, or by a share drawn from Beta(alpha, alpha); then every box teaches as much as is seen of its sample.
+    """
 
     prob: float = knob(1.0, "of blending", minimum=0, maximum=1)
+    alpha: float = knob(0.0, "of the distribution of the share; 0: half and half, boxes at full weight", minimum=0)
 
     def __call__(
         self, sample: Sample, rng: np.random.Generator, partner: Look, mode: str, second: SecondImage | None = None
@@ -59,12 +100,18 @@ class MixUp:
         if rng.random() >= self.prob:
             return sample
         view = partner()
-        objects = Objects.concat([sample.objects, objects_in([(view, WHOLE)])])
+        ours, theirs, share = sample.objects, objects_in([(view, WHOLE)]), 0.5
+        if self.alpha > 0:
+            share = float(rng.beta(self.alpha, self.alpha))
+            ours, theirs = ours.weighing(share), theirs.weighing(1 - share)
+        objects = Objects.concat([ours, theirs])
         h, w = sample.image.shape[:2]
-        image = np.asarray(cv2.addWeighted(sample.image, 0.5, view.read((h, w), mode), 0.5, 0), np.uint8)
+        other = view.read((h, w), mode)
+        image = np.asarray(cv2.addWeighted(sample.image, share, other, 1 - share, 0), np.uint8)
         if second is not None:
             height, width = second.image.shape[:2]
-            second.image[:] = cv2.addWeighted(second.image, 0.5, view.read((height, width), second.mode), 0.5, 0)
+            other = view.read((height, width), second.mode)
+            second.image[:] = cv2.addWeighted(second.image, share, other, 1 - share, 0)
         return Sample(image, objects=objects, name=sample.name)
 
 
@@ -73,7 +120,8 @@ class CopyPaste:
     """Cut labelled objects out of other samples and paste them at random places (Ghiasi et al. 2021).
 
     Each patch is read once from its source at the size it will have: the whole box, or what lies inside the outline,
-    where one is known. A box of which a pasted patch leaves less than ``min_visibility`` becomes an ignore region.
+    where one is known. A box of which a pasted patch leaves less than ``min_visibility`` becomes an ignore region; by
+    patches with an outline it is hidden pixel by pixel, and what several of them hide adds up.
     """
 
     prob: float = knob(0.3, "of pasting", minimum=0, maximum=1)
@@ -91,6 +139,7 @@ class CopyPaste:
             return sample
         h, w = sample.image.shape[:2]
         image, objects = sample.image.copy(), sample.objects
+        covered = Cover((h, w), objects)
         for _ in range(self.sample_num):
             source = partner()
             shown = visible([(source, WHOLE)])
@@ -108,9 +157,10 @@ class CopyPaste:
                 pasted = carry(cut, place, rows[index : index + 1], patch, np.zeros(1, bool))
                 outline = pasted.masks[0] if pasted.masks else ()
                 _paste(cut, image[top : top + height, left : left + width], mode, outline, place)
+                hidden = covered.hide(objects, patch, outline) > 1 - self.min_visibility
                 if second is not None:
                     _paste(cut, place_in(second.image, place), second.mode, outline, place)
-                hidden = _hidden(objects.boxes[: objects.count], patch) > 1 - self.min_visibility
+                covered.add(objects.count, hidden, pasted.count)
                 objects = Objects.concat([objects.ignoring(hidden), pasted])
         return Sample(image, objects=objects, name=sample.name)
 
@@ -122,8 +172,3 @@ def _paste(cut: View, out: NDArray[np.uint8], mode: str, outline: Outline, place
         return
     size = (out.shape[0], out.shape[1])
     np.copyto(out, cut.read(size, mode), where=fill_outline(outline, size, place)[..., None])
-
-
-def _hidden(boxes: Boxes, patch: Boxes) -> NDArray[np.float32]:
-    """Return the share (N,) of each box that a patch (1, 4) covers."""
-    return np.asarray(intersection_matrix(boxes, patch)[:, 0] / np.maximum(area_xyxy(boxes), 1e-12))

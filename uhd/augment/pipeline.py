@@ -112,11 +112,12 @@ class Pipeline:
         """
         image = np.empty((*size, 3), np.uint8)
         parts: list[tuple[View, Window]] = []
-        if any(rng.random() < mosaic.prob for mosaic in self._mosaics):
-            for rows, columns, place in Mosaic.quarters(size):
-                view = self._look(draw_partner(rng) if parts else sample, rng)
-                view.read_into(image[rows, columns], mode)
-                parts.append((view, place))
+        mosaic = next((each for each in self._mosaics if rng.random() < each.prob), None)
+        if mosaic is not None:
+            for part in mosaic.parts(size, rng):
+                view = mosaic.look(self._look(draw_partner(rng) if parts else sample, rng), part)
+                view.read_into(image[part.rows, part.columns], mode)
+                parts.append((view, part.place))
         else:
             view = self._look(sample, rng)
             view.read_into(image, mode)

@@ -26,6 +26,7 @@ class Batch:
         teacher_images: (B, H, W, 3) uint8 RGB, what ``images`` shows at another size, or None.
         keypoints: (B, M, K, 3) float32 beside ``boxes``, zero beyond; None where no sample has any.
         masks, texts: per image and object of ``boxes``, see :class:`uhd.objects.Objects`; None where no sample has any.
+        weights: (B, M) float32 beside ``boxes``, how much each teaches; None where all teach alike.
     """
 
     images: NDArray[np.uint8]
@@ -37,6 +38,7 @@ class Batch:
     keypoints: NDArray[np.float32] | None = None
     masks: tuple[tuple[Outline, ...], ...] | None = None
     texts: tuple[tuple[Texts, ...], ...] | None = None
+    weights: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -52,7 +54,7 @@ def collate(samples: Sequence[Sample], teacher_images: NDArray[np.uint8] | None 
     Raises:
         ValueError: no samples, or images of different sizes.
     """
-    keypoints = masks = texts = None
+    keypoints = masks = texts = weights = None
     if not all(sample.objects.is_plain for sample in samples):
         # Joined once, so that each knows what the others know, then cut again.
         joined = Objects.concat([sample.objects.targets for sample in samples])
@@ -60,6 +62,8 @@ def collate(samples: Sequence[Sample], teacher_images: NDArray[np.uint8] | None 
         parts = [joined.take(slice(end - s.objects.count, end)) for s, end in zip(samples, ends.tolist(), strict=True)]
         if joined.keypoints is not None:
             keypoints = _pad([part.keypoints for part in parts if part.keypoints is not None], 0)
+        if joined.weights is not None:
+            weights = _pad([part.weights for part in parts if part.weights is not None], 0)
         masks = None if joined.masks is None else tuple(part.masks or () for part in parts)
         texts = None if joined.texts is None else tuple(part.texts or () for part in parts)
     return Batch(
@@ -72,6 +76,7 @@ def collate(samples: Sequence[Sample], teacher_images: NDArray[np.uint8] | None 
         keypoints,
         masks,
         texts,
+        weights,
     )
 
 

@@ -60,6 +60,7 @@ class Loader:
         sampler: chooses the order of an epoch in place of ``object_share``; called in this process.
         stage_of: epoch -> stage, the place in the list of transforms: mosaics can end before the training does.
         size_of: epoch -> network size (h, w), in place of ``size``.
+        size_at: (epoch, batch) -> network size (h, w), in place of both; the same in every process.
         report: receives images that break while they are read again (``--cache none``): the sample is gray and empty.
 
     Attributes:
@@ -87,6 +88,7 @@ class Loader:
         sampler: Sampler | None = None,
         stage_of: Callable[[int], int] | None = None,
         size_of: Callable[[int], tuple[int, int]] | None = None,
+        size_at: Callable[[int, int], tuple[int, int]] | None = None,
         report: Report | None = None,
     ) -> None:
         if not len(dataset):
@@ -96,7 +98,7 @@ class Loader:
         transforms = tuple(transform) if isinstance(transform, Sequence) else (transform,)
         self._make = BatchMaker(dataset, transforms, mode, seed, object_share, teacher_view, collate)
         self._size, self._stage_of, self._size_of, self._sampler = size, stage_of, size_of, sampler
-        self._report = report
+        self._size_at, self._report = size_at, report
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
         self.rank, self.world, self.drop_last, self.shuffle = rank, world, drop_last, shuffle
         self.prefetch, self.start_method = prefetch, start_method
@@ -127,8 +129,9 @@ class Loader:
         positions = np.arange(self.rank, len(order), self.world)
         size = self._size if self._size_of is None else self._size_of(epoch)
         stage = 0 if self._stage_of is None else self._stage_of(epoch)
-        parts = (positions[i * self.batch_size : (i + 1) * self.batch_size] for i in range(start_batch, len(self)))
-        for make in self._ahead(Job(epoch, size, stage, part, order[part]) for part in parts):
+        size_at = self._size_at or (lambda _epoch, _batch: size)
+        parts = ((i, positions[i * self.batch_size : (i + 1) * self.batch_size]) for i in range(start_batch, len(self)))
+        for make in self._ahead(Job(epoch, size_at(epoch, i), stage, part, order[part]) for i, part in parts):
             began = time.perf_counter()
             try:
                 batch, broken = make()

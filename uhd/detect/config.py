@@ -20,8 +20,19 @@ class DetectConfig:
     arch: str = knob("ultratinyod", "architecture", group=_RUN, choices=tuple(ARCHITECTURES), original="cnn")
     samples: int = knob(10, "validation images with most mistakes, drawn at a new best", group=_RUN, minimum=0)
     aug_config: Path | None = knob(
-        None, "augmentation YAML (default: our recipe)", group=_OPT, original=Path("uhd/aug.yaml")
+        None,
+        "augmentation YAML, or light, medium, heavy (default: our recipe)",
+        group=_OPT,
+        original=Path("uhd/aug.yaml"),
     )
+    multi_scale: float = knob(
+        0.0, "largest change of the network size from batch to batch, as a share of it; evaluated at its own size",
+        group=_OPT, minimum=0, maximum=0.9, search=Search(0, 0.5),
+    )  # fmt: skip
+    repeat_threshold: float = knob(
+        0.0, "share of the images that show a class, below which its images are repeated; 0 repeats none", group=_OPT,
+        minimum=0, maximum=1,
+    )  # fmt: skip
     close_mosaic: float = knob(
         0.0, "share of the last epochs trained without mosaics", group=_OPT, minimum=0, maximum=1, search=Search(0, 0.5)
     )

@@ -89,7 +89,7 @@ def adopt(trainer: Trainer, state: Mapping[str, Any], where: Path) -> str:
         reason = " ".join(str(error).split())[:160]
         raise UserError(f"{where}: belongs to another architecture: {reason}") from None
     trainer.epoch = int(state.get("epoch") or 0)
-    trainer.step_count = trainer.epoch * len(trainer.batches)
+    trainer.step_count = trainer.epoch * trainer.steps_per_epoch
     reason = _adopt_optimiser(trainer, state)
     optimiser = "optimiser" if not reason else f"a fresh optimiser ({reason})"
     averages = "averaged weights, " if ema is not None and isinstance(state.get("ema"), Mapping) else ""

@@ -13,9 +13,9 @@ import torch
 
 from uhd.augment.pipeline import Pipeline
 from uhd.data.dataset import Dataset
-from uhd.data.loader import Loader
 from uhd.data.multi_label import arrange_classes
 from uhd.data.open import OpenedData, open_data, read_dataset
+from uhd.detect.batches import build_loader
 from uhd.detect.broken import BrokenImages
 from uhd.detect.distill import build_distillation
 from uhd.detect.folder import check_folder, run_folder
@@ -108,11 +108,9 @@ def make_plan(settings: Settings, hooks: Iterable[Hook] = ()) -> Plan:
         _take_weights(network, train.ckpt, last)
         return Plan(settings, folder, last, network, dataset, task, None, processes, broken)
     view = distillation.view if distillation is not None else None
-    loader = Loader(
-        dataset, transform, data.img_size, data.resize_mode, train.batch_size, train.seed, data.num_workers,
-        processes.rank, processes.world, object_share=detect.object_share, teacher_view=view,
-        report=broken,
-    )  # fmt: skip
+    if detect.multi_scale and network.kind == "queries":
+        raise UserError("--multi-scale: a transformer's position code is that of one size; leave it out")
+    loader = build_loader(settings, dataset, transform, processes, view, broken)
     trainer = Trainer(task, loader, train, folder, device, processes, hooks)
     if last is not None:
         _continue(trainer, last, processes)
@@ -212,7 +210,7 @@ def _continue(trainer: Trainer, last: Path, processes: Processes) -> None:
 
 
 def _tell_warmup(trainer: Trainer) -> None:
-    config, steps = trainer.config, len(trainer.batches)
+    config, steps = trainer.config, trainer.steps_per_epoch
     warmup = warmup_of(config, steps)
     if warmup < config.warmup_steps and not trainer.finished:
         say(

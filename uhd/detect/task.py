@@ -83,6 +83,17 @@ class DetectTask:
         self.found: list[Prediction] = []  # of the last evaluation, image by image
         self.trained_on: TrainedOn | None = None
 
+    @property
+    def divided_by(self) -> str | None:
+        """The part of the loss that all of it is divided by, for batches that are joined; None for means of any kind.
+
+        A teacher's terms and the original's objective are means over cells: those of several batches are averaged.
+        """
+        loss = self.loss_config
+        per_positive = loss.objective == "aligned" and loss.anchor_cls_loss != "vfl-legacy"
+        alone = self._network.kind == "anchor" and self.distillation is None
+        return "positives" if per_positive and alone else None
+
     def parameter_groups(self) -> ParameterGroups:
         """Return the network's parameters by what optimisers may do with them."""
         return group_parameters(self._network, self._network.answers(), self._network.scales())
@@ -104,7 +115,8 @@ class DetectTask:
             raw = model(images)
         total, parts = self.objective(raw, Targets.from_batch(batch, device))
         taught, terms = self.distillation(raw, features, batch)
-        total = total + taught
+        alpha = self.distillation.config.distill_alpha
+        total = total + taught if alpha is None else (1 - alpha) * total + alpha * taught
         return total, parts | {"loss": total.detach()} | terms
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:

@@ -16,14 +16,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from uhd.assigners.assignment import Assigner, Assignment
-from uhd.assigners.targets import Targets
+from uhd.assigners.targets import Targets, taught
 from uhd.losses.box import box_loss
 from uhd.losses.class_term import DENSE, claimed_class_loss, dense_class_loss
 from uhd.losses.classification import binary_cross_entropy
 from uhd.losses.config import LossConfig
 from uhd.losses.hard import hardest
 from uhd.losses.head import AnchorHead, Claimed
-from uhd.losses.ignore import taught_mask
+from uhd.losses.ignore import taught_mask, weigh_people
 from uhd.losses.objectness import objectness_loss
 
 
@@ -55,16 +55,17 @@ class AlignedLoss(torch.nn.Module):
         assigned = self.assigner(predictions, targets, grid)
         keep = taught_mask(assigned, predictions, targets, grid)
         positive = assigned.gt_index >= 0
-        owns = assigned.owns.flatten().float()
+        owns, weighed = assigned.owns.flatten().float(), taught(assigned.owns, targets)
         number = owns.sum().clamp(min=1)
 
         claimed = head.claimed(raw, prior, assigned, targets)
-        box = (box_loss(claimed.boxes, claimed.wanted, config.iou_loss)[0] * owns).sum() / number
+        box = (box_loss(claimed.boxes, claimed.wanted, config.iou_loss)[0] * weighed).sum() / number
 
         obj_logits, quality_logits = head.branch_logits(raw)
         ranked = obj_logits if quality_logits is None else quality_logits
         keep = hardest(F.softplus(ranked), positive, keep, config.ohem_ratio)
-        cls = self._class_loss(raw, assigned, claimed, owns, keep, number)
+        keep = weigh_people(keep, assigned, targets)
+        cls = self._class_loss(raw, assigned, claimed, weighed, keep, number)
         goal = assigned.quality.clamp(0, 1)
         obj_goal = positive.float() if config.obj_target == "binary" else goal
         if quality_logits is None:  # objectness alone tells persons from background
@@ -92,12 +93,13 @@ class AlignedLoss(torch.nn.Module):
         return weight if keep is None else weight * keep
 
     def _class_loss(
-        self, raw: Tensor, assigned: Assignment, claimed: Claimed, owns: Tensor, keep: Tensor | None, number: Tensor
+        self, raw: Tensor, assigned: Assignment, claimed: Claimed, weighed: Tensor, keep: Tensor | None, number: Tensor
     ) -> Tensor:
         kind, classes, weight = self.config.anchor_cls_loss, self.head.num_classes, self.class_weight
         if kind not in DENSE or classes == 0:
             each = claimed_class_loss(kind, claimed.class_logits, claimed.labels, claimed.label_sets, weight)
-            return (each * owns).sum() / number
+            return (each * weighed).sum() / number
+        owns = (weighed > 0).float()
         if claimed.label_sets is None:
             sets = F.one_hot(claimed.labels if classes > 1 else torch.zeros_like(claimed.labels), classes).to(owns)
         else:

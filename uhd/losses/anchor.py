@@ -13,14 +13,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from uhd.assigners.assignment import Assigner, Assignment
-from uhd.assigners.targets import Targets
+from uhd.assigners.targets import Targets, taught
 from uhd.losses.box import box_loss
 from uhd.losses.class_term import DENSE, dense_class_loss
 from uhd.losses.classification import binary_cross_entropy
 from uhd.losses.config import LossConfig
 from uhd.losses.hard import hardest
 from uhd.losses.head import AnchorHead
-from uhd.losses.ignore import taught_mask
+from uhd.losses.ignore import taught_mask, weigh_people
 from uhd.losses.objectness import objectness_loss
 
 
@@ -57,18 +57,19 @@ class AnchorLoss(torch.nn.Module):
         assigned = self.assigner(predictions, targets, grid)
         keep = taught_mask(assigned, predictions, targets, grid)
         positive = assigned.gt_index >= 0
-        owns = assigned.owns.flatten().float()
+        owns, weighed = assigned.owns.flatten().float(), taught(assigned.owns, targets)
         number = owns.sum()
 
         claimed = head.claimed(raw, prior, assigned, targets)
         each, overlap, iou = box_loss(claimed.boxes, claimed.wanted, config.iou_loss)
-        box = (each * owns).sum() / number.clamp(min=1)
+        box = (each * weighed).sum() / number.clamp(min=1)
 
         fit = raw.new_zeros(positive.numel())
         fit.scatter_add_(0, assigned.prediction.flatten(), overlap.detach().clamp(0, 1) * owns)
         fit = fit.view_as(assigned.iou)
         obj_logits, quality_logits = head.branch_logits(raw)
         keep = hardest(F.softplus(obj_logits), positive, keep, config.ohem_ratio)
+        keep = weigh_people(keep, assigned, targets)
         quality = raw.new_zeros(())
         if quality_logits is not None:
             quality = _mean(binary_cross_entropy(quality_logits, fit), keep) * (number > 0)
@@ -93,7 +94,8 @@ class AnchorLoss(torch.nn.Module):
         soft = kind == "ce" and classes > 1
         each = -F.log_softmax(logits, -1) * goal if soft else binary_cross_entropy(logits, goal)
         each = (each if weight is None else each * weight).sum(-1)
-        return (each * (assigned.gt_index >= 0)).sum() / number.clamp(min=1)
+        positive = assigned.gt_index >= 0
+        return (each * (positive if keep is None else positive * keep)).sum() / number.clamp(min=1)
 
     def _class_goal(self, assigned: Assignment, iou: Tensor, targets: Targets) -> Tensor:
         """Return (B, N, classes): 1, or the IoU, at every class that claims the prediction."""

@@ -34,3 +34,12 @@ def taught_mask(assignment: Assignment, predictions: Predictions, targets: Targe
     hits = torch.zeros_like(assignment.iou).index_add_(0, regions.image, inside.float())
     taught = (hits == 0) | (assignment.gt_index >= 0)
     return taught if assignment.neutral is None else taught & ~assignment.neutral
+
+
+def weigh_people(keep: Tensor | None, assignment: Assignment, targets: Targets) -> Tensor | None:
+    """Return what each prediction (B, N) counts for: 0 or 1 as ``keep`` says, positives their person's weight."""
+    if targets.weights is None:
+        return keep
+    own = targets.weights.gather(1, assignment.gt_index.clamp(min=0))
+    counts = torch.where(assignment.gt_index >= 0, own, torch.ones_like(own))
+    return counts if keep is None else counts * keep

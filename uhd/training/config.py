@@ -82,9 +82,24 @@ class TrainConfig:
         presets={"small": 20},
         search=Search(0, 1000),
     )
-    schedule: str = knob(
-        "step", "cosine per step or per epoch", group=_OPT, choices=("step", "epoch"), original="epoch"
+    accumulate: int = knob(
+        1, "batches per step: their gradients become that of one joined batch (batch-norm still sees one at a time)",
+        group=_OPT, minimum=1,
+    )  # fmt: skip
+    lr_schedule: str = knob(
+        "cosine", "how the rate falls after the warm-up: cosine, step (by --lr-gamma at every milestone) or constant",
+        group=_OPT, choices=("cosine", "step", "constant"),
+    )  # fmt: skip
+    milestones: tuple[float, ...] = knob(
+        (0.6, 0.85), "of --lr-schedule step: shares of the run below 1, else epochs", group=_OPT, minimum=0
     )
+    lr_gamma: float = knob(
+        0.1, "factor on the rate at every milestone", group=_OPT, minimum=0, maximum=1, exclusive_minimum=True
+    )
+    schedule: str = knob(
+        "step", "whether the rate changes at every step or every epoch", group=_OPT, choices=("step", "epoch"),
+        original="epoch",
+    )  # fmt: skip
     final_lr: float = knob(
         0.02,
         "last learning rate, as a share of the highest",
@@ -98,6 +113,14 @@ class TrainConfig:
         10.0, "largest gradient norm; 0 is off", group=_OPT, minimum=0, original=5.0, search=Search(1, 30, log=True)
     )
     use_ema: bool = knob(True, "evaluate and ship averaged weights", group=_OPT, original=False)
+    average: str = knob(
+        "ema", "what is averaged: ema (the newest weights most), or swa (all weights of --swa-share alike)", group=_OPT,
+        choices=("ema", "swa"),
+    )  # fmt: skip
+    swa_share: float = knob(
+        0.25, "last share of the run that swa averages; before it the weights themselves are evaluated", group=_OPT,
+        minimum=0, maximum=1, exclusive_minimum=True,
+    )  # fmt: skip
     ema_decay: float = knob(
         0.9995, "decay of the average", group=_OPT, minimum=0, maximum=1, original=0.9998, search=Search(0.99, 0.9999)
     )

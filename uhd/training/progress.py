@@ -27,15 +27,16 @@ class Progress(Hook):
             self._open(trainer)
         self._steps += 1
         if self._bar is not None:
-            self._bar.update()
+            self._bar.update(trainer.config.accumulate)
         if self._steps % trainer.config.log_interval:
             return
         elapsed = time.perf_counter() - self._began
-        rate = self._steps * trainer.images_per_step / elapsed
+        done = self._steps * trainer.config.accumulate
+        rate = done * trainer.images_per_step / elapsed
         wait = (trainer.batches.wait_seconds - self._waited) / elapsed
         steps_left = (trainer.config.epochs - trainer.epoch) * len(trainer.batches) - trainer.batch
         loss = f"loss {float(parts['loss']):.3f}, " if "loss" in parts else ""
-        text = f"{loss}{rate:.0f} img/s, wait {wait:.0%}, run {steps_left * elapsed / self._steps / 60:.0f} min left"
+        text = f"{loss}{rate:.0f} img/s, wait {wait:.0%}, run {steps_left * elapsed / done / 60:.0f} min left"
         if self._bar is not None:
             self._bar.set_postfix_str(text)
         else:
@@ -60,7 +61,11 @@ class Progress(Hook):
         if sys.stderr.isatty():
             title = f"epoch {trainer.epoch + 1}/{trainer.config.epochs}"
             self._bar = tqdm(
-                total=len(trainer.batches), initial=trainer.batch - 1, desc=title, unit="step", leave=False
+                total=len(trainer.batches),
+                initial=max(0, trainer.batch - trainer.config.accumulate),
+                desc=title,
+                unit="step",
+                leave=False,
             )
 
     def _close(self) -> None:

@@ -21,7 +21,7 @@ def state_of(trainer: TrainingRun) -> dict[str, Any]:
         "epoch": trainer.epoch,
         "batch": trainer.batch,
         "step": trainer.step_count,
-        "steps_per_epoch": len(trainer.batches),
+        "steps_per_epoch": trainer.steps_per_epoch,
         "images_per_step": trainer.images_per_step,
         "metric": trainer.task.metric.name,
         "best_map": -1.0 if trainer.best is None else trainer.best,
@@ -84,7 +84,7 @@ def load_state(trainer: TrainingRun, state: Mapping[str, Any], where: Path) -> N
 
 
 def _take_place(trainer: TrainingRun, state: Mapping[str, Any]) -> None:
-    batch, step, now = int(state["batch"]), int(state["step"]), len(trainer.batches)
+    batch, step, now = int(state["batch"]), int(state["step"]), trainer.steps_per_epoch
     then = int(state.get("steps_per_epoch") or _steps_per_epoch(trainer.epoch, batch, step, now))
     size = int(state.get("images_per_step") or trainer.images_per_step)
     if then == now and size == trainer.images_per_step:
@@ -92,8 +92,9 @@ def _take_place(trainer: TrainingRun, state: Mapping[str, Any]) -> None:
         if batch and state.get("epoch_means"):
             trainer.means.restore(state["epoch_means"], trainer.device)
         return
-    trainer.batch = min(now, batch * size // trainer.images_per_step)
-    trainer.step_count = trainer.epoch * now + trainer.batch
+    window = trainer.config.accumulate
+    trainer.batch = min(len(trainer.batches), batch * size // trainer.images_per_step // window * window)
+    trainer.step_count = trainer.epoch * now + -(-trainer.batch // window)
 
 
 def _steps_per_epoch(epoch: int, batch: int, step: int, now: int) -> int:

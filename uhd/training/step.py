@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from uhd.training.config import TrainConfig
 from uhd.training.distributed import Processes
-from uhd.training.ema import ModelEMA
+from uhd.training.ema import ModelEMA, StochasticAverage
 from uhd.training.kept import Kept
 from uhd.training.optimiser import build_optimiser
 from uhd.training.task import Task
@@ -29,17 +29,20 @@ class Stepper:
         config: optimiser, clipping, average, precision.
         device: where the model is.
         processes: this process among several.
+        steps_per_epoch: for averages that begin late.
 
     Attributes:
         replica: the model, or what averages its gradients over the processes.
         ema: averaged weights, or None.
     """
 
-    def __init__(self, task: Task, config: TrainConfig, device: torch.device, processes: Processes) -> None:
+    def __init__(
+        self, task: Task, config: TrainConfig, device: torch.device, processes: Processes, steps_per_epoch: int = 1
+    ) -> None:
         self.task, self.config, self.device, self.processes = task, config, device, processes
         self.companions = [] if task.companion is None else list(task.companion.parameters())
         self.optimiser = build_optimiser(task.parameter_groups(), config, self.companions)
-        self.ema = ModelEMA(task.model, config.ema_decay) if config.use_ema else None
+        self.ema = _average(task.model, config, steps_per_epoch) if config.use_ema else None
         self.replica = processes.wrap(task.model)
         amp = config.use_amp and device.type == "cuda"
         self.amp_dtype = {"fp16": torch.float16, "bf16": torch.bfloat16}[config.amp_dtype] if amp else None
@@ -47,15 +50,17 @@ class Stepper:
         self._buffers = Kept([*task.model.buffers(), *(task.companion.buffers() if task.companion else ())])
         self._weights: Kept | None = None
 
-    def take(self, batch: Any, rate: float) -> tuple[dict[str, Tensor], bool | Tensor]:
+    def take(self, batch: Any, rate: float, more: Sequence[Any] = ()) -> tuple[dict[str, Tensor], bool | Tensor]:
         """Take one step.
 
         Args:
             batch: of the task.
             rate: learning rate.
+            more: batches whose gradients join that of the first, as if all had been one.
 
         Returns:
-            the parts of the loss, and whether the step was taken; on a GPU a flag on the device.
+            the parts of the loss (of several batches their means), and whether the step was taken; on a GPU a flag on
+            the device.
         """
         for group in self.optimiser.param_groups:
             group["lr"] = rate * group["lr_scale"]
@@ -63,17 +68,53 @@ class Stepper:
         with self._precision():
             total, parts = self.task.loss(self.replica, batch)
         finite = self.processes.all_finite(torch.isfinite(total.detach()))
-        good = self._on_device(total, finite) if self.device.type == "cuda" else self._on_host(total, finite)
+        if more:
+            self.optimiser.zero_grad(set_to_none=True)
+            parts, finite = self._join(total, parts, finite, more)
+        last = None if more else total
+        good = self._on_device(last, finite) if self.device.type == "cuda" else self._on_host(last, finite)
         return parts, good
+
+    def _join(
+        self, total: Tensor, parts: dict[str, Tensor], finite: Tensor, more: Sequence[Any]
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """Fill in the gradient of all batches joined; returns the means of their parts, and whether all are finite.
+
+        A loss that is divided by its positives is multiplied by them again, and the sum divided by those of all
+        batches: mean losses of batches with few and with many people would not be the loss of them together.
+        """
+        count = self._count(parts)
+        self.scaler.scale(total * count).backward()  # type: ignore[no-untyped-call]
+        counts, seen = count, [parts]
+        for batch in more:
+            with self._precision():
+                total, parts = self.task.loss(self.replica, batch)
+            finite = finite & self.processes.all_finite(torch.isfinite(total.detach()))
+            count = self._count(parts)
+            self.scaler.scale(total * count).backward()  # type: ignore[no-untyped-call]
+            counts, seen = counts + count, [*seen, parts]
+        if self.processes.world > 1:  # gradients are means over the processes
+            counts = counts.new_tensor(self.processes.sum(float(counts)) / self.processes.world)
+        for parameter in self._parameters():
+            if parameter.grad is not None:
+                parameter.grad /= counts
+        means = {name: torch.stack([each[name].detach().float() for each in seen]).mean() for name in parts}
+        return means, finite
+
+    def _count(self, parts: dict[str, Tensor]) -> Tensor:
+        """Return what the loss of a batch has been divided by, and another batch's by another number; 1 for means."""
+        name = getattr(self.task, "divided_by", None)
+        return torch.ones((), device=self.device) if name is None else parts[name].detach().float().clamp(min=1)
 
     def undo_buffers(self) -> None:
         """Give back what the forward pass of a step that broke off has changed."""
         self._buffers.give_back()
         self.optimiser.zero_grad(set_to_none=True)
 
-    def _on_host(self, total: Tensor, finite: Tensor) -> bool:
+    def _on_host(self, total: Tensor | None, finite: Tensor) -> bool:
         good = bool(finite)
-        self.optimiser.zero_grad(set_to_none=True)
+        if total is not None:
+            self.optimiser.zero_grad(set_to_none=True)
         if good:
             good = bool(torch.isfinite(self._gradients(total)))
         if not good:
@@ -84,11 +125,12 @@ class Stepper:
             self.ema.update()
         return True
 
-    def _on_device(self, total: Tensor, finite: Tensor) -> Tensor:
+    def _on_device(self, total: Tensor | None, finite: Tensor) -> Tensor:
         if self._weights is None:
             # The optimiser's state appears with its first step; from then on it is watched, too.
             self._weights = Kept([*self._parameters(), *self._state()])
-        self.optimiser.zero_grad(set_to_none=True)
+        if total is not None:
+            self.optimiser.zero_grad(set_to_none=True)
         good = finite & torch.isfinite(self._gradients(total))
         self._weights.keep()
         fresh = not self.optimiser.state
@@ -106,9 +148,10 @@ class Stepper:
             self.ema.update()
         return good
 
-    def _gradients(self, total: Tensor) -> Tensor:
-        """Fill in the gradients, averaged, unscaled and clipped; returns their norm before clipping."""
-        self.scaler.scale(total).backward()  # type: ignore[no-untyped-call]
+    def _gradients(self, total: Tensor | None) -> Tensor:
+        """Fill in the gradients, averaged, unscaled and clipped; returns their norm before. None: they are there."""
+        if total is not None:
+            self.scaler.scale(total).backward()  # type: ignore[no-untyped-call]
         self.processes.average(self.companions)
         if self.scaler.is_enabled():
             self.scaler.unscale_(self.optimiser)
@@ -134,3 +177,9 @@ class Stepper:
 
     def _precision(self) -> AbstractContextManager[Any]:
         return torch.autocast("cuda", self.amp_dtype) if self.amp_dtype is not None else nullcontext()
+
+
+def _average(model: nn.Module, config: TrainConfig, steps_per_epoch: int) -> ModelEMA:
+    if config.average == "ema":
+        return ModelEMA(model, config.ema_decay)
+    return StochasticAverage(model, round((1 - config.swa_share) * config.epochs * steps_per_epoch))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ class Trainer:
     ) -> None:
         self.task, self.batches, self.config, self.folder, self.device = task, batches, config, folder, device
         self.processes = processes or Processes()
-        self.stepper = Stepper(task, config, device, self.processes)
+        self.stepper = Stepper(task, config, device, self.processes, self.steps_per_epoch)
         self.hooks = list(hooks)
         self.epoch, self.batch, self.step_count = 0, 0, 0
         self.best: float | None = None
@@ -83,8 +84,13 @@ class Trainer:
         return self.stepper.ema.model if self.stepper.ema is not None else self.task.model
 
     @property
+    def steps_per_epoch(self) -> int:
+        """Optimiser steps of an epoch; the last one may have fewer batches than the others."""
+        return -(-len(self.batches) // self.config.accumulate)
+
+    @property
     def images_per_step(self) -> int:
-        """Samples of one step, of all processes together."""
+        """Samples of one batch, of all processes together; a step takes ``accumulate`` of them."""
         return self.batches.batch_size * self.processes.world
 
     @property
@@ -92,10 +98,10 @@ class Trainer:
         """Whether there is nothing left to train."""
         return self.epoch >= self.config.epochs or self._out_of_patience
 
-    def step(self, batch: Any) -> dict[str, Tensor]:
-        """Take one optimiser step; returns the loss parts as detached scalars."""
-        rate = learning_rate(self.config, self.step_count, len(self.batches))
-        parts, good = self.stepper.take(batch, rate)
+    def step(self, batch: Any, *more: Any) -> dict[str, Tensor]:
+        """Take one optimiser step with one batch, or several joined; returns the loss parts as detached scalars."""
+        rate = learning_rate(self.config, self.step_count, self.steps_per_epoch)
+        parts, good = self.stepper.take(batch, rate, more)
         self.step_count += 1
         self.means.add(parts, good)
         self._count_bad(self._flags.add(good))
@@ -140,14 +146,15 @@ class Trainer:
         self.stepper.replica.train()
         self.task.start_epoch(self.epoch)
         self.epoch_began, self.epoch_waited = time.perf_counter(), self.batches.wait_seconds
-        steps = 0
-        for batch in self._agreed(self.batches.epoch(self.epoch, self.batch)):
-            parts = self.step(batch)
-            steps, self.batch = steps + 1, self.batch + 1
+        done = 0
+        # A run stops and is saved between windows, never with half a gradient.
+        for window in self._agreed(windows(self.batches.epoch(self.epoch, self.batch), self.config.accumulate)):
+            parts = self.step(*window)
+            done, self.batch = done + len(window), self.batch + len(window)
             self._call("on_step", parts)
             if 0 < self.config.save_minutes * 60 < time.monotonic() - self._saved:
                 self.save("last")
-        train = self._numbers(steps)
+        train = self._numbers(done)
         self.epoch, self.batch, self.means = self.epoch + 1, 0, StepMeans()
         due = self.epoch % self.config.eval_interval == 0 or self.epoch == self.config.epochs
         val = self._evaluate() if due else {}
@@ -156,7 +163,7 @@ class Trainer:
         if self._out_of_patience and self.processes.main:
             say(f"no better {self.task.metric.name} for {self.stale} evaluations: stopping early")
 
-    def _agreed(self, batches: Iterator[Any]) -> Iterator[Any]:
+    def _agreed(self, batches: Iterator[list[Any]]) -> Iterator[list[Any]]:
         """Yield batches; all processes stop together, and together when one of them has none to go on with."""
         while True:
             batch, failure = None, None
@@ -178,12 +185,12 @@ class Trainer:
                 raise UserError(f"another process has no data; the run is saved: continue with --resume {self.folder}")
             raise Interrupted
 
-    def _numbers(self, steps: int) -> dict[str, float]:
+    def _numbers(self, batches: int) -> dict[str, float]:
         self._count_bad(self._flags.read())
         numbers = self.means.means()
         elapsed = time.perf_counter() - self.epoch_began
-        numbers["lr"] = rate_reached(self.config, self.step_count, len(self.batches))
-        numbers["images_per_second"] = self.processes.sum(steps * self.batches.batch_size / elapsed)
+        numbers["lr"] = rate_reached(self.config, self.step_count, self.steps_per_epoch)
+        numbers["images_per_second"] = self.processes.sum(batches * self.batches.batch_size / elapsed)
         numbers["wait_share"] = (self.batches.wait_seconds - self.epoch_waited) / elapsed
         peak = peak_megabytes()
         return numbers | ({} if peak is None else {"peak_memory_mb": peak})
@@ -252,3 +259,9 @@ class Trainer:
         self.request_stop()
         if self.processes.main:
             say("stopping after this step; the run will be saved (again to stop at once)")
+
+
+def windows(batches: Iterator[Any], size: int) -> Iterator[list[Any]]:
+    """Yield lists of so many batches; the last has what is left."""
+    while window := list(islice(batches, size)):
+        yield window

@@ -53,7 +53,11 @@ class TrainingRun(Protocol):
 
     @property
     def images_per_step(self) -> int:
-        """Samples of one step, of all processes together."""
+        """Samples of one batch, of all processes together."""
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimiser steps of an epoch."""
 
     def request_stop(self) -> None:
         """End the run after the present step, saved, in every process."""

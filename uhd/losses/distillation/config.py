@@ -71,6 +71,10 @@ class DistillConfig:
         exclusive_minimum=True,
         search=Search(0.5, 4, log=True),
     )
+    distill_alpha: float | None = knob(
+        None, "share of the teacher: the labels' loss counts 1 - alpha, the teacher's alpha (default: both count 1)",
+        group=_WEIGHTS, minimum=0, maximum=1,
+    )  # fmt: skip
     distill_cosine: bool = knob(False, "let distillation grow from 0 to its weight over the run", group=_WEIGHTS)
 
     @property
