@@ -54,6 +54,8 @@ def load(
 ) -> Detector:
     """Load a model file, or the best one of a run; None takes the model in the package. See :func:`uhd.load.load`.
 
+    A file of the task refer becomes a :class:`uhd.refer.referrer.Referrer`, called with a picture and a prompt.
+
     Args:
         path: ``.onnx``, ``.safetensors``, ``.pt``, ``.tflite``, ``.espdl``, the folder of a run, or a :class:`Run`; a
             list of them is an ensemble, whose answers are fused.
@@ -72,6 +74,8 @@ def load(
     paths = path if isinstance(path, Sequence) and not isinstance(path, str) else [path]
     places = [each.folder if isinstance(each, Run) else each for each in paths]
     detector = load_file(places, compile=compile, tta=tta, **known)
+    if not hasattr(detector, "predictor"):
+        return detector
     return type(detector)(detector.predictor, evaluate)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from uhd.errors import UserError, install_hint
 from uhd.model_file import model_file
@@ -26,6 +26,8 @@ _PREDICTORS = {
     (".tflite", "detect"): ("uhd.runtime.litert", "LitertPredictor", ""),
     (".keras", "detect"): ("uhd.keras_detector.predictor", "KerasPredictor", "keras"),
     (".c", "detect"): ("uhd.export.c.predictor", "CPredictor", ""),
+    (".onnx", "refer"): ("uhd.refer.onnx_finder", "OnnxFinder", ""),
+    (".safetensors", "refer"): ("uhd.refer.torch_finder", "open_finder", "train"),
 }
 _COMPILED = (".c",)
 
@@ -52,6 +54,8 @@ def load(
 ) -> Detector:
     """Load a model, or several as an ensemble. No code from a file is run.
 
+    A model that finds the one who is meant becomes a :class:`uhd.refer.referrer.Referrer`, all others a detector.
+
     Args:
         path: ``.onnx``, ``.safetensors``, ``.pt``, ``.tflite``, ``.keras`` or ``.espdl``, or the folder of a run,
             whose best model it means; None takes the model in the package. A ``.c`` is compiled and run, so only one
@@ -75,7 +79,11 @@ def load(
 
     paths = list(path) if isinstance(path, Sequence) and not isinstance(path, str) else [path]
     if len(paths) == 1 and tta == "none":
-        return Detector(_load_one(paths[0], compile, known))
+        found = _load_one(paths[0], compile, known)
+        if not hasattr(found, "ask_texts"):
+            return Detector(found)
+        # Said to be a detector, which nearly every model is; editors could complete nothing of a union.
+        return cast("Detector", import_module("uhd.refer.referrer").Referrer(found))
     from uhd.runtime.ensemble import combine
 
     # The answers are joined by these; each model drops its own duplicates as its file says.

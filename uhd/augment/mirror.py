@@ -13,8 +13,8 @@ from uhd.objects import Objects
 
 # Of COCO's 17 keypoints: eyes, ears, shoulders, elbows, wrists, hips, knees, ankles.
 COCO_KEYPOINTS = {left: left + 1 for left in range(1, 16, 2)}
-_SIDES = {"left": "right", "right": "left"}
-_SIDE = re.compile(r"\b(left|right)\b", re.IGNORECASE)
+_SIDES = {"left": "right", "right": "left", "leftmost": "rightmost", "rightmost": "leftmost"}
+_SIDE = re.compile(r"\b(left|right|leftmost|rightmost)\b", re.IGNORECASE)
 
 
 def swap_classes(objects: Objects, swap: Mapping[int, int]) -> Objects:
@@ -57,7 +57,7 @@ def swap_keypoints(objects: Objects, swap: Mapping[int, int] | None) -> Objects:
 
 
 def swap_words(objects: Objects) -> Objects:
-    """Return the objects with the whole words left and right exchanged in their phrases, upper and lower case kept."""
+    """Return the objects with the words left and right, leftmost and rightmost exchanged, upper and lower case kept."""
     if objects.texts is None:
         return objects
     return replace(objects, texts=tuple(tuple(map(mirror_phrase, texts)) for texts in objects.texts))
@@ -68,7 +68,7 @@ def mirror_phrase(phrase: str) -> str:
 
     Example:
         >>> mirror_phrase("Left hand up, right of the leftmost tree")
-        'Right hand up, left of the leftmost tree'
+        'Right hand up, left of the rightmost tree'
     """
     return _SIDE.sub(lambda found: _in_case_of(found[0], _SIDES[found[0].lower()]), phrase)
 

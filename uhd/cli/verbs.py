@@ -36,8 +36,14 @@ VERBS: dict[str, Verb] = {
     "info": Verb("parameters, multiply-adds and layers of a model", "uhd.cli.info"),
     "inspect": Verb("what a model or checkpoint file says of itself", "uhd.cli.inspect"),
     "refer": Verb(
-        "find the one person that is meant: so far its drawn data set",
-        verbs={"data": Verb("draw scenes with keypoints, masks and descriptions", "uhd.cli.refer.data")},
+        "find the one person whom a text, a point, a scribble or a box means",
+        verbs={
+            "data": Verb("draw scenes with keypoints, masks and descriptions", "uhd.cli.refer.data"),
+            "train": Verb("train on pictures with descriptions", "uhd.cli.refer.train"),
+            "val": Verb("measure a model, with the controls", "uhd.cli.refer.val"),
+            "predict": Verb("find the person whom a prompt means in a picture", "uhd.cli.refer.predict"),
+            "export": Verb("write a checkpoint as ONNX", "uhd.cli.refer.export"),
+        },
     ),
     "data": Verb(
         "check, convert, split and count a data set, choose anchors, look for hard backgrounds",

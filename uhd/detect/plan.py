@@ -30,6 +30,7 @@ from uhd.losses.config import LossConfig
 from uhd.models.network import DetectorNetwork, check_size
 from uhd.models.weights import read_checkpoint, read_weights
 from uhd.trained_on import TrainedOn, sketch_of
+from uhd.training.device import choose_device
 from uhd.training.distributed import Processes, join_processes
 from uhd.training.folder import find_last
 from uhd.training.hooks import Hook
@@ -117,25 +118,6 @@ def make_plan(settings: Settings, hooks: Iterable[Hook] = ()) -> Plan:
     if processes.main:
         _tell_warmup(trainer)
     return Plan(settings, folder, last, network, dataset, task, trainer, processes, broken)
-
-
-def choose_device(name: str | None, processes: Processes) -> torch.device:
-    """Return the named device, or CUDA when there is one.
-
-    Raises:
-        UserError: the device does not exist here.
-    """
-    if name is None:
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name.startswith("cuda") and not torch.cuda.is_available():
-        _warn(processes, f"--device {name}: no CUDA device here; training on the CPU")
-        name = "cpu"
-    if name == "cuda" and processes.world > 1:
-        name = f"cuda:{processes.local_rank}"
-    try:
-        return torch.device(name)
-    except RuntimeError:
-        raise UserError(f"--device {name}: not a device torch knows (cpu, cuda, cuda:1, mps)") from None
 
 
 def _in_force(settings: Settings, processes: Processes) -> tuple[Settings, torch.device]:

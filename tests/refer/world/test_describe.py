@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from uhd.refer.world.describe import descriptions, facts_of, held_out, mirrored_words
+from uhd.augment.mirror import mirror_phrase
+from uhd.refer.world.describe import descriptions, facts_of, held_out
 from uhd.refer.world.scene import Person, Scene, draw_scene
 
 SCENES = [draw_scene(np.random.default_rng([11, i])) for i in range(25)]
@@ -66,10 +67,10 @@ def test_facts_name_their_holders() -> None:
 
 
 def test_mirroring_swaps_whole_words() -> None:
-    assert mirrored_words("the leftmost person raising the right arm") == "the rightmost person raising the left arm"
-    assert mirrored_words("a bright cleft") == "a bright cleft"
+    assert mirror_phrase("the leftmost person raising the right arm") == "the rightmost person raising the left arm"
+    assert mirror_phrase("a bright cleft") == "a bright cleft"
     text = "the second person from the left"
-    assert mirrored_words(mirrored_words(text)) == text
+    assert mirror_phrase(mirror_phrase(text)) == text
 
 
 def test_a_share_of_the_pairs_of_colour_and_place_is_held_out() -> None:

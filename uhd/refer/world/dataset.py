@@ -24,6 +24,7 @@ from uhd.refer.world.scene import Person, Scene, draw_scene
 PARTS: Mapping[str, int] = {"train": 0, "val": 1}
 _SCRIBBLES = 5
 _TEXTS = 3  # for each person, where there are so many
+_PAIR = ("the leftmost person", "the rightmost person")
 
 
 @dataclass
@@ -46,7 +47,8 @@ def write_world(folder: Path, count: int, seed: int = 0, part: str = "train", si
 
     The same arguments write the same bytes. In ``train`` no text joins a colour and a place that are held out
     (:func:`~uhd.refer.world.describe.held_out`); in ``val`` every text that joins the two is such a one, so that it
-    shows whether words are understood or pairs were learnt.
+    shows whether words are understood or pairs were learnt, and the persons at both ends are also named by nothing but
+    that: two texts that differ in one word and mean different people.
 
     Args:
         folder: is created; pictures of an earlier call with the same arguments are replaced by the same.
@@ -86,9 +88,12 @@ def _describe(table: _Table, scene: Scene, name: str, part: str, rng: np.random.
     facts, written = facts_of(scene), 0
     for who, person in enumerate(scene.people):
         found = [(text, said) for text, said in descriptions(scene, who, facts) if _allowed(said, part)]
-        for k in rng.permutation(len(found))[:_TEXTS]:
-            _add(table, scene, name, found[int(k)][0], person, rng)
-            written += 1
+        chosen = [found[int(k)][0] for k in rng.permutation(len(found))[:_TEXTS]]
+        if part == "val":  # both texts of a pair that differs in one word
+            chosen += [text for text, _ in found if text in _PAIR and text not in chosen]
+        for text in chosen:
+            _add(table, scene, name, text, person, rng)
+        written += len(chosen)
     return written
 
 

@@ -74,12 +74,6 @@ def held_out(facts: Sequence[Fact]) -> bool:
     )
 
 
-def mirrored_words(text: str) -> str:
-    """Return a description of the mirrored picture: whole words left and right change places."""
-    turned = {"left": "right", "right": "left", "leftmost": "rightmost", "rightmost": "leftmost"}
-    return " ".join(turned.get(word, word) for word in text.split(" "))
-
-
 PLACES = (
     "left",
     "right",

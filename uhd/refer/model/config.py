@@ -1,0 +1,32 @@
+"""Which parts the network has, and how wide they are. Imports no framework."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from uhd.config import knob
+
+_MODEL = "network"
+BACKBONE_NAMES = ("tiny",)
+TEXT_ENCODER_NAMES = ("learned",)
+TRANSFORMER_NAMES = ("fully_conv_optim",)
+
+
+@dataclass(frozen=True)
+class ReferModelConfig:
+    """Which parts the network has, and how wide they are."""
+
+    backbone: str = knob("tiny", "what turns the picture into maps", group=_MODEL, choices=BACKBONE_NAMES)
+    text_encoder_type: str = knob("learned", "what reads the text", group=_MODEL, choices=TEXT_ENCODER_NAMES)
+    transformer_type: str = knob(
+        "fully_conv_optim", "what finds people in the maps", group=_MODEL, choices=TRANSFORMER_NAMES
+    )
+    hidden_dim: int = knob(64, "width of everything behind the backbone", group=_MODEL, minimum=16, maximum=512)
+    backbone_width: int = knob(24, "channels of the map at stride 4", group=_MODEL, minimum=8, maximum=128)
+    num_queries: int = knob(8, "people that are looked at more closely", group=_MODEL, minimum=1, maximum=100)
+    enc_layers: int = knob(1, "blocks over each map", group=_MODEL, minimum=0, maximum=6)
+    dec_layers: int = knob(2, "looks at the picture where the keypoints are", group=_MODEL, minimum=1, maximum=6)
+    ground_layers: int = knob(2, "rounds of comparing people with the prompt", group=_MODEL, minimum=1, maximum=6)
+    text_layers: int = knob(1, "layers of the learned text encoder", group=_MODEL, minimum=1, maximum=6)
+    mask_channels: int = knob(16, "channels from which masks are made", group=_MODEL, minimum=4, maximum=128)
+    max_words: int = knob(24, "words of a text that are read", group=_MODEL, minimum=4, maximum=128)
