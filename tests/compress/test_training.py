@@ -14,6 +14,7 @@ from uhd.training.checkpoint import newest_last
 
 torch.set_num_threads(1)
 BITS = {"bits": ["--w-bits", "4", "--a-bits", "4"], "qat": ["--qat", "--qat-disable-observer-epoch", "1"]}
+BITS["device"] = [*BITS["qat"], "--qat-backend", "esp32s3"]
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +48,11 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 def test_resumes_exactly_and_is_exported(
     kind: str, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    whole = weights(train(photos, tmp_path / "whole", 3, *BITS[kind]))
-    assert any(name.endswith("stem.observed") for name in whole) == (kind == "qat")
-    folder = train(photos, tmp_path / "halves", 3, *BITS[kind], "--patience", "1", "--eval-interval", "1")
+    start = ["--ckpt", str(newest_last(train(photos, tmp_path / "float", 1)))] if kind == "device" else []
+    whole = weights(train(photos, tmp_path / "whole", 3, *BITS[kind], *start))
+    assert any(name.endswith("stem.observed") for name in whole) == (kind != "bits")
+    assert any(name.endswith("box_out.observed") for name in whole) == (kind == "device")
+    folder = train(photos, tmp_path / "halves", 3, *BITS[kind], *start, "--patience", "1", "--eval-interval", "1")
     for path in sorted(folder.glob("last_*_000[23].*")):
         path.unlink()
     assert main(["train", "--resume", str(folder), "--patience", "0"]) == 0

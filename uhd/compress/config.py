@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from uhd.compress.grid import GRIDS, Grid
 from uhd.config import from_plain, knob
 from uhd.errors import UserError
 from uhd.migrations import settings_of
 
 TARGETS = ("backbone", "head", "both", "none")
-BACKENDS = ("fbgemm", "qnnpack")
 _GROUP = "Quantisation"
 _PARTS = {"backbone": ("backbone",), "head": ("head",), "both": ("backbone", "head"), "none": ()}
 
@@ -57,9 +57,10 @@ class QuantiseConfig:
     )
     qat_backend: str = knob(
         "fbgemm",
-        "grids of --qat: fbgemm (weights per channel, activations half the levels), qnnpack (per tensor, all levels)",
+        "grids of --qat: fbgemm (weights per channel, activations half the levels), qnnpack (per tensor, all levels); "
+        "from a trained model, batch-norm folded: onnx (int8 ONNX), esp32s3, esp32p4 (powers of two)",
         group=_GROUP,
-        choices=BACKENDS,
+        choices=tuple(GRIDS),
     )
     qat_fuse: bool = knob(
         False, "", ineffective="--qat always rounds behind batch-norm and activation, as a fused layer", group=_GROUP
@@ -97,6 +98,16 @@ class QuantiseConfig:
     def on(self) -> bool:
         """Whether anything is quantised."""
         return bool(self.parts())
+
+    @property
+    def grid(self) -> Grid | None:
+        """The grid of ``--qat``; None without it."""
+        return GRIDS[self.qat_backend] if self.qat else None
+
+    @property
+    def folds(self) -> bool:
+        """Whether batch-norm is folded, as it is deployed: only a trained model has statistics for it."""
+        return self.grid is not None and self.grid.folded
 
     def __str__(self) -> str:
         texts = [

@@ -9,12 +9,15 @@ Paper: https://arxiv.org/abs/1712.05877
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from uhd.compress.config import Bits, QuantiseConfig, quantisation_of
+from uhd.compress.grid import Grid
+from uhd.compress.rounding import LEAST_SCALE, power_of_two_scale, round_signed, round_weights
 from uhd.config import to_plain
 from uhd.errors import UserError
 from uhd.models.layers import ConvNormAct
@@ -24,7 +27,6 @@ if TYPE_CHECKING:
 
 N = TypeVar("N", bound="DetectorNetwork")
 
-LEAST_SCALE = 1e-8
 OBSERVER_MOMENTUM = 0.01  # share of a new batch in the moving ranges
 
 
@@ -60,10 +62,15 @@ class QuantisedConv2d(nn.Conv2d):
     Attributes:
         w_bits: of the grid.
         per_channel: a scale for each output channel instead of one for all.
+        grid: of ``--qat`` where batch-norm is folded; None: symmetric, by the largest weight.
+        norms: the batch-norm behind it that is folded into the weights before they are rounded, or nothing; in a tuple,
+            as it is no part of this layer.
     """
 
     w_bits: int
     per_channel: bool
+    grid: Grid | None
+    norms: tuple[nn.BatchNorm2d, ...]
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, in, H, W) to (B, out, H', W')."""
@@ -71,12 +78,23 @@ class QuantisedConv2d(nn.Conv2d):
         return y
 
     def rounded(self) -> Tensor:
-        """Return the weights (out, in, k, k) on their grid."""
-        return fake_quantise(self.weight, self.w_bits, 0 if self.per_channel else None)
+        """Return the weights (out, in, k, k) on their grid, or so that they lie on it once batch-norm is folded in."""
+        if self.grid is None:
+            return fake_quantise(self.weight, self.w_bits, 0 if self.per_channel else None)
+        factor = self._factor()
+        return round_weights(self.weight * factor, self.w_bits, self.grid) / factor
+
+    def _factor(self) -> Tensor:
+        """Return what batch-norm multiplies every channel by, (out, 1, 1, 1); 1 for one that it switches off."""
+        factor = self.weight.new_ones(len(self.weight))
+        for norm in self.norms:
+            assert norm.running_var is not None
+            factor = (norm.weight / torch.sqrt(norm.running_var + norm.eps)).detach()
+        return torch.where(factor == 0, 1.0, factor)[:, None, None, None]
 
 
-class QuantisedConvNormAct(ConvNormAct):
-    """A block whose output is rounded, by the range of each batch or, under ``--qat``, by an observed range.
+class ObservedOutput(nn.Module):
+    """A layer whose output is rounded, by the range of each batch or, under ``--qat``, by an observed range.
 
     In evaluation every image has the range of its own, so that a result does not depend on what else is in the batch.
 
@@ -85,24 +103,29 @@ class QuantisedConvNormAct(ConvNormAct):
         observed: (2,) least and largest output so far (moving average), a buffer; None without ``--qat``.
         levels: steps of the grid between them.
         observing: whether training moves the range.
+        grid: of ``--qat``, or None.
     """
 
     a_bits: int
     observed: Tensor | None
     levels: int
     observing: bool
+    grid: Grid | None
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (B, cin, H, W) to (B, cout, H/s, W/s)."""
-        y = super().forward(x)
+    def round_output(self, y: Tensor) -> Tensor:
+        """Return an output (B, C, H, W) on its grid."""
         if self.observed is None:
             return fake_quantise(y, self.a_bits, None if self.training else 0)
         if self.training and self.observing:
             self._observe(y.detach())
         low, high = self.observed.float().unbind()
-        scale = ((high - low) / self.levels).clamp(min=LEAST_SCALE)
-        zero = (-low / scale).round().clamp(0, self.levels).to(torch.int32)
-        rounded: Tensor = torch.fake_quantize_per_tensor_affine(y.float(), scale, zero, 0, self.levels)
+        if self.grid is not None and self.grid.power_of_two:
+            scale = power_of_two_scale(torch.maximum(high, -low), self.a_bits)
+            rounded = round_signed(y, scale, self.a_bits, self.grid.half_up).to(y.dtype)
+        else:
+            scale = ((high - low) / self.levels).clamp(min=LEAST_SCALE)
+            zero = (-low / scale).round().clamp(0, self.levels).to(torch.int32)
+            rounded = torch.fake_quantize_per_tensor_affine(y.float(), scale, zero, 0, self.levels)
         # Before the first observation there is no range to round to.
         return torch.where(high > low, rounded, y)
 
@@ -115,11 +138,28 @@ class QuantisedConvNormAct(ConvNormAct):
         self.observed.lerp_(found, torch.where(fresh, 1.0, OBSERVER_MOMENTUM))
 
 
+class QuantisedConvNormAct(ObservedOutput, ConvNormAct):
+    """A block whose output is rounded."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, cin, H, W) to (B, cout, H/s, W/s)."""
+        return self.round_output(super().forward(x))
+
+
+class QuantisedAnswer(ObservedOutput, QuantisedConv2d):
+    """A last convolution, whose output is a map that the decoder reads: weights and output are rounded."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, in, H, W) to (B, out, H', W')."""
+        return self.round_output(super().forward(x))
+
+
 def quantise(network: N, config: QuantiseConfig) -> N:
     """Change the layers of a network in place; returns it.
 
     Every block (convolution, norm, activation) of a part is quantised, in the head also the weights of the ``*_out``
-    convolutions. Bare convolutions inside other layers stay as they are, as in the original.
+    convolutions. Bare convolutions inside other layers stay as they are, as in the original, but on the grid of a
+    device, which rounds those too, and the maps that the decoder reads.
 
     Raises:
         UserError: the network is no UltraTinyOD, or the settings contradict each other.
@@ -129,15 +169,29 @@ def quantise(network: N, config: QuantiseConfig) -> N:
     if parts and network.arch != "ultratinyod":
         raise UserError(f"--w-bits, --a-bits and --qat are for --arch ultratinyod, not {network.arch}")
     for name, bits in parts.items():
-        part = network.get_submodule(name)
+        part, norms = network.get_submodule(name), _norms_behind(network) if config.folds else {}
         for module in list(part.modules()):
             if type(module) is ConvNormAct:
-                _round_weights(module.conv, bits, config)
-                _round_output(module, bits, config)
-        for child_name, child in part.named_children():
-            if name == "head" and "_out" in child_name and type(child) is nn.Conv2d:
-                _round_weights(child, bits, config)
+                _round_weights(module.conv, bits, config, norms.get(module.conv, ()))
+                _round_output(module, QuantisedConvNormAct, bits, config)
+        for child_name, child in part.named_modules():
+            answer = name == "head" and "_out" in child_name and "." not in child_name
+            if type(child) is nn.Conv2d and (answer or config.folds):
+                _round_weights(child, bits, config, norms.get(child, ()))
+                if answer and config.folds:
+                    _round_output(child, QuantisedAnswer, bits, config)
     return network
+
+
+def _norms_behind(network: nn.Module) -> dict[nn.Module, tuple[nn.BatchNorm2d, ...]]:
+    """Return the batch-norm that directly follows a convolution, for every one that has one."""
+    found: dict[nn.Module, tuple[nn.BatchNorm2d, ...]] = {}
+    for module in network.modules():
+        if isinstance(module, ConvNormAct | nn.Sequential):
+            for first, second in pairwise(module.children()):
+                if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
+                    found[first] = (second,)
+    return found
 
 
 def repeat(network: N, meta: Mapping[str, Any], where: str) -> N:
@@ -163,15 +217,15 @@ def strip(network: N) -> N:
     This is what export writes. Folding batch-norm scales every output channel as a whole, so the weights of the file
     still lie on a grid of as many bits; the ranges of activations are found by the integer runtime's own calibration.
     """
-    for module in network.modules():
-        if isinstance(module, QuantisedConv2d):
+    for module in list(network.modules()):
+        if isinstance(module, QuantisedConvNormAct):
+            _forget_range(module)
+            _become(module, ConvNormAct)
+        elif isinstance(module, QuantisedConv2d):
             with torch.no_grad():
                 module.weight.copy_(module.rounded())
+            _forget_range(module)
             _become(module, nn.Conv2d)
-        elif isinstance(module, QuantisedConvNormAct):
-            if module.observed is not None:
-                del module.observed
-            _become(module, ConvNormAct)
     network.quantisation = None
     return network
 
@@ -187,9 +241,9 @@ def start_epoch(network: DetectorNetwork, epoch: int) -> None:
     if config is None or not config.qat:
         return
     for module in network.modules():
-        if isinstance(module, QuantisedConvNormAct):
+        if isinstance(module, ObservedOutput):
             module.observing = epoch < config.qat_disable_observer_epoch
-        elif isinstance(module, nn.BatchNorm2d) and epoch >= config.qat_freeze_bn_epoch:
+        elif isinstance(module, nn.BatchNorm2d) and (config.folds or epoch >= config.qat_freeze_bn_epoch):
             module.eval()
 
 
@@ -207,22 +261,31 @@ def _become(module: nn.Module, kind: type[nn.Module]) -> None:
     module.__class__ = kind
 
 
-def _round_weights(conv: nn.Conv2d, bits: Bits, config: QuantiseConfig) -> None:
+def _round_weights(conv: nn.Conv2d, bits: Bits, config: QuantiseConfig, norms: tuple[nn.BatchNorm2d, ...] = ()) -> None:
+    grid = config.grid
     if bits.weights > 1:
         _become(conv, QuantisedConv2d)
         assert isinstance(conv, QuantisedConv2d)
-        conv.w_bits, conv.per_channel = bits.weights, not config.qat or config.qat_backend == "fbgemm"
+        conv.w_bits, conv.per_channel = bits.weights, grid is None or grid.per_channel
+        conv.grid, conv.norms = grid if config.folds else None, norms
 
 
-def _round_output(block: ConvNormAct, bits: Bits, config: QuantiseConfig) -> None:
+def _round_output(layer: nn.Module, kind: type[ObservedOutput], bits: Bits, config: QuantiseConfig) -> None:
+    grid = config.grid
     if bits.activations > 1:
-        _become(block, QuantisedConvNormAct)
-        assert isinstance(block, QuantisedConvNormAct)
-        block.a_bits, block.observing = bits.activations, True
-        # fbgemm adds pairs of products in 16 bits and keeps one bit of the activations free for it.
-        block.levels = 2 ** (bits.activations - (config.qat_backend == "fbgemm")) - 1
-        device = block.conv.weight.device
-        if config.qat:
-            block.register_buffer("observed", torch.zeros(2, device=device))
+        device, weighted = next(layer.parameters()).device, isinstance(layer, QuantisedConv2d)
+        _become(layer, kind)
+        assert isinstance(layer, ObservedOutput)
+        layer.a_bits, layer.observing, layer.grid = bits.activations, True, grid
+        layer.levels = 2 ** (bits.activations - (0 if grid is None else grid.spare_bits)) - 1
+        if isinstance(layer, QuantisedAnswer) and not weighted:
+            layer.w_bits, layer.per_channel, layer.norms = 0, False, ()
+        if grid is not None:
+            layer.register_buffer("observed", torch.zeros(2, device=device))
         else:
-            block.observed = None
+            layer.observed = None
+
+
+def _forget_range(layer: nn.Module) -> None:
+    if getattr(layer, "observed", None) is not None:
+        del layer.observed

@@ -58,6 +58,8 @@ class Settings:
             validate(config, "flags")
         if self.train.resume is not None and self.train.ckpt is not None:
             raise UserError("--resume and --ckpt exclude each other: one continues a run, the other starts a new one")
+        if self.quantisation.folds and self.train.resume is None and self.train.ckpt is None:
+            raise UserError(f"--qat-backend {self.quantisation.qat_backend} trains a trained model on: give --ckpt")
 
 
 def write_settings(settings: Settings, folder: Path) -> Path:
