@@ -66,8 +66,10 @@ def main(argv: Sequence[str]) -> int:
             return _draw(file, drawing)
         if file.suffix.lower() == ".onnx":
             return _of_onnx(file, resolved[InfoConfig])
-        if file.suffix.lower() not in (".pt", ".safetensors"):
-            raise UserError(f"{file}: uhd info reads .pt, .safetensors and .onnx; what others say: uhd inspect {file}")
+        if file.suffix.lower() not in (".pt", ".safetensors", ".keras"):
+            raise UserError(
+                f"{file}: uhd info reads .pt, .safetensors, .keras and .onnx; what others say: uhd inspect {file}"
+            )
         model, meta = load_model(file)
         size = size if "img_size" in resolved.typed else parse_size(str(meta.get("img_size") or "64x64"))
     else:

@@ -18,6 +18,10 @@ class DetectConfig:
     """What a run of the detector has beside what every run has: architecture, augmentation, anchors, measure."""
 
     arch: str = knob("ultratinyod", "architecture", group=_RUN, choices=tuple(ARCHITECTURES), original="cnn")
+    framework: str = knob(
+        "torch", "what computes the network: torch, or keras (on torch, with .keras files beside the others)",
+        group=_RUN, choices=("torch", "keras"), keras="keras",
+    )  # fmt: skip
     samples: int = knob(10, "validation images with most mistakes, drawn at a new best", group=_RUN, minimum=0)
     aug_config: Path | None = knob(
         None,

@@ -16,10 +16,10 @@ from uhd.data.open import OpenedData
 from uhd.data.records import box_sizes
 from uhd.detect.class_start import fit_classes
 from uhd.detect.config import DetectConfig
+from uhd.detect.framework import fresh_network
 from uhd.detect.settings import Settings
 from uhd.errors import UserError
 from uhd.evaluation.anchor_plot import plot_anchors
-from uhd.models import ARCHITECTURES
 from uhd.models.network import AnchorNetwork, DetectorNetwork
 from uhd.models.weights import read_weights
 from uhd.resize import input_channels
@@ -43,7 +43,7 @@ def build_network(settings: Settings, opened: OpenedData, dataset: Dataset) -> D
         sizes = box_sizes(objects_only(dataset.records, roles))
         found = auto_anchors(sizes, config.num_anchors, detect.auto_anchors_alg, detect.auto_anchors_bias)
         follows["anchors"] = tuple((float(w), float(h)) for w, h in found) if found.any() else ()
-    fresh = ARCHITECTURES[detect.arch].network(dataclasses.replace(config, **follows))
+    fresh = fresh_network(settings, dataclasses.replace(config, **follows))
     network = quantise(fresh, settings.quantisation)
     if train.ckpt is not None:
         load_start(network, train.ckpt, not train.ckpt_non_strict, opened.names)

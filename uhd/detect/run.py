@@ -9,6 +9,7 @@ from pathlib import Path
 
 from uhd.data.multi_label import roles_of
 from uhd.detect.broken import closing_line
+from uhd.detect.framework import framework_hooks
 from uhd.detect.network import draw_anchors
 from uhd.detect.pictures import Pictures, draw_samples, write_report
 from uhd.detect.plan import Plan, make_plan
@@ -72,6 +73,7 @@ def claim(plan: Plan, trainer: Trainer) -> None:
 
     plan.processes.main_first(make)
     trainer.hooks.insert(0, Pictures(plan.task, plan.settings.detect.samples))
+    trainer.hooks.extend(framework_hooks(plan.settings))
 
 
 def fit(plan: Plan, trainer: Trainer) -> None:

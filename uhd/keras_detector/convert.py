@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -13,34 +14,44 @@ from uhd.errors import UserError
 from uhd.keras_detector.model import anchor_table
 
 Array = NDArray[np.float32]
-# Keras weight -> torch tensor, and how an array of the one becomes the other.
+# Keras weight -> torch tensor.
 _BATCH_NORM = {"gamma": "weight", "beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var"}
 
 
-def _same(array: Array) -> Array:
-    return array
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """A Keras variable and the way to its values from those of the torch tensor, and back.
+
+    Attributes:
+        variable: of the Keras model.
+        there: order of the torch tensor's axes in Keras, () for the same.
+        back: order of the variable's axes in torch, () for the same.
+    """
+
+    variable: Any
+    there: tuple[int, ...] = ()
+    back: tuple[int, ...] = ()
 
 
-def _names(layer: keras.layers.Layer) -> dict[str, tuple[str, Callable[[Array], Array], Callable[[Array], Array]]]:
-    """Return by Keras weight name: the torch tensor's name, the way to Keras, the way back."""
+def _names(layer: keras.layers.Layer) -> dict[str, tuple[str, tuple[int, ...], tuple[int, ...]]]:
+    """Return by Keras weight name: the torch tensor's name, the order of axes in Keras, the order in torch."""
     if isinstance(layer, keras.layers.BatchNormalization):
-        return {ours: (theirs, _same, _same) for ours, theirs in _BATCH_NORM.items()}
+        return {ours: (theirs, (), ()) for ours, theirs in _BATCH_NORM.items()}
     if isinstance(layer, keras.layers.DepthwiseConv2D):  # (C, 1, k, k) <-> (k, k, C, 1)
-        return {"kernel": ("weight", lambda a: a.transpose(2, 3, 0, 1), lambda a: a.transpose(2, 3, 0, 1))}
+        return {"kernel": ("weight", (2, 3, 0, 1), (2, 3, 0, 1))}
     if isinstance(layer, keras.layers.Conv2D):  # (O, I, k, k) <-> (k, k, I, O)
-        turned = ("weight", lambda a: a.transpose(2, 3, 1, 0), lambda a: a.transpose(3, 2, 0, 1))
-        return {"kernel": turned, "bias": ("bias", _same, _same)}
-    return {"anchors": ("anchors", _same, _same), "wh_scale": ("wh_scale", _same, _same)}
+        return {"kernel": ("weight", (2, 3, 1, 0), (3, 2, 0, 1)), "bias": ("bias", (), ())}
+    return {"anchors": ("anchors", (), ()), "wh_scale": ("wh_scale", (), ())}
 
 
-def _pairs(model: keras.Model) -> dict[str, tuple[Any, Callable[[Array], Array], Callable[[Array], Array]]]:
-    """Return by torch name: the Keras variable, the way to Keras, the way back."""
+def pairs_of(model: keras.Model) -> dict[str, Pair]:
+    """Return the variables of a Keras detector by the names of the torch network's tensors."""
     found = {}
     for layer in model.layers:
         names = _names(layer) if layer.weights else {}
         for variable in layer.weights:
             theirs, there, back = names[variable.name]
-            found[f"{layer.name.replace('__', '.')}.{theirs}"] = (variable, there, back)
+            found[f"{layer.name.replace('__', '.')}.{theirs}"] = Pair(variable, there, back)
     return found
 
 
@@ -50,8 +61,9 @@ def state_dict_of(model: keras.Model) -> dict[str, Array]:
     Batch-norm's ``num_batches_tracked`` counts steps in torch only; it is 0.
     """
     state: dict[str, Array] = {}
-    for name, (variable, _, back) in _pairs(model).items():
-        state[name] = np.ascontiguousarray(back(np.asarray(keras.ops.convert_to_numpy(variable), np.float32)))
+    for name, pair in pairs_of(model).items():
+        values = np.asarray(keras.ops.convert_to_numpy(pair.variable), np.float32)
+        state[name] = np.ascontiguousarray(values.transpose(pair.back) if pair.back else values)
         if name.endswith("running_var"):
             state[name.removesuffix("running_var") + "num_batches_tracked"] = np.zeros((), np.int64)
     return state
@@ -64,16 +76,17 @@ def assign_state_dict(model: keras.Model, state: Mapping[str, NDArray[Any]]) -> 
         UserError: a tensor is missing, is left over, or has another shape; the model is unchanged then.
     """
     anchor_table(model)
-    pairs = _pairs(model)
+    pairs = pairs_of(model)
     wanted = {name: value for name, value in state.items() if not name.endswith("num_batches_tracked")}
     missing, extra = sorted(pairs.keys() - wanted.keys()), sorted(wanted.keys() - pairs.keys())
     if missing or extra:
         which = f"has no {missing[0]}" if missing else f"has {extra[0]}, which the Keras model has not"
         raise UserError(f"the weights belong to another configuration: the file {which}")
-    ready = {name: there(np.asarray(wanted[name], np.float32)) for name, (_, there, _) in pairs.items()}
-    for name, (variable, _, _) in pairs.items():
-        if tuple(variable.shape) != ready[name].shape:
-            shapes = f"{ready[name].shape}, not {tuple(variable.shape)}"
+    for name, pair in pairs.items():
+        value = np.asarray(wanted[name], np.float32)
+        wanted[name] = value.transpose(pair.there) if pair.there and value.ndim == len(pair.there) else value
+        if tuple(pair.variable.shape) != wanted[name].shape:
+            shapes = f"{wanted[name].shape}, not {tuple(pair.variable.shape)}"
             raise UserError(f"the weights belong to another configuration: {name} is {shapes}")
-    for name, (variable, _, _) in pairs.items():
-        variable.assign(ready[name])
+    for name, pair in pairs.items():
+        pair.variable.assign(wanted[name])

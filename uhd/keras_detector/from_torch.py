@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from uhd.card import ModelCard
-from uhd.config import to_plain
 from uhd.errors import UserError
 from uhd.keras_detector.convert import assign_state_dict, state_dict_of
 from uhd.keras_detector.files import open_keras_model, save_keras_model
 from uhd.keras_detector.model import create_keras_model
 from uhd.models.ultratinyod.network import UltraTinyOD
-from uhd.models.weights import load_model, save_weights
+from uhd.models.weights import State, describe, load_model, save_weights
 
 
 def torch_to_keras(source: Path, target: Path) -> Path:
@@ -39,10 +39,18 @@ def keras_to_torch(source: Path, target: Path) -> Path:
     Raises:
         UserError: unreadable, or no detector of this package.
     """
-    model, config, card = open_keras_model(source)
-    state = {name: torch.from_numpy(value) for name, value in state_dict_of(model).items()}
-    network = UltraTinyOD(config)
-    network.load_state_dict(state)
-    meta = {"arch": network.arch, "model_config": to_plain(network.config), **card.to_checkpoint()}
-    save_weights(target, network.state_dict(), meta)
+    state, meta = keras_weights(source)
+    save_weights(target, state, meta)
     return target
+
+
+def keras_weights(source: Path) -> tuple[State, dict[str, Any]]:
+    """Return the weights of a ``.keras`` file as the torch network has them, and the metadata that rebuild it.
+
+    Raises:
+        UserError: unreadable, or no detector of this package.
+    """
+    model, config, card = open_keras_model(source)
+    network = UltraTinyOD(config)
+    network.load_state_dict({name: torch.from_numpy(value) for name, value in state_dict_of(model).items()})
+    return network.state_dict(), describe(network, **card.to_checkpoint())

@@ -7,6 +7,7 @@ all around, which would shift the image by a pixel at every stage.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -24,6 +25,16 @@ def initializer(depthwise: bool = False) -> keras.initializers.Initializer:
     return keras.initializers.VarianceScaling(2.0, "fan_in" if depthwise else "fan_out", "untruncated_normal")
 
 
+@dataclass(frozen=True)
+class LayerKinds:
+    """The classes of the layers that compute; those of Keras, unless a backend has faster ones of the same meaning."""
+
+    conv: type[Any] = layers.Conv2D
+    depthwise: type[Any] = layers.DepthwiseConv2D
+    norm: type[Any] = layers.BatchNormalization
+    pool: type[Any] = layers.MaxPooling2D
+
+
 class Blocks:
     """Adds layers that share an activation, batch-norm or none, and depthwise or standard convolutions.
 
@@ -31,12 +42,14 @@ class Blocks:
         act: ``relu``, ``swish`` or ``silu``.
         use_batchnorm: normalise after every convolution.
         conv: ``dw`` or ``std``.
+        kinds: classes of the layers.
     """
 
-    def __init__(self, act: str, use_batchnorm: bool, conv: str = "dw") -> None:
+    def __init__(self, act: str, use_batchnorm: bool, conv: str = "dw", kinds: LayerKinds | None = None) -> None:
         self.act = "relu" if act == "relu" else "silu"
         self.use_batchnorm = use_batchnorm
         self.standard = conv == "std"
+        self.kinds = kinds or LayerKinds()
 
     def conv(
         self, x: Tensor, name: str, cout: int, k: int = 1, s: int = 1, depthwise: bool = False, dilation: int = 1
@@ -49,8 +62,8 @@ class Blocks:
             "strides": s, "padding": padding, "dilation_rate": dilation, "use_bias": False, "name": name,
         }  # fmt: skip
         if depthwise:
-            return layers.DepthwiseConv2D(k, depthwise_initializer=initializer(True), **shared)(x)
-        return layers.Conv2D(cout, k, kernel_initializer=initializer(), **shared)(x)
+            return self.kinds.depthwise(k, depthwise_initializer=initializer(True), **shared)(x)
+        return self.kinds.conv(cout, k, kernel_initializer=initializer(), **shared)(x)
 
     def norm(self, x: Tensor, name: str) -> Tensor:
         """Add batch-norm over the channels of (B, h, w, C) where there is one.
@@ -59,7 +72,7 @@ class Blocks:
         """
         if not self.use_batchnorm:
             return x
-        return layers.BatchNormalization(momentum=1 - BN_MOMENTUM, epsilon=BN_EPS, name=name)(x)
+        return self.kinds.norm(momentum=1 - BN_MOMENTUM, epsilon=BN_EPS, name=name)(x)
 
     def activation(self, x: Tensor, name: str) -> Tensor:
         """Add the activation."""
@@ -89,10 +102,10 @@ class Blocks:
         return self.activation(x, f"{name}__2")
 
 
-def effective_se(x: Tensor, name: str) -> Tensor:
+def effective_se(blocks: Blocks, x: Tensor, name: str) -> Tensor:
     """Add channel attention with one full-width layer (Lee and Park, 2019, https://arxiv.org/abs/1911.06667)."""
     mean = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}__mean")(x)
-    gate = layers.Conv2D(x.shape[-1], 1, kernel_initializer=initializer(), name=f"{name}__fc")(mean)
+    gate = blocks.kinds.conv(x.shape[-1], 1, kernel_initializer=initializer(), name=f"{name}__fc")(mean)
     return layers.Multiply(name=name)([x, layers.Activation("sigmoid", name=f"{name}__gate")(gate)])
 
 
@@ -116,7 +129,7 @@ def pool_pyramid(blocks: Blocks, x: Tensor, name: str, cout: int, scale: str) ->
         return blocks.norm(y, f"{name}__{part}") if scale == "bn" else y
 
     x = blocks.cba(x, f"{name}__cv1", hidden)
-    pooled = layers.MaxPooling2D(5, 1, "same", name=f"{name}__pool")(x)
+    pooled = blocks.kinds.pool(5, 1, "same", name=f"{name}__pool")(x)
     both = layers.Concatenate(name=f"{name}__concat")([scaled(x, "scale_x"), scaled(pooled, "scale_y")])
     return blocks.cba(both, f"{name}__cv2", cout)
 

@@ -13,6 +13,7 @@ from uhd.errors import UserError
 from uhd.keras_detector.anchor_table import AnchorTable
 from uhd.keras_detector.layers import (
     Blocks,
+    LayerKinds,
     Tensor,
     effective_se,
     initializer,
@@ -23,15 +24,19 @@ from uhd.keras_detector.layers import (
 from uhd.models.ultratinyod.config import UltraTinyODConfig
 
 INPUT = "input_1"
+FEATURES = "backbone__sppf__cv2__act"  # the layer whose output the head reads
 _PRIOR = math.log(0.01 / 0.99)
 
 
-def create_keras_model(config: UltraTinyODConfig, size: tuple[int, int] = (64, 64)) -> keras.Model:
+def create_keras_model(
+    config: UltraTinyODConfig, size: tuple[int, int] = (64, 64), kinds: LayerKinds | None = None
+) -> keras.Model:
     """Return the Keras twin of :class:`uhd.models.ultratinyod.UltraTinyOD`.
 
     Args:
         config: architecture; quantisation variants and several labels per object exist in torch only.
         size: (height, width) of the input in pixels, divisible by the stride.
+        kinds: classes of the layers, Keras' own by default.
 
     Returns:
         a model from (B, height, width, in_channels) float32 in [0, 1], input layer ``input_1``, to the raw map
@@ -48,7 +53,7 @@ def create_keras_model(config: UltraTinyODConfig, size: tuple[int, int] = (64, 6
         raise UserError("--multi-label-mode: several labels per object exist with --framework torch only")
     if size[0] % config.stride or size[1] % config.stride:
         raise UserError(f"image size {size[0]}x{size[1]} is not divisible by the output stride {config.stride}")
-    blocks = Blocks(config.activation, config.use_batchnorm, config.utod_conv)
+    blocks = Blocks(config.activation, config.use_batchnorm, config.utod_conv, kinds)
     images = keras.Input((*size, config.in_channels), name=INPUT)
     features = _shared(blocks, _backbone(blocks, images, config), config)
     raw = _assemble(_branches(blocks, features, config), config)
@@ -101,7 +106,7 @@ def _shared(blocks: Blocks, x: Tensor, config: UltraTinyODConfig) -> Tensor:
             large = blocks.dw(large, f"head__large_obj_blocks__{i}", width)
         large = resize_nearest(large, (int(x.shape[1]), int(x.shape[2])), "head__large_obj_up")
         x = layers.Add(name="head__large_obj_add")([x, blocks.cba(large, "head__large_obj_fuse", c)])
-    return effective_se(x, "head__head_se") if config.utod_head_ese else x
+    return effective_se(blocks, x, "head__head_se") if config.utod_head_ese else x
 
 
 def _branches(blocks: Blocks, x: Tensor, config: UltraTinyODConfig) -> dict[str, Tensor]:
@@ -113,10 +118,10 @@ def _branches(blocks: Blocks, x: Tensor, config: UltraTinyODConfig) -> dict[str,
             return blocks.dw(x, f"head__{name}_conv", c)
         return blocks.dw(blocks.dw(x, f"head__{name}_tower__0", c), f"head__{name}_tower__1", c)
 
-    maps = {"box": _out(block("box"), "head__box_out", 4 * a)}
-    maps["obj"] = _out(blocks.dw(x, "head__obj_conv", c), "head__obj_out", a, _PRIOR)
+    maps = {"box": _out(blocks, block("box"), "head__box_out", 4 * a)}
+    maps["obj"] = _out(blocks, blocks.dw(x, "head__obj_conv", c), "head__obj_out", a, _PRIOR)
     if config.has_quality:
-        maps["quality"] = _out(block("quality"), "head__quality_out", a)
+        maps["quality"] = _out(blocks, block("quality"), "head__quality_out", a)
     if config.class_channels:
         middle = max(8, min(c, round(config.cls_bottleneck_ratio * c)))
         if towers:
@@ -124,12 +129,12 @@ def _branches(blocks: Blocks, x: Tensor, config: UltraTinyODConfig) -> dict[str,
             y = blocks.dw(y, "head__cls_tower__2", middle)
         else:
             y = blocks.dw(blocks.cba(x, "head__cls_reduce", middle), "head__cls_conv", middle)
-        maps["cls"] = _out(y, "head__cls_out", a * config.class_channels, _PRIOR)
+        maps["cls"] = _out(blocks, y, "head__cls_out", a * config.class_channels, _PRIOR)
     return maps
 
 
-def _out(x: Tensor, name: str, channels: int, bias: float = 0.0) -> Tensor:
-    return layers.Conv2D(
+def _out(blocks: Blocks, x: Tensor, name: str, channels: int, bias: float = 0.0) -> Tensor:
+    return blocks.kinds.conv(
         channels, 1, kernel_initializer=initializer(), bias_initializer=keras.initializers.Constant(bias), name=name
     )(x)
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import warnings
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ def save_weights(path: Path, state: State, metadata: dict[str, Any]) -> None:
 
 
 def read_weights(path: Path, averaged: bool = True) -> tuple[State, dict[str, Any]]:
-    """Return the state dict and metadata of ``.safetensors`` or ``.pt``.
+    """Return the state dict and metadata of ``.safetensors``, ``.pt`` or ``.keras``.
 
     Args:
         path: the file, or the folder of a run.
@@ -70,6 +71,9 @@ def read_weights(path: Path, averaged: bool = True) -> tuple[State, dict[str, An
     path = model_file(path)
     if path.suffix.lower() == ".safetensors":
         return _read_safetensors(path)
+    if path.suffix.lower() == ".keras":
+        state, meta = import_module("uhd.keras_detector.from_torch").keras_weights(path)
+        return state, meta
     if path.suffix.lower() in _EXPORTED:
         raise UserError(f"{path}: is an exported file, not a checkpoint; give the .safetensors or .pt it came from")
     content = read_checkpoint(path)

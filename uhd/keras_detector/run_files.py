@@ -1,0 +1,42 @@
+"""``.keras`` files of a run, beside its checkpoints: the weights that were measured, averaged where they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import keras
+
+from uhd.card import ModelCard
+from uhd.keras_detector.convert import assign_state_dict
+from uhd.keras_detector.files import save_keras_model
+from uhd.keras_detector.model import create_keras_model
+from uhd.models.ultratinyod.network import UltraTinyOD
+from uhd.training.checkpoint import name_again, prune
+from uhd.training.hooks import Hook
+
+if TYPE_CHECKING:
+    from uhd.training.trainer import Trainer
+
+
+class KerasFiles(Hook):
+    """Writes ``best_utod_0012_map_0.43210.keras``, ``last_...`` and both under their stable names."""
+
+    def __init__(self) -> None:
+        self._model: keras.Model | None = None
+
+    def on_checkpoint(self, trainer: Trainer, path: Path, kind: str) -> None:
+        """Write the network that evaluation sees, with its card."""
+        network, metric = trainer.model, trainer.task.metric
+        assert isinstance(network, UltraTinyOD)
+        card = ModelCard.from_checkpoint(trainer.task.describe())
+        if self._model is None:
+            self._model = create_keras_model(network.config, card.input_size)
+        state = {name: tensor.detach().cpu().numpy() for name, tensor in network.state_dict().items()}
+        assign_state_dict(self._model, state)
+        value = trainer.metrics.get(metric.name)
+        score = "" if value is None else f"_{metric.label}_{value:.5f}"
+        file = path.with_name(f"{kind}_{trainer.task.tag}_{trainer.epoch:04d}{score}.keras")
+        save_keras_model(self._model, file, network.config, card)
+        name_again(file, path.with_name(f"{kind}.keras"))
+        prune(path.parent, f"{kind}_{trainer.task.tag}_*.keras", trainer.config.keep)
