@@ -13,13 +13,16 @@ DEFAULT_ANCHORS = ((0.1, 0.1), (0.2, 0.2), (0.3, 0.3))
 ALGORITHMS = ("kmeans", "logkmeans", "stratified", "stratified_large", "sml_fixed")
 
 
+_BETWEEN = str.maketrans(",;[]", "    ")
+
+
 def parse_anchors(text: str) -> tuple[tuple[float, float], ...]:
-    """Parse ``"w,h w,h ..."``, sizes normalised to the image.
+    """Parse ``"w,h w,h ..."`` or JSON ``[[w, h], ...]``, sizes normalised to the image.
 
     Raises:
         ValueError: an odd number of values, or one that is not a positive number.
     """
-    numbers = [float(part) for part in text.replace(",", " ").replace(";", " ").split()]
+    numbers = [float(part) for part in text.translate(_BETWEEN).split()]
     if len(numbers) % 2 or any(not 0 < number < 100 for number in numbers):
         raise ValueError('is not a list of sizes "w,h w,h ..."')
     return tuple(zip(numbers[::2], numbers[1::2], strict=True))

@@ -22,9 +22,12 @@ RESIZE_MODES = (
     "opencv_inter_nearest_yuv422",
 )
 
+# UHD-keras' names for what it does with OpenCV, too.
+KERAS_NAMES = {"keras_bilinear": "opencv_inter_linear", "keras_nearest": "opencv_inter_nearest"}
+
 
 def canonical_mode(name: str) -> str:
-    """Return the mode's name in lower case with underscores.
+    """Return the mode's name in lower case with underscores; UHD-keras' names are names of the same modes.
 
     Raises:
         UserError: no such mode.
@@ -32,6 +35,7 @@ def canonical_mode(name: str) -> str:
     if name in RESIZE_MODES:
         return name
     mode = name.lower().replace("-", "_")
+    mode = KERAS_NAMES.get(mode, mode)
     if mode not in RESIZE_MODES:
         raise UserError(f"unknown resize mode {name!r}{nearest(mode, RESIZE_MODES)}: choose from {RESIZE_MODES}")
     return mode

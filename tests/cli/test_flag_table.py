@@ -17,4 +17,10 @@ def test_the_page_is_up_to_date() -> None:
     notes = {f"{name} {flag.replace('_', '-')}" for name, flag in listed}
     assert set(script["DIFFERENT"]) <= notes
     for name, flag in listed:
-        assert f"`{flag}`" in page or "torch_" in flag or "opencv_" in flag or not flag.startswith("--"), (name, flag)
+        assert (
+            f"`{flag}`" in page
+            or "torch_" in flag
+            or "opencv_" in flag
+            or "keras_" in flag
+            or not flag.startswith("--")
+        ), (name, flag)

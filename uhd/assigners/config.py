@@ -22,6 +22,7 @@ class AssignerConfig:
         group=_GROUP,
         choices=ASSIGNERS,
         original="legacy",
+        keras="legacy",
     )
     simota_topk: int = knob(10, "most predictions per person in simota", group=_GROUP, minimum=1, search=Search(4, 20))
     tal_alpha: float = knob(

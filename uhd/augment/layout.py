@@ -55,6 +55,7 @@ OPERATIONS: dict[str, type[Any]] = {kind.__name__: kind for kind in _ALL}
 PRESETS = ("light", "medium", "heavy", "recipe", "camera")
 RECIPE = Path(__file__).parent / "recipe.yaml"
 PACKAGE = Path(__file__).parent.parent
+_KERAS_PACKAGE = "uhd_keras"  # beside it, with the defaults of UHD-keras
 _FLIPS = (geometry.HorizontalFlip, geometry.VerticalFlip)  # nothing is lost by mirroring the small image
 _SECTIONS = ("data_augment_pre", "data_augment", "data_augment_post")
 _SWAP = "class_swap_map"
@@ -125,7 +126,7 @@ def find_file(path: Path) -> Path:
     if path.name in PRESETS and path == Path(path.name) and not path.exists():
         return RECIPE.with_name(f"{path.name}.yaml")
     shipped = PACKAGE.parent / path
-    named = not path.is_absolute() and path.parts[:1] == (PACKAGE.name,) and ".." not in path.parts
+    named = not path.is_absolute() and path.parts[:1] in ((PACKAGE.name,), (_KERAS_PACKAGE,)) and ".." not in path.parts
     return shipped if named and not path.exists() and shipped.is_file() else path
 
 

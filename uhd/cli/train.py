@@ -25,8 +25,11 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str], program: str = "uhd train", default_preset: str = "uhd") -> int:
     """Train a detector; returns the exit code."""
-    resolved = flags_of(program, default_preset).resolve(argv)
+    return train_resolved(flags_of(program, default_preset).resolve(argv))
 
+
+def train_resolved(resolved: Resolved) -> int:
+    """Train as settings say; returns the exit code."""
     from uhd.training.trainer import Interrupted
 
     try:

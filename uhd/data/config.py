@@ -8,7 +8,7 @@ from typing import cast
 
 from uhd.config import knob, same_knob
 from uhd.config.groups import NetworkSize
-from uhd.resize import RESIZE_MODES, canonical_mode
+from uhd.resize import KERAS_NAMES, RESIZE_MODES, canonical_mode
 
 CACHE_KINDS = ("ram", "file", "none")
 _GROUP = "data"
@@ -62,13 +62,19 @@ class DataConfig:
         "folder of images with YOLO .txt labels, or a data.yaml, a COCO .json, or a .txt list of images",
         group=_GROUP,
         original=Path("data/wholebody34/obj_train_data"),
+        keras=Path("data/wholebody34/obj_train_data"),
     )
     train_list: Path | None = knob(None, "text file with one training image per line (with --val-list)", group=_GROUP)
     val_list: Path | None = knob(None, "text file with one validation image per line (with --train-list)", group=_GROUP)
     train_split: float = knob(0.8, "share of the images to train on", group=_GROUP, minimum=0.0, maximum=1.0)
     val_split: float = knob(0.2, "share of the images to validate on", group=_GROUP, minimum=0.0, maximum=1.0)
     split_seed: int | None = knob(
-        42, "seed of the split, where the data has none; none: --seed", group=_GROUP, minimum=0, original=None
+        42,
+        "seed of the split, where the data has none; none: --seed",
+        group=_GROUP,
+        minimum=0,
+        original=None,
+        keras=None,
     )
     split_by: str = knob(
         "name",
@@ -76,6 +82,7 @@ class DataConfig:
         group=_GROUP,
         choices=("name", "shuffle"),
         original="shuffle",
+        keras="shuffle",
     )
     classes: tuple[int, ...] = knob(
         (0,),
@@ -113,7 +120,7 @@ class DataConfig:
         group=_GROUP,
         choices=RESIZE_MODES,
         original="torch_bilinear",
-        shortcuts={mode: mode for mode in RESIZE_MODES},
+        shortcuts={mode: mode for mode in RESIZE_MODES} | KERAS_NAMES,
         parse=canonical_mode,
     )
     cache: str = knob("ram", "where decoded images are kept", group=_GROUP, choices=CACHE_KINDS)

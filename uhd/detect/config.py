@@ -28,6 +28,7 @@ class DetectConfig:
         "augmentation YAML, or light, medium, heavy (default: our recipe)",
         group=_OPT,
         original=Path("uhd/aug.yaml"),
+        keras=Path("uhd_keras/aug.yaml"),
     )
     multi_scale: float = knob(
         0.0, "largest change of the network size from batch to batch, as a share of it; evaluated at its own size",
@@ -48,8 +49,9 @@ class DetectConfig:
         maximum=1,
         original=None,
         search=Search(0.3, 1),
+        keras=None,
     )
-    auto_anchors: bool = knob(True, "choose anchors from the training boxes", group=_OPT, original=False)
+    auto_anchors: bool = knob(True, "choose anchors from the training boxes", group=_OPT, original=False, keras=False)
     auto_anchors_alg: str = knob("kmeans", "how anchors are chosen", group=_OPT, choices=ALGORITHMS)
     auto_anchors_bias: float = knob(
         0.2,
@@ -64,8 +66,7 @@ class DetectConfig:
     )
     conf_thresh: float = same_knob(
         Thresholds, "conf_thresh", 0.3, group=_EVAL,
-        help="score threshold of drawn samples and of the original's mAP",
-    )  # fmt: skip
+        help="score threshold of drawn samples and of the original's mAP", presets={"keras": 0.25})  # fmt: skip
     val_aug_config: Path | None = knob(
         None, "augmentation YAML of the validation images, the same in every epoch (default: none)", group=_EVAL
     )

@@ -21,6 +21,7 @@ from uhd.models.network import AnchorNetwork, DetectorNetwork, Raw
 from uhd.resize import format_size, is_point_sampling, to_network
 
 BACKBONE_WEIGHT = 1.0
+_MAPS = ("kl", "box_l1", "obj", "quality")  # terms of the predictions
 
 
 class Distillation(nn.Module):
@@ -184,13 +185,14 @@ def resolve_weights(config: DistillConfig, student: DetectorNetwork, teachers: T
             raise UserError(f"--distill-{name.replace('_', '-')}: {refusals[name]}")
     usual = TERMS[student.kind].weights | ({"feat": BACKBONE_WEIGHT} if teachers.backbone is not None else {})
     chosen = {name: usual.get(name, 0.0) if weight is None else weight for name, weight in given.items()}
+    chosen |= {name: chosen[name] * config.distill_weight for name in _MAPS}
     in_force = {name: weight for name, weight in chosen.items() if weight and name not in refusals}
     # With the original's zeros nothing is learnt from a teacher: that is its default, and no error.
-    if not in_force and any(weight is None for weight in given.values()):
+    if not in_force and config.distill_weight and any(weight is None for weight in given.values()):
         raise UserError(
             "this student can learn nothing from this teacher: " + "; ".join(sorted(set(refusals.values())))
         )
-    if {"kl", "box_l1", "obj", "quality"} & set(in_force):
+    if set(_MAPS) & set(in_force):
         assert teachers.detector is not None
         if isinstance(student, AnchorNetwork) and isinstance(teachers.detector, AnchorNetwork):
             check_size_of_view(teachers, config.teacher_ckpt)  # type: ignore[arg-type]
@@ -200,7 +202,7 @@ def resolve_weights(config: DistillConfig, student: DetectorNetwork, teachers: T
 def _refusals(config: DistillConfig, student: DetectorNetwork, teachers: Teachers) -> dict[str, str]:
     """Return term -> why it has no meaning for this pair."""
     found: dict[str, str] = {}
-    teacher, maps = teachers.detector, ("kl", "box_l1", "obj", "quality")
+    teacher, maps = teachers.detector, _MAPS
     if teacher is None:
         return dict.fromkeys(maps, "a vision backbone teaches features only (--distill-feat)")
     where = config.teacher_ckpt
@@ -230,8 +232,8 @@ def feature_module(network: DetectorNetwork) -> nn.Module:
 
 
 def _find_features(network: DetectorNetwork) -> nn.Module | None:
-    found = getattr(network, "backbone", None) or getattr(network, "stage3", None)
-    return found if isinstance(found, nn.Module) else None
+    names = ("features", "backbone", "stage3")  # of a network that another framework computes, the first
+    return next((found for name in names if isinstance(found := getattr(network, name, None), nn.Module)), None)
 
 
 @contextmanager

@@ -24,6 +24,7 @@ class LossConfig(AssignerConfig):
         group=_GROUP,
         choices=OBJECTIVES,
         original="original",
+        keras="original",
     )
     iou_loss: str = knob(
         "ciou", "box term: an overlap, nwd (nearness of Gaussians) or smoothl1", group=_GROUP, choices=BOX_LOSSES,
@@ -38,13 +39,31 @@ class LossConfig(AssignerConfig):
         original="bce",
     )
     loss_weight_box: float = knob(
-        2.5, "weight of the box term", group=_GROUP, minimum=0, original=1.0, search=Search(0.5, 10, log=True)
+        2.5,
+        "weight of the box term",
+        group=_GROUP,
+        minimum=0,
+        original=1.0,
+        search=Search(0.5, 10, log=True),
+        keras=1.0,
     )
     loss_weight_obj: float = knob(
-        0.1, "weight of the objectness term", group=_GROUP, minimum=0, original=1.0, search=Search(0.03, 3, log=True)
+        0.1,
+        "weight of the objectness term",
+        group=_GROUP,
+        minimum=0,
+        original=1.0,
+        search=Search(0.03, 3, log=True),
+        keras=1.0,
     )
     loss_weight_cls: float = knob(
-        0.2, "weight of the class term", group=_GROUP, minimum=0, original=1.0, search=Search(0.03, 3, log=True)
+        0.2,
+        "weight of the class term",
+        group=_GROUP,
+        minimum=0,
+        original=1.0,
+        search=Search(0.03, 3, log=True),
+        keras=1.0,
     )
     loss_weight_quality: float = knob(
         1.0, "weight of the quality term", group=_GROUP, minimum=0, search=Search(0.1, 3, log=True)

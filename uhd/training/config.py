@@ -14,13 +14,14 @@ _RUN, _OPT, _EVAL = "run", "optimisation", "evaluation"
 class TrainConfig:
     """How a run is trained, whatever the task: length, optimiser, schedule, averaging, saving."""
 
-    exp_name: str = knob("default", "the run is written to <output>/<exp-name>", group=_RUN)
+    exp_name: str = knob("default", "the run is written to <output>/<exp-name>", group=_RUN, keras="ultratinyod")
     output: Path = knob(Path("runs"), "folder of runs", group=_RUN)
     overwrite: bool = knob(
         False,
         "start again under the name of an earlier run, which is moved aside to <exp-name>.old-1, -2, ...",
         group=_RUN,
         original=True,
+        keras=True,
     )
     resume: Path | None = knob(
         None,
@@ -34,21 +35,24 @@ class TrainConfig:
         presets={"small": Path("package")},
     )
     ckpt_non_strict: bool = knob(False, "let --ckpt lack or carry extra weights", group=_RUN)
-    seed: int = knob(0, "seed of split, weights, order and augmentation", group=_RUN, minimum=0, original=42)
+    seed: int = knob(0, "seed of split, weights, order and augmentation", group=_RUN, minimum=0, original=42, keras=42)
     device: str | None = knob(None, "cpu, cuda, cuda:1, mps (default: cuda when there is one)", group=_RUN)
     threads: int = knob(0, "torch threads; 0: OMP_NUM_THREADS where it is set, else 1", group=_RUN, minimum=0)
-    keep: int = knob(3, "newest best and last checkpoints kept", group=_RUN, minimum=1, original=10)
+    keep: int = knob(3, "newest best and last checkpoints kept", group=_RUN, minimum=1, original=10, keras=10)
     save_minutes: float = knob(
         5.0, "minutes between saved states within an epoch; 0: at the end of epochs only", group=_RUN, minimum=0
     )
-    log_interval: int = knob(50, "steps between log lines", group=_RUN, minimum=1, original=10)
+    log_interval: int = knob(50, "steps between log lines", group=_RUN, minimum=1, original=10, keras=10)
     tensorboard: bool = knob(True, "write TensorBoard files when it is installed", group=_RUN)
+    log_dir: Path | None = knob(None, "folder of the TensorBoard files (default: the run folder)", group=_RUN)
 
     epochs: int = knob(100, "passes over the training images", group=_OPT, minimum=1, presets={"small": 30})
     batch_size: int = knob(
-        16, "images per step and process", group=_OPT, minimum=1, original=64, search=Search(8, 256, log=True)
+        16, "images per step and process", group=_OPT, minimum=1, original=64, search=Search(8, 256, log=True), keras=32
     )
-    optimizer: str = knob("muon", "optimiser", group=_OPT, choices=("adamw", "sgd", "muon"), original="adamw")
+    optimizer: str = knob(
+        "muon", "optimiser", group=_OPT, choices=("adamw", "sgd", "muon"), original="adamw", keras="adamw"
+    )
     lr: float = knob(
         0.006,
         "highest learning rate",
@@ -58,6 +62,7 @@ class TrainConfig:
         original=0.001,
         presets={"small": 0.0003},
         search=Search(1e-4, 0.03, log=True),
+        keras=0.001,
     )
     muon_lr: float = knob(
         0.03,
@@ -70,9 +75,9 @@ class TrainConfig:
     )
     momentum: float = knob(0.9, "momentum of sgd", group=_OPT, minimum=0, maximum=1, search=Search(0.8, 0.99))
     weight_decay: float = knob(
-        0.02, "weight decay", group=_OPT, minimum=0, original=0.0001, search=Search(1e-5, 0.2, log=True)
+        0.02, "weight decay", group=_OPT, minimum=0, original=0.0001, search=Search(1e-5, 0.2, log=True), keras=0.0
     )
-    decay_all: bool = knob(False, "decay norms, biases and scales too", group=_OPT, original=True)
+    decay_all: bool = knob(False, "decay norms, biases and scales too", group=_OPT, original=True, keras=True)
     warmup_steps: int = knob(
         300,
         "steps of linear warm-up, at most a quarter of the run",
@@ -81,6 +86,7 @@ class TrainConfig:
         original=0,
         presets={"small": 20},
         search=Search(0, 1000),
+        keras=0,
     )
     accumulate: int = knob(
         1, "batches per step: their gradients become that of one joined batch (batch-norm still sees one at a time)",
@@ -88,7 +94,7 @@ class TrainConfig:
     )  # fmt: skip
     lr_schedule: str = knob(
         "cosine", "how the rate falls after the warm-up: cosine, step (by --lr-gamma at every milestone) or constant",
-        group=_OPT, choices=("cosine", "step", "constant"),
+        group=_OPT, choices=("cosine", "step", "constant"), keras="constant",
     )  # fmt: skip
     milestones: tuple[float, ...] = knob(
         (0.6, 0.85), "of --lr-schedule step: shares of the run below 1, else epochs", group=_OPT, minimum=0
@@ -98,7 +104,7 @@ class TrainConfig:
     )
     schedule: str = knob(
         "step", "whether the rate changes at every step or every epoch", group=_OPT, choices=("step", "epoch"),
-        original="epoch",
+        original="epoch", keras="epoch",
     )  # fmt: skip
     final_lr: float = knob(
         0.02,
@@ -108,11 +114,18 @@ class TrainConfig:
         maximum=1,
         original=0.0,
         search=Search(0.001, 0.3, log=True),
+        keras=1.0,
     )
     grad_clip_norm: float = knob(
-        10.0, "largest gradient norm; 0 is off", group=_OPT, minimum=0, original=5.0, search=Search(1, 30, log=True)
+        10.0,
+        "largest gradient norm; 0 is off",
+        group=_OPT,
+        minimum=0,
+        original=5.0,
+        search=Search(1, 30, log=True),
+        keras=0.0,
     )
-    use_ema: bool = knob(True, "evaluate and ship averaged weights", group=_OPT, original=False)
+    use_ema: bool = knob(True, "evaluate and ship averaged weights", group=_OPT, original=False, keras=False)
     average: str = knob(
         "ema", "what is averaged: ema (the newest weights most), or swa (all weights of --swa-share alike)", group=_OPT,
         choices=("ema", "swa"),
@@ -122,7 +135,14 @@ class TrainConfig:
         minimum=0, maximum=1, exclusive_minimum=True,
     )  # fmt: skip
     ema_decay: float = knob(
-        0.9995, "decay of the average", group=_OPT, minimum=0, maximum=1, original=0.9998, search=Search(0.99, 0.9999)
+        0.9995,
+        "decay of the average",
+        group=_OPT,
+        minimum=0,
+        maximum=1,
+        original=0.9998,
+        search=Search(0.99, 0.9999),
+        keras=0.9999,
     )
     use_amp: bool = knob(False, "mixed precision on a GPU", group=_OPT)
     amp_dtype: str = knob("fp16", "type of mixed precision", group=_OPT, choices=("fp16", "bf16"))

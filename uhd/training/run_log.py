@@ -20,9 +20,10 @@ class RunLog(Hook):
         folder: the run folder.
         tensorboard: also write event files when TensorBoard is installed.
         upto_epoch: rows of later epochs, left by an interrupted run, are dropped.
+        log_dir: where the event files go, None for the run folder.
     """
 
-    def __init__(self, folder: Path, tensorboard: bool, upto_epoch: int) -> None:
+    def __init__(self, folder: Path, tensorboard: bool, upto_epoch: int, log_dir: Path | None = None) -> None:
         self.folder = folder
         self._rows = [row for row in _read(folder / "metrics.csv") if int(row["epoch"]) <= upto_epoch]
         self._writer: Any = None
@@ -32,7 +33,7 @@ class RunLog(Hook):
             except ImportError:
                 self.line("tensorboard is not installed: metrics go to metrics.csv only")
             else:
-                self._writer = SummaryWriter(str(folder), purge_step=upto_epoch + 1)
+                self._writer = SummaryWriter(str(log_dir or folder), purge_step=upto_epoch + 1)
 
     def line(self, text: str) -> None:
         """Append a line to ``train.log``."""

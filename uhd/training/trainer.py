@@ -120,7 +120,11 @@ class Trainer:
         """
         if self.processes.main:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self.hooks = [Progress(), RunLog(self.folder, self.config.tensorboard, self.epoch), *self.hooks]
+            self.hooks = [
+                Progress(),
+                RunLog(self.folder, self.config.tensorboard, self.epoch, self.config.log_dir),
+                *self.hooks,
+            ]
         self._saved = time.monotonic()
         try:
             with stop_signals(self._stop_by_signal):

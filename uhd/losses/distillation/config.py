@@ -54,6 +54,9 @@ class DistillConfig:
         choices=("foreground", "original"),
         original="original",
     )
+    distill_weight: float = knob(
+        1.0, "factor on all terms of the predictions; the features have their own", group=_WEIGHTS, minimum=0, keras=0.0
+    )
     distill_kl: float | None = knob(
         None, f"weight of the class probabilities {_AUTO}", group=_WEIGHTS, minimum=0, original=0.0
     )
@@ -62,7 +65,9 @@ class DistillConfig:
     distill_quality: float | None = knob(
         None, f"weight of the quality {_AUTO}", group=_WEIGHTS, minimum=0, original=0.0
     )
-    distill_feat: float | None = knob(None, f"weight of the features {_AUTO}", group=_WEIGHTS, minimum=0, original=0.0)
+    distill_feat: float | None = knob(
+        None, f"weight of the features {_AUTO}", group=_WEIGHTS, minimum=0, original=0.0, keras=0.0
+    )
     distill_temperature: float = knob(
         1.0,
         "softens probabilities before they are compared",

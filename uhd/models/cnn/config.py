@@ -19,11 +19,11 @@ class CNNConfig(BackboneConfig):
     Source: PINTO0309/UHD. Knobs that UltraTinyOD has too share their flag and their defaults with it.
     """
 
-    cnn_width: int = knob(32, "channels of the plain trunk", group=_GROUP, minimum=4)
+    cnn_width: int = knob(32, "channels of the plain trunk", group=_GROUP, minimum=4, keras=64)
     in_channels: int = knob(3, "input channels; follows the resize mode", group=_GROUP, choices=(1, 2, 3), hidden=True)
     num_classes: int = knob(1, "classes; follows --classes", group=_GROUP, minimum=1, hidden=True)
     use_anchor: bool = knob(False, "anchor head instead of the CenterNet heads", group=_GROUP)
-    num_anchors: int = knob(8, "anchors per cell", group=_GROUP, minimum=1, maximum=64, original=3)
+    num_anchors: int = knob(8, "anchors per cell", group=_GROUP, minimum=1, maximum=64, original=3, keras=3)
     anchors: tuple[tuple[float, float], ...] = knob(
         (), 'anchor sizes "w,h w,h ...", normalised to the image', group=_GROUP, parse=parse_anchors
     )
@@ -31,7 +31,9 @@ class CNNConfig(BackboneConfig):
         None, "pixels per cell: 4, 8 or 16 (default 16; a backbone has its own)", group=_GROUP, choices=(4, 8, 16)
     )
     activation: str = knob("relu", "activation", group=_GROUP, choices=("relu", "swish", "silu"), original="swish")
-    use_batchnorm: bool = knob(True, "batch normalisation after every convolution", group=_GROUP, original=False)
+    use_batchnorm: bool = knob(
+        True, "batch normalisation after every convolution", group=_GROUP, original=False, keras=False
+    )
     use_skip: bool = knob(False, "add the early stages of the trunk to the last", group=_GROUP)
     last_se: str = knob("none", "channel attention behind the trunk", group=_GROUP, choices=ATTENTION)
     last_width_scale: float = knob(

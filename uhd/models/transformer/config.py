@@ -38,7 +38,9 @@ class TransformerConfig:
     )
     use_fpn: bool = knob(False, "tokens of four maps, strides 2, 2, 4 and 8, instead of one", group=_GROUP)
     activation: str = knob("relu", "activation", group=_GROUP, choices=("relu", "swish", "silu"), original="swish")
-    use_batchnorm: bool = knob(True, "batch normalisation after every convolution", group=_GROUP, original=False)
+    use_batchnorm: bool = knob(
+        True, "batch normalisation after every convolution", group=_GROUP, original=False, keras=False
+    )
 
     @property
     def stride(self) -> int:

@@ -24,6 +24,7 @@ class UltraTinyODConfig:
         group=_GROUP,
         minimum=4,
         search=Search(8, 128, log=True),
+        keras=64,
     )
     in_channels: int = knob(3, "input channels; follows the resize mode", group=_GROUP, choices=(1, 2, 3), hidden=True)
     num_classes: int = knob(1, "classes; follows --classes", group=_GROUP, minimum=0, hidden=True)
@@ -45,32 +46,38 @@ class UltraTinyODConfig:
         minimum=0,
         maximum=32,
     )
-    num_anchors: int = knob(8, "anchors per cell", group=_GROUP, minimum=1, maximum=64, original=3)
+    num_anchors: int = knob(8, "anchors per cell", group=_GROUP, minimum=1, maximum=64, original=3, keras=3)
     anchors: tuple[tuple[float, float], ...] = knob(
         (), 'anchor sizes "w,h w,h ...", normalised to the image', group=_GROUP, parse=parse_anchors
     )
     output_stride: int | None = knob(None, "pixels per cell: 4, 8 or 16 (default 8)", group=_GROUP, choices=(4, 8, 16))
     activation: str = knob("relu", "activation", group=_GROUP, choices=("relu", "swish", "silu"), original="swish")
-    use_batchnorm: bool = knob(True, "batch normalisation after every convolution", group=_GROUP, original=False)
+    use_batchnorm: bool = knob(
+        True, "batch normalisation after every convolution", group=_GROUP, original=False, keras=False
+    )
     use_improved_head: bool = knob(
-        True, "residual context, quality branch and trainable anchor scale", group=_GROUP, original=False
+        True, "residual context, quality branch and trainable anchor scale", group=_GROUP, original=False, keras=False
     )
     use_iou_aware_head: bool = knob(
-        True, "towers for box, quality and class; score = quality x class", group=_GROUP, original=False
+        True, "towers for box, quality and class; score = quality x class", group=_GROUP, original=False, keras=False
     )
     quality_power: float = knob(1.0, "exponent of the quality in the score", group=_GROUP, minimum=0)
     score_mode: str | None = knob(
         None, "which branches make the score (default follows the head)", group=_GROUP, choices=SCORE_MODES[:-1]
     )
     disable_cls: bool = knob(False, "no class branch at all", group=_GROUP)
-    utod_residual: bool = knob(True, "residual connections in the backbone", group=_GROUP, original=False)
-    utod_head_ese: bool = knob(True, "channel attention (eSE) before the branches", group=_GROUP, original=False)
+    utod_residual: bool = knob(True, "residual connections in the backbone", group=_GROUP, original=False, keras=False)
+    utod_head_ese: bool = knob(
+        True, "channel attention (eSE) before the branches", group=_GROUP, original=False, keras=False
+    )
     utod_context_rfb: bool = knob(False, "receptive-field block in the head", group=_GROUP)
     utod_context_dilation: int = knob(2, "dilation of that block", group=_GROUP, minimum=1)
-    utod_large_obj_branch: bool = knob(True, "half-resolution branch for large people", group=_GROUP, original=False)
-    utod_large_obj_depth: int = knob(2, "blocks in that branch", group=_GROUP, minimum=1, search=Search(1, 4))
+    utod_large_obj_branch: bool = knob(
+        True, "half-resolution branch for large people", group=_GROUP, original=False, keras=False
+    )
+    utod_large_obj_depth: int = knob(2, "blocks in that branch", group=_GROUP, minimum=1, search=Search(1, 4), keras=1)
     utod_large_obj_ch_scale: float = knob(
-        1.25, "width of that branch", group=_GROUP, minimum=0.25, original=1.0, search=Search(0.5, 2)
+        1.25, "width of that branch", group=_GROUP, minimum=0.25, original=1.0, search=Search(0.5, 2), keras=1.0
     )
     utod_conv: str = knob("dw", "depthwise-separable or standard convolutions", group=_GROUP, choices=("dw", "std"))
     utod_sppf_scale: str = knob("none", "scaling in the pooling block", group=_GROUP, choices=("none", "bn", "conv"))

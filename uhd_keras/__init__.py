@@ -1,0 +1,1 @@
+"""The commands of UHD-keras, by their old names; everything is in :mod:`uhd`."""
