@@ -8,10 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from uhd.cli.flags import Flags
 from uhd.config import knob
 from uhd.errors import UserError
 from uhd.model_file import model_file
+
+_TABLES = {"anchors": "Anchors", "wh_scale": "wh_scale"}  # titles of the original's tool
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,9 @@ def main(argv: Sequence[str], program: str = "uhd inspect", default_preset: str 
     if resolved[InspectConfig].json:
         print(json.dumps(table, indent=1, default=str))
         return 0
+    for name, title in _TABLES.items():
+        if name in table:
+            print(f"=== {title} ===\n{np.array(table.pop(name), np.float32)}\n")
     for name, value in table.items():
         if isinstance(value, dict):
             print(f"{name}:")

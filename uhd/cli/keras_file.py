@@ -40,6 +40,7 @@ def read_keras(path: Path) -> dict[str, Any]:
         "parameters": sum(int(values.size) for values in arrays.values()),
         "metadata": {**tables["metadata.json"], "class_name": tables["config.json"].get("class_name")},
     }
+    found["metadata"] |= _card(tables["config.json"])
     found |= _anchors(arrays)
     found["tensors"] = {name: f"{list(values.shape)} {values.dtype}" for name, values in arrays.items()}
     return found
@@ -62,6 +63,13 @@ def _arrays(content: bytes, path: Path) -> dict[str, NDArray[Any]]:
     except OSError as error:
         raise UserError(f"{path}: its weights cannot be read: {' '.join(str(error).split())[:120]}") from None
     return arrays
+
+
+def _card(config: dict[str, Any]) -> dict[str, Any]:
+    """Return what a detector of this package says of itself, beside its anchors."""
+    layers = config.get("config", {}).get("layers", [])
+    told = next((each["config"].get("card", {}) for each in layers if each.get("class_name") == "AnchorTable"), {})
+    return {**told.get("model_config", {}), **told.get("card", {})}
 
 
 def _anchors(arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:

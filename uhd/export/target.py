@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 if TYPE_CHECKING:
     from uhd.export.open_model import Opened
 
-CHECKPOINTS = (".safetensors", ".pt")
+CHECKPOINTS = (".safetensors", ".pt", ".keras")
 Say = Callable[[str], None]
 
 

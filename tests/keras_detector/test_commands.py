@@ -1,0 +1,79 @@
+"""The commands of UHD-keras' README on 64 drawn images, and 64 drawn images learnt by heart in both frameworks."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip("keras", reason="keras is not installed: pip install '.[keras]'")
+
+from uhd.cli import main
+
+ROOT = Path(__file__).parents[2]
+NAME = "ultratinyod_res_anc8_w64_loese_64x64_lr0.0003_opencv_inter_nearest"
+TRAIN = f"""-m uhd_keras.train --image-dir data/wholebody34/obj_train_data --img-size 64x64 --exp-name {NAME}
+--batch-size 64 --epochs 300 --lr 0.0003 --weight-decay 0.0001 --classes 0 --cnn-width 64 --auto-anchors --num-anchors 8
+--iou-loss ciou --conf-thresh 0.15 --use-ema --ema-decay 0.9999 --grad-clip-norm 10.0 --use-batchnorm --utod-residual
+--use-improved-head --use-iou-aware-head --utod-head-ese --activation relu --utod-large-obj-branch
+--utod-large-obj-depth 2 --utod-large-obj-ch-scale 1.25 --opencv_inter_nearest"""
+DISTILL = """-m uhd_keras.train --image-dir data/wholebody34/obj_train_data --names data/wholebody34/obj.names
+--teacher-ckpt path/to/teacher_weights --distill-weight 1.0 --feature-distill-weight 0.5
+--ckpt-out runs/ultratinyod_student_distill"""
+
+
+def draw(folder: Path) -> None:
+    """Write 64 images of one or two bright figures on a dark ground, with labels."""
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for i in range(64):
+        image, lines = rng.integers(0, 60, (64, 64, 3), np.uint8), []
+        for half in range(int(rng.integers(1, 3))):
+            w, h = int(rng.integers(12, 28)), int(rng.integers(20, 56))
+            left, top = 32 * half + int(rng.integers(0, 33 - w)), int(rng.integers(0, 65 - h))
+            image[top : top + h, left : left + w] = rng.integers(150, 250, 3)
+            lines.append(f"0 {(left + w / 2) / 64} {(top + h / 2) / 64} {w / 64} {h / 64}\n")
+        cv2.imwrite(str(folder / f"{i:02d}.png"), image)
+        (folder / f"{i:02d}.txt").write_text("".join(lines))
+
+
+@pytest.mark.slow
+def test_every_command_of_the_readme_runs(tmp_path: Path) -> None:
+    """As they stand there, but for one epoch; the placeholder of the teacher becomes the first command's file."""
+    draw(tmp_path / "data/wholebody34/obj_train_data")
+    (tmp_path / "data/wholebody34/obj.names").write_text("body\n")
+
+    def run(command: str, *more: str) -> str:
+        words = [sys.executable, *shlex.split(command), *more]
+        done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    run(TRAIN, "--epochs", "1")
+    (last,) = (tmp_path / "runs" / NAME).glob("last_utod_0001_map_0.*.keras")
+    teacher = tmp_path / "path/to/teacher_weights.keras"
+    teacher.parent.mkdir(parents=True)
+    teacher.write_bytes(last.read_bytes())
+    told = run(DISTILL.replace("teacher_weights", teacher.name), "--epochs", "1")
+    assert "learning from path/to/teacher_weights.keras" in told
+    assert (tmp_path / "runs/ultratinyod_student_distill/last.keras").is_file()
+    told = run(f"{ROOT / 'tools/inspect_checkpoint.py'} {last}")
+    assert told.startswith("=== Anchors ===\n[[")
+    assert "\n=== wh_scale ===\n[[" in told
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("framework", ["keras", "torch"])
+def test_64_drawn_images_are_learnt_by_heart(framework: str, tmp_path: Path) -> None:
+    draw(tmp_path / "photos/train")
+    draw(tmp_path / "photos/val")
+    flags = "--cnn-width 16 --epochs 60 --batch-size 16 --lr 0.003 --warmup-steps 20 --samples 0 --eval-interval 20"
+    words = [str(tmp_path / "photos"), "--framework", framework, "--output", str(tmp_path / "runs"), *flags.split()]
+    assert main(["train", *words, "--aug-config", "uhd_keras/no_aug.yaml"]) == 0
+    best = next((tmp_path / "runs/default").glob("best_utod_*.pt"))
+    assert float(best.stem.split("_map_")[1]) > 0.9
