@@ -52,7 +52,16 @@ def test_a_step_is_that_of_the_torch_network(config: Any, size: tuple[int, int])
 
 
 # Nothing that a resume or a file could tell from more of it.
-LITTLE = ["--num-anchors", "2", "--no-use-iou-aware-head", "--no-utod-large-obj-branch", "--img-size", "32x32"]
+LITTLE = [
+    "--num-anchors",
+    "2",
+    "--eval-interval",
+    "2",
+    "--no-use-iou-aware-head",
+    "--no-utod-large-obj-branch",
+    "--img-size",
+    "32x32",
+]
 
 
 def run_arguments(photos: Path, output: Path, *more: str) -> list[str]:

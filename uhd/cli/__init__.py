@@ -49,7 +49,7 @@ def guarded(action: Callable[[], int]) -> int:
         package = (error.name or "uhd").split(".")[0]
         if package == "uhd":
             raise
-        extra = "export" if package in ("onnx", "onnxslim") else "train"
+        extra = {"onnx": "export", "onnxslim": "export", "keras": "keras"}.get(package, "train")
         missing = isinstance(error, ModuleNotFoundError)
         told = f"this needs {package}: {install_hint(extra)}" if missing else f"{package}: {error}"
         print(f"error: {told}", file=sys.stderr)
