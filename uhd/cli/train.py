@@ -21,6 +21,7 @@ from uhd.training.config import TrainConfig
 
 if TYPE_CHECKING:
     from uhd.detect.run import Run
+    from uhd.training.hooks import Hook
 
 
 def main(argv: Sequence[str], program: str = "uhd train", default_preset: str = "uhd") -> int:
@@ -39,19 +40,19 @@ def train_resolved(resolved: Resolved) -> int:
     return 0
 
 
-def flags_of(program: str = "uhd train", default_preset: str = "uhd") -> Flags:
-    """Return the flags of training."""
+def flags_of(program: str = "uhd train", default_preset: str = "uhd", more: Sequence[type[Any]] = ()) -> Flags:
+    """Return the flags of training, and those of ``more`` configurations in front of them."""
     networks = [architecture.config for architecture in ARCHITECTURES.values()]
     kinds = (DataConfig, TrainConfig, DetectConfig, *networks, VariantConfig, LossConfig, DistillConfig, QuantiseConfig)
     about = "Train a detector on a folder of images with YOLO labels."
-    flags = Flags(program, about, kinds, default_preset, sized_settings)
+    flags = Flags(program, about, (*more, *kinds), default_preset, sized_settings)
     flags.add_positional(
         "data", nargs="?", type=Path, help="folder of labelled images, or a data.yaml", fills="image_dir"
     )
     return flags
 
 
-def train_as(resolved: Resolved) -> Run:
+def train_as(resolved: Resolved, hooks: Sequence[Hook] = ()) -> Run:
     """Train as a command line or keyword arguments say.
 
     Raises:
@@ -82,4 +83,4 @@ def train_as(resolved: Resolved) -> Run:
 
     # The images are tiny: OpenCV's own threads only get in the way of torch's.
     cv2.setNumThreads(0)
-    return run(settings)
+    return run(settings, hooks)

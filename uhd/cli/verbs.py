@@ -26,6 +26,8 @@ class Verb:
 
 VERBS: dict[str, Verb] = {
     "train": Verb("train a detector on a folder of labelled images", "uhd.cli.train"),
+    "recipe": Verb("settings of a training from what a data set holds, with reasons", "uhd.cli.recipe"),
+    "tune": Verb("search for better settings of a training", "uhd.cli.tune"),
     "val": Verb("measure a model on labelled images", "uhd.cli.val"),
     "predict": Verb("detect people in images, folders, videos or a camera", "uhd.cli.predict"),
     "export": Verb("write a checkpoint as ONNX, LiteRT, ESP-DL, C or a web page", "uhd.cli.export"),

@@ -1,0 +1,104 @@
+"""uhd recipe: a reason for each choice, files that train here and that other frameworks' parsers take."""
+
+from __future__ import annotations
+
+import ast
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.data.conftest import Make, make_folder, picture  # noqa: F401  (fixtures)
+from uhd.cli import main
+from uhd.detect.recipe.detectron2 import ARCHITECTURES as DETECTRON2
+from uhd.detect.recipe.facts import Facts
+from uhd.detect.recipe.mmdet import ARCHITECTURES as MMDET
+from uhd.detect.recipe.mmdet import mmdet
+from uhd.detect.recipe.ultralytics import ARCHITECTURES as ULTRALYTICS
+
+
+@pytest.fixture
+def data(tmp_path: Path, make_folder: Make) -> Path:  # noqa: F811
+    make_folder(tmp_path / "in/train", 9)
+    make_folder(tmp_path / "in/val", 3, seed=1)
+    return tmp_path / "in"
+
+
+def test_ours_is_complete_and_says_why(data: Path, tmp_path: Path, capsys) -> None:
+    output = tmp_path / "r"
+    command = ["recipe", str(data), "--output", str(output)]
+    before = sorted(tmp_path.rglob("*"))
+    assert main([*command, "--analyze-only", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert sorted(tmp_path.rglob("*")) == before
+    assert all(choice["reason"] for choice in told["choices"])
+    values = {choice["name"]: choice["value"] for choice in told["choices"]}
+    assert values["preset"] == "small"
+    assert len(values["anchors"].split()) == values["num_anchors"]
+    assert main([*command, "--epochs", "3"]) == 0
+    assert "uhd train --config" in capsys.readouterr().out
+    text = (output / "recipe.yaml").read_text()
+    assert "# epochs: as you said" in text
+    assert main(["train", "--config", str(output / "recipe.yaml"), "--print-config"]) == 0
+    table = yaml.safe_load(capsys.readouterr().out)
+    assert (table["epochs"], table["preset"], table["auto_anchors"]) == (3, "small", False)
+    assert table["image_dir"] == str(data)
+    assert main(command) == 2
+    assert "give --overwrite" in capsys.readouterr().err
+    assert main(["recipe", str(data), "--output", str(data / "r")]) == 2
+
+
+@pytest.mark.parametrize("arch", ["yolo11n", "yolov8m"])
+@pytest.mark.parametrize("task", ["detect", "segment", "pose"])
+def test_ultralytics(data: Path, tmp_path: Path, arch: str, task: str, capsys) -> None:
+    output = tmp_path / "u"
+    command = ["recipe", str(data), "--framework", "ultralytics", "--output", str(output), "--task", task]
+    assert main([*command, "--arch", arch, "--batch-size", "4"]) == 0
+    table = yaml.safe_load((output / "ultralytics.yaml").read_text())
+    assert (table["task"], table["batch"]) == (task, 4)
+    assert table["model"] == arch + {"detect": "", "segment": "-seg", "pose": "-pose"}[task] + ".pt"
+    assert table["imgsz"] % 32 == 0
+    assert not any(key.startswith("_") for key in table)
+    assert "yolo cfg=" in capsys.readouterr().out
+    assert arch in ULTRALYTICS
+
+
+@pytest.mark.parametrize(("arch", "task"), [(name, each.task) for name, each in DETECTRON2.items()])
+def test_detectron2(data: Path, tmp_path: Path, arch: str, task: str) -> None:
+    output = tmp_path / "d"
+    command = ["recipe", str(data), "--framework", "detectron2", "--output", str(output), "--task", task]
+    assert main([*command, "--arch", arch, "--epochs", "10", "--batch-size", "8"]) == 0
+    table = yaml.safe_load((output / "detectron2.yaml").read_text())
+    assert table["SOLVER"]["MAX_ITER"] == 20
+    assert table["SOLVER"]["BASE_LR"] == (0.005 if "retinanet" in arch else 0.01)
+    assert table["MODEL"]["RETINANET" if "retinanet" in arch else "ROI_HEADS"] == {"NUM_CLASSES": 1}
+    script = (output / "train_detectron2.py").read_text()
+    compile(script, "train_detectron2.py", "exec")
+    assert f'/{arch}.yaml"' in script
+
+
+@pytest.mark.parametrize(("arch", "task"), [(name, each.task) for name, each in MMDET.items()])
+def test_mmdet(arch: str, task: str, tmp_path: Path) -> None:
+    facts = Facts(90, 9, 3, 200, ("person", "it's"), (150, 50), (0.1,) * 5, 4, (480, 640), 0, False)
+    text = mmdet(facts, Path("in"), task, arch, 12, 4, tmp_path).files["mmdet_config.py"]
+    values: dict[str, object] = {}
+    for node in ast.parse(text).body:  # literals alone: what exec would run is data
+        assert isinstance(node, ast.Assign)
+        values[ast.unparse(node.targets[0])] = ast.literal_eval(node.value)
+    assert text.count("'num_classes': 2") == len(MMDET[arch].heads)
+    assert values["train_cfg"] == {"max_epochs": 12, "val_interval": 1}
+    loader = values["train_dataloader"]
+    inner = loader["dataset"]["dataset"] if MMDET[arch].nested else loader["dataset"]  # type: ignore[index]
+    assert inner["metainfo"] == {"classes": ("person", "it's")}
+
+
+def test_wrong_architectures_are_named(data: Path, tmp_path: Path, capsys) -> None:
+    for framework, words, told in (
+        ("ultralytics", ["--arch", "yolo11z"], "did you mean"),
+        ("detectron2", ["--task", "segment", "--arch", "retinanet_R_50_FPN_3x"], "mask_rcnn_R_50_FPN_3x"),
+        ("mmdet", ["--task", "pose"], "--framework detectron2"),
+        ("uhd", ["--task", "pose"], "choose another --framework"),
+    ):
+        assert main(["recipe", str(data), "--framework", framework, "--output", str(tmp_path / "x"), *words]) == 2
+        assert told in capsys.readouterr().err

@@ -1,0 +1,105 @@
+"""Settings of ``uhd train`` that follow from a data set, each with its reason."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from uhd.anchors import auto_anchors, best_possible_recall, wh_iou
+from uhd.detect.recipe.facts import SMALL, Facts
+
+_SIDES = (64, 96, 128, 160)
+_TINY_SHARE = 0.25
+_STEPS = 18_000  # of the recipe: 100 epochs of 2,920 images at 16
+_FEW = 200
+_GAIN = 0.004  # of the mean overlap, for which another anchor is worth its channels
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A setting, its value, and why."""
+
+    name: str
+    value: Any
+    reason: str
+
+
+def choose(facts: Facts, sizes: NDArray[np.float32], img_size: tuple[int, int] | None = None) -> list[Choice]:
+    """Return the settings that differ from data set to data set.
+
+    Args:
+        facts: of the data set.
+        sizes: (n, 2) normalised widths and heights of its training boxes.
+        img_size: network size where the user has chosen one.
+    """
+    few = facts.train < _FEW
+    chosen = [_size(sizes, img_size)]
+    if few:
+        reason = f"{facts.train} images are few: start from the packaged weights, with small steps"
+        chosen.append(Choice("preset", "small", reason))
+    chosen += [_epochs(facts, few), _batch(facts), *_anchors(sizes), _share(facts)]
+    return chosen
+
+
+def _size(sizes: NDArray[np.float32], wanted: tuple[int, int] | None) -> Choice:
+    heights = sizes[:, 1] if len(sizes) else np.ones(1, np.float32)
+
+    def tiny(side: int) -> float:
+        return float((heights * side < SMALL).mean())
+
+    if wanted is not None:
+        return Choice(
+            "img_size", list(wanted), f"as you said; {tiny(wanted[0]):.0%} of the boxes are under {SMALL} pixels"
+        )
+    side = next((side for side in _SIDES if tiny(side) <= _TINY_SHARE), _SIDES[-1])
+    smaller = "" if side == _SIDES[0] else f" ({tiny(_SIDES[0]):.0%} at {_SIDES[0]})"
+    reason = f"{tiny(side):.0%} of the boxes are under {SMALL} pixels high at this size{smaller}"
+    return Choice("img_size", [side, side], reason)
+
+
+def _epochs(facts: Facts, few: bool) -> Choice:
+    if few:
+        return Choice("epochs", 30, "few images are learnt by heart soon; measured on three seeds (docs/recipe.md)")
+    batch = _batch(facts).value
+    epochs = int(np.clip(round(_STEPS * batch / facts.train, -1), 20, 300))
+    steps = epochs * math.ceil(facts.train / batch)
+    return Choice("epochs", epochs, f"about {steps} steps; the recipe was measured with {_STEPS}")
+
+
+def _batch(facts: Facts) -> Choice:
+    batch = 8 if facts.train < _FEW else 16 if facts.train < 20_000 else 32
+    return Choice("batch_size", batch, f"{math.ceil(facts.train / batch)} steps in an epoch of {facts.train} images")
+
+
+def _anchors(sizes: NDArray[np.float32]) -> list[Choice]:
+    positive = sizes[(sizes > 0).all(1)]
+    if not len(positive):
+        return []
+    count, found, overlap = 1, auto_anchors(positive, 1), 0.0
+    for k in range(2, 13):
+        more = auto_anchors(positive, k)
+        better = float(wh_iou(positive, more).max(1).mean())
+        if k > 3 and better - overlap < _GAIN:
+            break
+        count, found, overlap = k, more, better
+    text = " ".join(f"{width:.5f},{height:.5f}" for width, height in found.tolist())
+    recall = best_possible_recall(positive, found)
+    reason = f"mean overlap with the boxes {overlap:.3f}, {recall:.1%} within 4x; one more gains under {_GAIN}"
+    return [
+        Choice("num_anchors", count, reason),
+        Choice("anchors", text, "the sizes themselves, so that they do not depend on the split"),
+        Choice("auto_anchors", False, "the anchors are given"),
+    ]
+
+
+def _share(facts: Facts) -> Choice:
+    empty = facts.empty / facts.train if facts.train else 0.0
+    if empty > 0.3:
+        return Choice(
+            "object_share", 0.7, f"{empty:.0%} of the images show nobody; 0.7 of the samples shall show somebody"
+        )
+    return Choice("object_share", None, f"only {empty:.0%} of the images show nobody: take them as they are")
