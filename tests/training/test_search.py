@@ -52,6 +52,7 @@ def test_dimensions_are_those_of_the_knobs() -> None:
             dimensions([TrainConfig()], [wrong])
 
 
+@pytest.mark.slow
 def test_processes_that_start_at_once_share_a_study_and_a_killed_one_is_continued(tmp_path: Path) -> None:
     storage = f"sqlite:///{tmp_path / 'study.db'}"
     both = [worker(storage, 4, 0.1) for _ in range(2)]

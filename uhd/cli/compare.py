@@ -36,6 +36,7 @@ class CompareConfig(SuppressionFlags):
     seconds: float = knob(60.0, "limit for all timing together", minimum=0)
     threads: int = same_knob(ValConfig, "threads", 1, help="threads of each runtime")
     json: Path | None = same_knob(ValConfig, "json", None, help="write the table as JSON (-: to standard output)")
+    advise: bool = knob(False, "rank the files by what was measured: time and AP")
     run_c: bool = knob(False, "compile and run .c files, whoever wrote them")
 
 
@@ -57,6 +58,7 @@ def main(argv: Sequence[str]) -> int:
 
     from uhd.cli.bench import cpu_name
     from uhd.data.config import DataConfig
+    from uhd.evaluation.advice import advise
     from uhd.evaluation.compare import compare, to_text
     from uhd.load import load
 
@@ -82,11 +84,12 @@ def main(argv: Sequence[str]) -> int:
     lines = [f"{where}; {cpu_name()}, {config.threads} thread(s); ms", to_text(rows)]
     if any(file.suffix.lower() == ".espdl" for file in files):
         lines.append("the times of .espdl files are those of the simulator, not of a chip")
-    for line in lines:
+    advice = advise(rows) if config.advise else []
+    for line in [*lines, *advice]:
         say_beside(config.json, line)
     write_json(config.json, {
         "data": str(config.data), **part.describe(), "images": len(dataset), "cpu": cpu_name(),
-        "threads": config.threads, "classes": list(data.classes),
+        "threads": config.threads, "advice": advice, "classes": list(data.classes),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "models": [{"path": str(file), "version": card.version, **row.to_dict()}
                    for file, card, row in zip(files, cards, rows, strict=True)],

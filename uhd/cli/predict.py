@@ -10,11 +10,11 @@ from uhd.cli.flags import Flags, warn
 from uhd.cli.interrupts import orderly_stop
 from uhd.cli.output import claim
 from uhd.cli.predict_config import PredictConfig
+from uhd.cli.predict_detector import load_detector
 from uhd.errors import UserError
 
 if TYPE_CHECKING:
     from uhd.cli.result_names import ResultNames
-    from uhd.runtime.detector import Detector
     from uhd.runtime.sources import ImageSource, VideoSource
 
 _MOST_TOLD = 10  # problems
@@ -46,7 +46,9 @@ def predict(sources: Sequence[Any], config: PredictConfig) -> int:
     from uhd.runtime.sources import ImageSource, open_source
 
     watch = Watch.of(config)
-    detector = _load(config)
+    if config.ray is not None:
+        return _predict_on_ray(sources, config)
+    detector = load_detector(config)
     opened = [open_source(source) for source in sources]
     images = ImageSource.join([source for source in opened if isinstance(source, ImageSource)])
     videos = [source for source in opened if not isinstance(source, ImageSource)]
@@ -66,21 +68,15 @@ def predict(sources: Sequence[Any], config: PredictConfig) -> int:
     return _tell(images, videos, searched, config.strict)
 
 
-def _load(config: PredictConfig) -> Detector:
-    from uhd.load import load
+def _predict_on_ray(sources: Sequence[Any], config: PredictConfig) -> int:
+    from uhd.cli.predict_ray import predict_on_ray
+    from uhd.runtime.sources import ImageSource, open_source
 
-    detector = load(
-        [config.model, *config.ensemble], tta=config.tta, nms_type=config.nms_type,
-        nms_iou=config.nms_iou if config.ensemble or config.tta != "none" else None,
-        threads=config.threads, resize_mode=config.resize_mode, input_size=config.img_size,
-        score_mode=config.score_mode, quality_power=config.quality_power, heads=config.heads,
-    )  # fmt: skip
-    if not config.tiles:
-        return detector
-    from uhd.runtime.detector import Detector
-    from uhd.runtime.tiles import TiledPredictor, Tiling
-
-    return Detector(TiledPredictor(detector.predictor, Tiling(config.tiles, config.tile_overlap)))
+    opened = [open_source(source) for source in sources]
+    if not all(isinstance(source, ImageSource) for source in opened):
+        raise UserError("--ray searches images; a video is followed by one process: leave out --ray")
+    images = ImageSource.join([source for source in opened if isinstance(source, ImageSource)])
+    return predict_on_ray(images.paths, config)
 
 
 def _recordings(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from uhd.config import knob
-from uhd.config.groups import EnsembleFlags, ModelFile, RuntimeFlags, Thresholds, Unsaid
+from uhd.config.groups import EnsembleFlags, ModelFile, RayFlags, RuntimeFlags, Thresholds, Unsaid
 from uhd.heads import SCORE_MODES
 from uhd.nms.config import SuppressionFlags
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class PredictConfig(ModelFile, EnsembleFlags, Thresholds, SuppressionFlags, Unsaid, RuntimeFlags):
+class PredictConfig(ModelFile, EnsembleFlags, Thresholds, SuppressionFlags, Unsaid, RuntimeFlags, RayFlags):
     """How images are searched and where the results go."""
 
     output: Path = knob(Path("runs/predict"), "folder of drawn images")

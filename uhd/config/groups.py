@@ -70,6 +70,15 @@ class RuntimeFlags:
 
 
 @dataclass(frozen=True)
+class RayFlags:
+    """Work on a Ray cluster, in shards of which none is done twice."""
+
+    ray: str | None = knob(None, "address of a Ray cluster, or local: images only, JSON lines by shard in --output")
+    ray_workers: int = knob(0, "actors, one core each; 0: all cores of the cluster", minimum=0)
+    shard_size: int = knob(1000, "images of a shard", minimum=1)
+
+
+@dataclass(frozen=True)
 class JsonFile:
     """A result for other programs, beside the text."""
 

@@ -13,7 +13,7 @@ from uhd.cli.data.place import json_to_output
 from uhd.cli.flags import Flags
 from uhd.cli.output import write_image
 from uhd.config import knob
-from uhd.config.groups import JsonText
+from uhd.config.groups import JsonText, RayFlags
 from uhd.errors import UserError
 from uhd.labelling.config import LabelRules
 
@@ -28,7 +28,7 @@ _SHEET = Path("report", "added.jpg")
 
 
 @dataclass(frozen=True)
-class LabelConfig(JsonText):
+class LabelConfig(JsonText, RayFlags):
     """Who labels, and where the result goes."""
 
     teacher: tuple[Path, ...] = knob(
@@ -57,6 +57,11 @@ def main(argv: Sequence[str]) -> int:
     from uhd.labelling.teachers import Teacher
 
     output = config.output
+    if config.ray is not None:
+        from uhd.labelling.cluster import ask_on_ray
+
+        place = output / ".answers"
+        ask_on_ray(folder, config.teacher, place, config.ray, config.ray_workers, config.shard_size)
     with ExitStack() as stack:
         teachers = [stack.enter_context(Teacher(path, output / ".answers", config.threads)) for path in config.teacher]
         done = label_folder(folder, output, teachers, rules, config.copy)

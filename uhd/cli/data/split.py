@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 from collections.abc import Sequence
@@ -46,7 +45,7 @@ def main(argv: Sequence[str]) -> int:
     from uhd.data.open import open_data
     from uhd.data.stratify import group_of, stratify
 
-    opened = open_data(dataclasses.replace(data, drop_empty=data.drop_empty), divide=False)
+    opened = open_data(data, divide=False)
     records = [*opened.train, *opened.val, *(opened.test or [])]
     if pattern is not None and not any(group_of(record, pattern).startswith("\1") for record in records):
         raise UserError(f"--group {config.group}: found in no path, such as {records[0].image}")
@@ -64,5 +63,6 @@ def main(argv: Sequence[str]) -> int:
         print(line)
     for name, row in table.items():
         print(f"{name}: {row['images']} images, {row['people']} boxes -> {row['list']}")
-    print(f"next: uhd train --train-list {written['train']} --val-list {written['val']}" if "val" in written else "")
+    if {"train", "val"} <= written.keys():
+        print(f"next: uhd train --train-list {written['train']} --val-list {written['val']}")
     return 0
