@@ -55,7 +55,7 @@ def chance(referrals: Sequence[Referral]) -> float:
     return float(np.mean([1 / max(1, each.people) for each in referrals])) if referrals else float("nan")
 
 
-_FACTS: Mapping[str, tuple[str, ...]] = {
+FACTS: Mapping[str, tuple[str, ...]] = {
     "colour": ("shirt",),
     "trousers": ("trousers",),
     "place": ("left", "right", "leftmost", "rightmost", "middle"),
@@ -76,4 +76,4 @@ def facts_in(text: str) -> frozenset[str]:
     arms = {i for i, word in enumerate(words) if word in ("arm", "arms")}
     # "the left arm" is no place.
     kept = {word for i, word in enumerate(words) if i + 1 not in arms or word not in ("left", "right")}
-    return frozenset(kind for kind, known in _FACTS.items() if kept & set(known))
+    return frozenset(kind for kind, known in FACTS.items() if kept & set(known))

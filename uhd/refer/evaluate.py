@@ -10,7 +10,7 @@ import numpy as np
 from uhd.data.dataset import Dataset
 from uhd.outlines import fill_outline
 from uhd.refer.answers import Finder, Found
-from uhd.refer.controls import Referral, chance, facts_in, minimal_pairs, shuffled_texts
+from uhd.refer.controls import FACTS, Referral, chance, facts_in, minimal_pairs, shuffled_texts
 from uhd.refer.measure import Asked, measure
 from uhd.refer.prompt_batches import place_prompt
 from uhd.refer.tables import Tables, compare
@@ -90,6 +90,10 @@ def evaluate_refer(finder: Finder, dataset: Dataset, resize_mode: str, seed: int
         asked = groups["text"]
         held = [i for i, each in enumerate(referrals) if facts_in(each.text) >= _HELD_OUT]
         groups["colour and place"] = [asked[i] for i in held]
+        for fact in FACTS:
+            groups[f"{fact} alone"] = [
+                asked[i] for i, each in enumerate(referrals) if facts_in(each.text) == {fact} and each.people > 1
+            ]
         groups["shuffled text"] = _ask(finder, found, tables, referrals, shuffled_texts(referrals, seed))
         groups["empty text"] = _ask(finder, found, tables, referrals, [""] * len(referrals))
     for kind in PLACES:

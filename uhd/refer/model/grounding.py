@@ -43,6 +43,7 @@ class Grounding(nn.Module):
 
     def __init__(self, width: int, layers: int) -> None:
         super().__init__()
+        self.own, self.told = nn.Linear(width, width), nn.Linear(width, width, bias=False)
         self.candidate, self.place = Mlp(width, width, width), nn.Linear(_CODE + _RANKS, width)
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(2 * layers))
         self.prompt = nn.ModuleList(Attention(width) for _ in range(layers))
@@ -66,6 +67,10 @@ class Grounding(nn.Module):
         sure = F.logsigmoid(layer.person)
         place = torch.cat([sine_code(boxes, _OCTAVES), ranks(boxes, sure.exp())], -1)
         x = self.candidate(states) + self.place(place.detach())
+        # Every word against every candidate, as a product: layers that add what a word means to what a candidate looks
+        # like learn order and size soon, and colours hardly at all.
+        alike = torch.einsum("bqd,bpld->bpql", self.own(x), self.told(tokens)) * width**-0.5
+        alike = (alike * (hidden == 0).to(alike.dtype)[:, :, None]).sum(-1)
         x = x[:, None].expand(-1, p, -1, -1).reshape(b * p, q, width)
         words, bias = tokens.reshape(b * p, length, width), hidden.reshape(b * p, length)
         people = sure.detach()[:, None].expand(-1, p, -1).reshape(b * p, q)
@@ -75,4 +80,4 @@ class Grounding(nn.Module):
             x = x + others(y, y, people)
             x = x + mlp(x)
         found: Tensor = self.score(x)[..., 0] + people
-        return found.view(b, p, q)
+        return found.view(b, p, q) + alike
