@@ -18,10 +18,10 @@ from uhd.assigners.assignment import Assigner, Assignment, Grid, Predictions
 from uhd.assigners.targets import Targets
 from uhd.errors import UserError
 from uhd.heads import LtrbLayout
-from uhd.losses.classification import binary_cross_entropy
+from uhd.losses.box import box_loss
+from uhd.losses.classification import binary_cross_entropy, distribution_focal
 from uhd.losses.config import LossConfig
 from uhd.losses.ignore import taught_mask
-from uhd.losses.iou import aligned_iou
 from uhd.models.decode import cell_grid
 from uhd.models.decode_ltrb import decode_ltrb
 
@@ -77,8 +77,7 @@ class LtrbLoss(torch.nn.Module):
 
         index, claims = assigned.prediction.flatten(), assigned.prediction.shape[1]
         wanted = targets.people.boxes.repeat_interleave(claims, 0)
-        overlap = aligned_iou(boxes.flatten(0, 1)[index], wanted, config.iou_loss)[0]
-        box = ((1 - overlap) * owns).sum() / number
+        box = (box_loss(boxes.flatten(0, 1)[index], wanted, config.iou_loss)[0] * owns).sum() / number
         goal = self._goal(assigned, targets, logits)
         each = binary_cross_entropy(logits, goal) * self._weight(logits, goal)
         quality = (each.sum(-1) if keep is None else each.sum(-1) * keep).sum() / number
@@ -111,17 +110,3 @@ class LtrbLoss(torch.nn.Module):
         scaled = wanted * wanted.new_tensor([w, h, w, h])
         distance = torch.cat([centre - scaled[:, :2], scaled[:, 2:] - centre], 1)
         return distribution_focal(logits, distance).mean(-1)
-
-
-def distribution_focal(logits: Tensor, target: Tensor) -> Tensor:
-    """Return the cross-entropy of the two bins around a value, shared by how near they are.
-
-    Args:
-        logits: (..., bins).
-        target: (...) in bins; what lies outside is moved just inside.
-    """
-    wanted = target.clamp(0, logits.shape[-1] - 1 - 1e-2)
-    left = wanted.floor()
-    share, index = wanted - left, left.long()[..., None]
-    likely = logits.log_softmax(-1)
-    return -((1 - share) * likely.gather(-1, index)[..., 0] + share * likely.gather(-1, index + 1)[..., 0])
