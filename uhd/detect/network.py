@@ -14,6 +14,7 @@ from uhd.data.dataset import Dataset
 from uhd.data.multi_label import LabelRoles, objects_only, roles_of
 from uhd.data.open import OpenedData
 from uhd.data.records import box_sizes
+from uhd.detect.channel_start import fit_channels
 from uhd.detect.class_start import fit_classes
 from uhd.detect.config import DetectConfig
 from uhd.detect.framework import fresh_network
@@ -56,7 +57,8 @@ def build_network(settings: Settings, opened: OpenedData, dataset: Dataset) -> D
 def load_start(network: DetectorNetwork, path: Path, strict: bool, names: Sequence[str]) -> None:
     """Load the weights that a run starts from; without ``strict`` only those that the network has, in its shapes.
 
-    Weights of other classes give what they have in common with these; see :func:`uhd.detect.class_start.fit_classes`.
+    Weights of other classes or for another input give what they have in common with these; see
+    :func:`uhd.detect.class_start.fit_classes` and :func:`uhd.detect.channel_start.fit_channels`.
 
     Args:
         network: is changed.
@@ -68,7 +70,7 @@ def load_start(network: DetectorNetwork, path: Path, strict: bool, names: Sequen
         UserError: they do not fit.
     """
     weights, meta = read_weights(path)
-    state = fit_ranges(fit_classes(weights, meta, network, names), network)
+    state = fit_ranges(fit_channels(fit_classes(weights, meta, network, names), network), network)
     if not strict:
         own = network.state_dict()
         state = {name: value for name, value in state.items() if name in own and own[name].shape == value.shape}
