@@ -8,8 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
+from torch import Tensor
+
 from uhd.anchors import auto_anchors
 from uhd.compress.fake_quantise import fit_ranges, quantise
+from uhd.data.config import DataConfig
 from uhd.data.dataset import Dataset
 from uhd.data.multi_label import LabelRoles, objects_only, roles_of
 from uhd.data.open import OpenedData
@@ -21,11 +26,13 @@ from uhd.detect.framework import fresh_network
 from uhd.detect.settings import Settings
 from uhd.errors import UserError
 from uhd.evaluation.anchor_plot import plot_anchors
+from uhd.models.batchnorm import measure_batchnorm
 from uhd.models.network import AnchorNetwork, DetectorNetwork
 from uhd.models.weights import read_weights
-from uhd.resize import input_channels
+from uhd.resize import input_channels, to_network
 
 ANCHOR_PLOT = "auto_anchors.png"
+_MEASURED = 512  # images that tell the statistics of a folded batch-norm
 
 
 def build_network(settings: Settings, opened: OpenedData, dataset: Dataset) -> DetectorNetwork:
@@ -47,14 +54,23 @@ def build_network(settings: Settings, opened: OpenedData, dataset: Dataset) -> D
     fresh = fresh_network(settings, dataclasses.replace(config, **follows))
     network = quantise(fresh, settings.quantisation)
     if train.ckpt is not None:
-        load_start(network, train.ckpt, not train.ckpt_non_strict, opened.names)
+        meta = load_start(network, train.ckpt, not train.ckpt_non_strict, opened.names)
+        if meta.get("rebuilt_from"):
+            measure_batchnorm(network, _some_images(dataset, settings.data))
         # The anchors came with the weights, unless the configuration says others; both have to say the same.
         if isinstance(network, AnchorNetwork):
             network.set_anchors(config.anchors or network.anchors.tolist())
     return network
 
 
-def load_start(network: DetectorNetwork, path: Path, strict: bool, names: Sequence[str]) -> None:
+def _some_images(dataset: Dataset, data: DataConfig) -> Tensor:
+    """Return up to ``_MEASURED`` images, evenly spread, as the network takes them."""
+    step = -(-len(dataset) // _MEASURED)
+    images = [dataset.network_sample(i, data.img_size, data.resize_mode).image for i in range(0, len(dataset), step)]
+    return torch.from_numpy(to_network(np.stack(images), data.resize_mode))
+
+
+def load_start(network: DetectorNetwork, path: Path, strict: bool, names: Sequence[str]) -> dict[str, Any]:
     """Load the weights that a run starts from; without ``strict`` only those that the network has, in its shapes.
 
     Weights of other classes or for another input give what they have in common with these; see
@@ -65,6 +81,9 @@ def load_start(network: DetectorNetwork, path: Path, strict: bool, names: Sequen
         path: checkpoint.
         strict: whether every tensor has to be in it.
         names: of the network's classes.
+
+    Returns:
+        The checkpoint's metadata.
 
     Raises:
         UserError: they do not fit.
@@ -81,6 +100,7 @@ def load_start(network: DetectorNetwork, path: Path, strict: bool, names: Sequen
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:160]
         raise UserError(f"{path}: belongs to another architecture: {reason}") from None
+    return meta
 
 
 def multi_label(config: Any, arch: str, roles: LabelRoles) -> dict[str, Any]:
