@@ -24,6 +24,7 @@ from uhd.detect.class_start import fit_classes
 from uhd.detect.config import DetectConfig
 from uhd.detect.framework import fresh_network
 from uhd.detect.settings import Settings
+from uhd.detect.width_start import fit_width
 from uhd.errors import UserError
 from uhd.evaluation.anchor_plot import plot_anchors
 from uhd.models.batchnorm import measure_batchnorm
@@ -54,7 +55,7 @@ def build_network(settings: Settings, opened: OpenedData, dataset: Dataset) -> D
     fresh = fresh_network(settings, dataclasses.replace(config, **follows))
     network = quantise(fresh, settings.quantisation)
     if train.ckpt is not None:
-        meta = load_start(network, train.ckpt, not train.ckpt_non_strict, opened.names)
+        meta = load_start(network, train.ckpt, not train.ckpt_non_strict, opened.names, train.seed)
         if meta.get("rebuilt_from"):
             measure_batchnorm(network, _some_images(dataset, settings.data))
         # The anchors came with the weights, unless the configuration says others; both have to say the same.
@@ -70,17 +71,20 @@ def _some_images(dataset: Dataset, data: DataConfig) -> Tensor:
     return torch.from_numpy(to_network(np.stack(images), data.resize_mode))
 
 
-def load_start(network: DetectorNetwork, path: Path, strict: bool, names: Sequence[str]) -> dict[str, Any]:
+def load_start(
+    network: DetectorNetwork, path: Path, strict: bool, names: Sequence[str], seed: int = 0
+) -> dict[str, Any]:
     """Load the weights that a run starts from; without ``strict`` only those that the network has, in its shapes.
 
-    Weights of other classes or for another input give what they have in common with these; see
-    :func:`uhd.detect.class_start.fit_classes` and :func:`uhd.detect.channel_start.fit_channels`.
+    Weights of other classes, for another input, or of a narrower network give what they have in common with these; see
+    :mod:`uhd.detect.class_start`, :mod:`uhd.detect.channel_start` and :mod:`uhd.detect.width_start`.
 
     Args:
         network: is changed.
         path: checkpoint.
         strict: whether every tensor has to be in it.
         names: of the network's classes.
+        seed: of what is drawn where weights are shared out.
 
     Returns:
         The checkpoint's metadata.
@@ -89,7 +93,8 @@ def load_start(network: DetectorNetwork, path: Path, strict: bool, names: Sequen
         UserError: they do not fit.
     """
     weights, meta = read_weights(path)
-    state = fit_ranges(fit_channels(fit_classes(weights, meta, network, names), network), network)
+    weights = fit_channels(fit_classes(weights, meta, network, names), network)
+    state = fit_ranges(fit_width(weights, network, seed), network)
     if not strict:
         own = network.state_dict()
         state = {name: value for name, value in state.items() if name in own and own[name].shape == value.shape}
