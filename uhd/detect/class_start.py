@@ -43,7 +43,7 @@ def _joined(
     own: Tensor, given: Tensor, groups: int, classes_first: bool, count: int, common: Sequence[tuple[int, int]]
 ) -> Tensor:
     """Return the channels of one tensor; each of its groups (one per anchor) has classes and others side by side."""
-    new, old = own.clone().unflatten(0, (groups, -1)), given.unflatten(0, (groups, -1))
+    new, old = (tensor.clone().reshape(groups, -1, *tensor.shape[1:]) for tensor in (own, given))
     others = new.shape[1] - count
     known = old.shape[1] - others
     if classes_first:
@@ -53,4 +53,4 @@ def _joined(
     start = 0 if classes_first else others
     for here, there in common:
         new[:, start + here] = old[:, start + there]
-    return new.flatten(0, 1)
+    return new.reshape(own.shape)

@@ -32,8 +32,8 @@ def measure_batchnorm(network: nn.Module, images: Tensor, batch_size: int = 64) 
     training = network.training
     network.eval()
     try:
-        for batch in images.split(batch_size):
-            network(batch)
+        for start in range(0, len(images), batch_size):
+            network(images[start : start + batch_size])
     finally:
         for hook in hooks:
             hook.remove()
