@@ -68,7 +68,9 @@ def _arrays(content: bytes, path: Path) -> dict[str, NDArray[Any]]:
 def _card(config: dict[str, Any]) -> dict[str, Any]:
     """Return what a detector of this package says of itself, beside its anchors."""
     layers = config.get("config", {}).get("layers", [])
-    told = next((each["config"].get("card", {}) for each in layers if each.get("class_name") == "AnchorTable"), {})
+    told: dict[str, Any] = next(
+        (each["config"].get("card", {}) for each in layers if each.get("class_name") == "AnchorTable"), {}
+    )
     return {**told.get("model_config", {}), **told.get("card", {})}
 
 

@@ -80,4 +80,5 @@ class Grounding(nn.Module):
             x = x + others(y, y, people)
             x = x + mlp(x)
         found: Tensor = self.score(x)[..., 0] + people
-        return found.view(b, p, q) + alike
+        found = found.view(b, p, q) + alike
+        return found
