@@ -73,6 +73,7 @@ def test_processes_that_start_at_once_share_a_study_and_a_killed_one_is_continue
     assert len(output.split()) == 1
 
 
+@pytest.mark.slow
 def test_the_best_settings_are_a_file_to_train_with(photos: Path, tmp_path: Path, capsys) -> None:
     flags = ["--cnn-width", "4", "--batch-size", "8", "--threads", "1", "--samples", "0", "--epochs", "1"]
     command = [
