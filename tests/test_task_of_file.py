@@ -14,13 +14,13 @@ def test_the_task_stands_in_the_file_itself(tmp_path: Path) -> None:
     onnx = pytest.importorskip("onnx")
     graph = onnx.helper.make_graph([], "g", [], [])
     model = onnx.helper.make_model(graph)
-    onnx.helper.set_model_props(model, {"arch": "x", "task": "refer"})
+    onnx.helper.set_model_props(model, {"arch": "x", "task": "follow"})
     onnx.save(model, str(tmp_path / "m.onnx"))
-    header = json.dumps({"__metadata__": {"task": '"refer"'}}).encode()
+    header = json.dumps({"__metadata__": {"task": '"follow"'}}).encode()
     (tmp_path / "m.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
     for name in ("m.onnx", "m.safetensors"):
-        assert task_of(tmp_path / name) == "refer"
-        with pytest.raises(UserError, match="task 'refer', which this version"):
+        assert task_of(tmp_path / name) == "follow"
+        with pytest.raises(UserError, match="task 'follow', which this version"):
             load(tmp_path / name)
 
 

@@ -153,7 +153,7 @@ def test_the_originals_augmentation_is_found_from_any_folder(place: Path, monkey
     from uhd.augment.pipeline import Pipeline
 
     seen = []
-    monkeypatch.setattr(uhd.detect.run, "run", lambda settings: seen.append(settings.detect.aug_config))
+    monkeypatch.setattr(uhd.detect.run, "run", lambda settings, *_: seen.append(settings.detect.aug_config))
     assert original.train(["--arch", "ultratinyod", "--image-dir", "photos"]) == 0
     assert len(Pipeline.load(seen[0]).operations) == 6
     assert original.train(["--arch", "ultratinyod", "--image-dir", "photos", "--aug-config", "my/aug.yaml"]) == 0

@@ -49,6 +49,7 @@ def test_flags_are_known_and_take_their_choices(row: dict[str, str], capsys: pyt
                 "--backbone-channels": "8,16",
                 "--backbone-blocks": "1,2",
                 "--camera": "0",
+                "--names": str(HERE / "names.txt"),
                 "--class-ids": "0,1",
                 "--resize-mode": "opencv_inter_nearest",
                 "--calib-algorithm": "kl",

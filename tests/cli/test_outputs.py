@@ -134,6 +134,8 @@ def test_stats_counts_without_judging(place: Path, capsys: pytest.CaptureFixture
 VERBS = {
     "stats": [], "check": [], "anchors": ["--plot", "plot.png"], "resize": ["--count", "2"],
     "label": ["--teacher", str(default_model()), "--output", "labelled"],
+    "split": ["--output", "lists"], "clean": ["--output", "lists"], "mine": ["--output", "hard.txt"],
+    "convert": ["converted", "--to", "coco"],
 }  # fmt: skip
 
 

@@ -63,7 +63,10 @@ def test_what_the_score_needs_is_no_news(tmp_path: Path) -> None:
     assert untrained(load_model(tmp_path / "a.safetensors")[1]) == ()
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "uhd" / "weights" / "zoo").glob("*.safetensors")), ids=lambda p: p.stem)
+REBUILT = [path for path in sorted((ROOT / "uhd" / "weights" / "zoo").glob("*.safetensors")) if "w48" not in path.stem]
+
+
+@pytest.mark.parametrize("path", REBUILT, ids=lambda path: path.stem)
 def test_no_score_of_the_named_sizes_needs_the_branch_that_is_new(path: Path) -> None:
     network, meta = load_model(path)
     assert untrained(meta) == ("obj",)
