@@ -75,5 +75,5 @@ def test_64_drawn_images_are_learnt_by_heart(framework: str, tmp_path: Path) -> 
     flags = "--cnn-width 16 --epochs 60 --batch-size 16 --lr 0.003 --warmup-steps 20 --samples 0 --eval-interval 20"
     words = [str(tmp_path / "photos"), "--framework", framework, "--output", str(tmp_path / "runs"), *flags.split()]
     assert main(["train", *words, "--aug-config", "uhd_keras/no_aug.yaml"]) == 0
-    best = next((tmp_path / "runs/default").glob("best_utod_*.pt"))
-    assert float(best.stem.split("_map_")[1]) > 0.9
+    scores = [float(each.stem.split("_map_")[1]) for each in (tmp_path / "runs/default").glob("best_utod_*.pt")]
+    assert max(scores) > 0.9
