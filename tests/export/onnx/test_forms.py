@@ -103,7 +103,7 @@ def test_any_number_of_images(family: str, form: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("family", ["utod_classes", "utod_legacy", "centernet_classes", "anchor_cnn"])
-@pytest.mark.parametrize("form", [form for form in FORMS if form not in ("yolov8", "end2end")])  # in pixels of one size
+@pytest.mark.parametrize("form", [form for form in FORMS if form not in DROP_IN])  # those are in pixels of one size
 def test_free_height_and_width(family: str, form: str, tmp_path: Path) -> None:
     model = make_family(family)
     path = tmp_path / "m.onnx"
