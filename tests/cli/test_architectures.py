@@ -85,7 +85,7 @@ def test_info_counts_what_the_flags_describe(name: str, capsys: pytest.CaptureFi
     assert found["macs"] == sum(layer["macs"] for layer in found["layers"]) > 0
 
 
-@pytest.mark.parametrize("name", ["centernet", "transformer"])
+@pytest.mark.parametrize("name", [pytest.param("centernet", marks=pytest.mark.slow), "transformer"])
 def test_a_checkpoint_brings_its_architecture(
     name: str, images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

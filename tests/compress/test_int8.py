@@ -112,7 +112,7 @@ def test_a_layer_that_eight_bits_ruin_ranks_first_and_auto_keeps_it(photos: Path
     assert convolution.input[1] == weight.name  # still the float weights
 
 
-@pytest.mark.parametrize("method", ["minmax", "entropy", "percentile"])
+@pytest.mark.parametrize("method", ["minmax", pytest.param("entropy", marks=pytest.mark.slow), "percentile"])
 def test_every_way_to_calibrate(method: str, photos: Path, tmp_path: Path) -> None:
     graph = exported("utod", tmp_path / "m.onnx", form="nms")
     config = Int8Config(calibration_method=method, keep_float=0, percentile=99.9)

@@ -207,6 +207,7 @@ def test_a_model_that_esp_ppq_does_not_take() -> None:
         quantise(prepare(model).model, IMAGES[..., :4, :4], Quantisation())
 
 
+@pytest.mark.slow
 def test_the_search_leaves_all_outputs_of_one_width(
     checkpoint: Path, sure: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
