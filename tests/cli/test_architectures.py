@@ -28,7 +28,14 @@ FLAGS: dict[str, str] = {
     "transformer with a pyramid": "--arch transformer --d-model 8 --heads 1 --layers 1 --dim-feedforward 8 --use-fpn "
     "--classes 0,1 --activation swish",
 }
-SLOW = ("centernet of two classes", "grey", "microcspnet", "enhanced-shufflenet", "transformer with a pyramid")
+SLOW = (
+    "centernet of two classes",
+    "ultratinyresnet",
+    "grey",
+    "microcspnet",
+    "enhanced-shufflenet",
+    "transformer with a pyramid",
+)
 
 
 @pytest.fixture(scope="module")

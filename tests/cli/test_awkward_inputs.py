@@ -91,7 +91,12 @@ SKIPPED: dict[str, Callable[[Path], object]] = {
 }
 
 
-@pytest.mark.parametrize("kind", SKIPPED)
+_OFTEN = ("NaN label", "truncated JPEG", "text renamed", "dangling link")
+
+
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=() if kind in _OFTEN else pytest.mark.slow) for kind in SKIPPED]
+)
 def test_skipped_and_counted_but_fatal_when_strict(
     kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -87,6 +87,7 @@ def test_what_is_calibrated_on_is_what_the_deployed_model_is_fed(photos: Path, t
             assert np.array_equal(predictor.preprocess([image]), feed)
 
 
+@pytest.mark.slow
 def test_a_layer_that_eight_bits_ruin_ranks_first_and_auto_keeps_it(photos: Path, tmp_path: Path) -> None:
     graph = exported("utod", tmp_path / "m.onnx")
     bad = "/backbone/stem/conv/Conv"
@@ -192,6 +193,7 @@ def test_large_frames_are_read_one_by_one_in_every_pass(photos: Path, tmp_path: 
     assert max(alive) == 1  # the one that the next takes the place of
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_the_shipped_model_keeps_its_accuracy(people: Path, tmp_path: Path) -> None:
     graph = onnx.load(default_model())

@@ -44,7 +44,9 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
     return {f"model.{k}": v for k, v in state["model"].items()} | {f"ema.{k}": v for k, v in state["ema"].items()}
 
 
-@pytest.mark.parametrize("kind", [pytest.param("bits", marks=pytest.mark.slow), "qat", "device"])
+@pytest.mark.parametrize(
+    "kind", [pytest.param("bits", marks=pytest.mark.slow), pytest.param("qat", marks=pytest.mark.slow), "device"]
+)
 def test_resumes_exactly_and_is_exported(
     kind: str, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

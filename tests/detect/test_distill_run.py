@@ -46,6 +46,7 @@ def whole(photos: Path, teacher: Path, tmp_path_factory: pytest.TempPathFactory)
     return output / "a"
 
 
+@pytest.mark.slow
 def test_a_killed_run_is_resumed_to_the_same_weights_and_adapter(
     photos: Path, teacher: Path, whole: Path, tmp_path: Path
 ) -> None:

@@ -97,7 +97,7 @@ def test_stopped_a_while_apart(tmp_path: Path) -> None:
     assert last["step"] == last["epoch"] * 4 + last["batch"]
 
 
-@pytest.mark.parametrize("lost", [0, 1])
+@pytest.mark.parametrize("lost", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_killed_process_ends_the_other_saved(tmp_path: Path, lost: int) -> None:
     processes = start(tmp_path, "--epochs", "100000")
     wait_for_checkpoint(tmp_path, processes)

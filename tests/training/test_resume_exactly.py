@@ -74,7 +74,7 @@ def test_two_runs_are_identical_whatever_the_workers(
     assert_same(weights(tmp_path / "a"), whole)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGKILL])
 def test_stopped_at_any_moment_then_resumed(
     photos: Path, whole: dict[str, torch.Tensor], tmp_path: Path, number: signal.Signals
 ) -> None:

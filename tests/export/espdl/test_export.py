@@ -146,6 +146,7 @@ def test_the_same_inputs_give_the_same_file(parts: Path, photographs: Path, tmp_
     assert not list((tmp_path / "a").glob("*.npy"))
 
 
+@pytest.mark.slow
 def test_sixteen_bits_everywhere_with_tables_of_activations(
     exported: Exported, parts: Path, sure: Path, tmp_path: Path
 ) -> None:
@@ -162,6 +163,7 @@ def test_sixteen_bits_everywhere_with_tables_of_activations(
     assert apart[0] < 0.5 * apart[1]
 
 
+@pytest.mark.slow
 def test_batches_of_two_find_the_same_ranges(prepared: Prepared) -> None:
     how = Quantisation("c", algorithm="minmax", equalise=False)
     found = [quantise(prepared.model, IMAGES, dataclasses.replace(how, batch_size=size)) for size in (1, 2)]

@@ -163,6 +163,7 @@ def test_merged_rows_are_those_of_torch(tmp_path: Path) -> None:
     assert done.difference < 1e-4
 
 
+@pytest.mark.slow
 def test_all_branches_and_the_tables_beside_them(tmp_path: Path, images: np.ndarray) -> None:
     network = make_family("utod_classes")
     spec = ModelSpec(input_size=SIZE, class_names=class_names(network))
