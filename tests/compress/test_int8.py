@@ -55,11 +55,11 @@ def feeds_of(graph: onnx.ModelProto, photos: Path) -> list[np.ndarray]:
     ("family", "options"),
     [
         ("utod", {}),
-        ("utod_classes", {"form": "raw"}),
+        pytest.param("utod_classes", {"form": "raw"}, marks=pytest.mark.slow),
         ("utod", {"form": "nms", "uint8_input": True, "dynamic_resize": True}),
         ("centernet_any_cell", {"form": "primitive", "batch": None}),
-        ("anchor_cnn", {"form": "parts"}),
-        ("transformer", {"form": "merged"}),
+        pytest.param("anchor_cnn", {"form": "parts"}, marks=pytest.mark.slow),
+        pytest.param("transformer", {"form": "merged"}, marks=pytest.mark.slow),
     ],
 )
 def test_the_int8_file_runs_and_is_close(family: str, options: dict[str, Any], photos: Path, tmp_path: Path) -> None:

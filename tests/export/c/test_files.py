@@ -197,6 +197,7 @@ def test_broken_files_are_refused(tmp_path: Path) -> None:
         CPredictor(path)
 
 
+@pytest.mark.slow
 def test_original_script_writes_the_same_source(tmp_path: Path) -> None:
     model = make_model()
     weights = tmp_path / "net.safetensors"

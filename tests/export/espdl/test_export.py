@@ -134,6 +134,7 @@ def test_a_simulation_belongs_to_its_file(exported: Exported, tmp_path: Path) ->
         load(copy)
 
 
+@pytest.mark.slow
 def test_the_same_inputs_give_the_same_file(parts: Path, photographs: Path, tmp_path: Path) -> None:
     config = EspdlConfig(image_dir=photographs, calib_steps=2, export_anchors_wh_scale_dir=tmp_path / "arrays")
     for name in ("a", "b"):

@@ -153,6 +153,7 @@ def test_ranges_leave_out_the_rarest_values(written: Exported) -> None:
     assert {detail["name"] for detail in interpreter.get_output_details()} <= whole.keys()
 
 
+@pytest.mark.slow
 def test_merged_rows_are_those_of_torch(tmp_path: Path) -> None:
     network = make_family("anchor_cnn")
     spec = ModelSpec(input_size=(32, 32), class_names=class_names(network))
