@@ -57,7 +57,8 @@ def train(photos: Path, output: Path, mode: str, epochs: int, *more: str) -> Pat
     return output / "a"
 
 
-@pytest.mark.parametrize("mode", ["separate", pytest.param("single", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["separate", "single"])
 def test_attributes_are_learnt(mode: str, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = train(photos, tmp_path, mode, 30)
     weights = newest_last(folder).with_suffix(".safetensors")

@@ -64,9 +64,16 @@ def threshold(predictor: TorchPredictor) -> float:
     return float(middle[gap : gap + 2].mean())
 
 
+# Of each kind of head another family is exported in every run.
+_SELDOM = ("utod_obj", "utod_classless", "utod_multi_label", "centernet", "centernet_any_cell", "transformer")
+
+
 # Those of other programs are compared in ../test_drop_in.py; the graph of a one_to_one head is that of anchor_free.
 @pytest.mark.parametrize("form", [form for form in FORMS if form not in DROP_IN])
-@pytest.mark.parametrize("family", [family for family in FAMILIES if family != "utod_anchor_free"])
+@pytest.mark.parametrize(
+    "family",
+    [pytest.param(f, marks=pytest.mark.slow if f in _SELDOM else ()) for f in FAMILIES if f != "utod_anchor_free"],
+)
 def test_every_form_of_every_architecture(family: str, form: str, tmp_path: Path) -> None:
     model = make_family(family)
     for size in SIZES:
@@ -215,7 +222,9 @@ def test_what_makes_no_sense_is_said_in_one_line(
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("opset", range(17, 21))
+@pytest.mark.parametrize(
+    "opset", [17, pytest.param(18, marks=pytest.mark.slow), pytest.param(19, marks=pytest.mark.slow), 20]
+)
 @pytest.mark.parametrize("form", ["nms", "primitive"])
 def test_every_opset(opset: int, form: str, tmp_path: Path) -> None:
     model = make_family("utod_classes")
