@@ -101,8 +101,8 @@ def trained(
     return train
 
 
-# Half of them are enough for every run.
-_EVERY_RUN = {name: () if i < 6 else pytest.mark.slow for i, name in enumerate(FAMILIES)}
+# A third of them is enough for every run.
+_EVERY_RUN = {name: () if i < 4 else pytest.mark.slow for i, name in enumerate(FAMILIES)}
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=marks) for name, marks in _EVERY_RUN.items()])

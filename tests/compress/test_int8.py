@@ -56,7 +56,7 @@ def feeds_of(graph: onnx.ModelProto, photos: Path) -> list[np.ndarray]:
     [
         ("utod", {}),
         pytest.param("utod_classes", {"form": "raw"}, marks=pytest.mark.slow),
-        ("utod", {"form": "nms", "uint8_input": True, "dynamic_resize": True}),
+        pytest.param("utod", {"form": "nms", "uint8_input": True, "dynamic_resize": True}, marks=pytest.mark.slow),
         ("centernet_any_cell", {"form": "primitive", "batch": None}),
         pytest.param("anchor_cnn", {"form": "parts"}, marks=pytest.mark.slow),
         pytest.param("transformer", {"form": "merged"}, marks=pytest.mark.slow),
@@ -113,7 +113,10 @@ def test_a_layer_that_eight_bits_ruin_ranks_first_and_auto_keeps_it(photos: Path
     assert convolution.input[1] == weight.name  # still the float weights
 
 
-@pytest.mark.parametrize("method", ["minmax", pytest.param("entropy", marks=pytest.mark.slow), "percentile"])
+@pytest.mark.parametrize(
+    "method",
+    ["minmax", pytest.param("entropy", marks=pytest.mark.slow), pytest.param("percentile", marks=pytest.mark.slow)],
+)
 def test_every_way_to_calibrate(method: str, photos: Path, tmp_path: Path) -> None:
     graph = exported("utod", tmp_path / "m.onnx", form="nms")
     config = Int8Config(calibration_method=method, keep_float=0, percentile=99.9)
