@@ -4,6 +4,8 @@ import json
 import shutil
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from uhd.data.check import check_data
@@ -20,6 +22,23 @@ def test_clean_set(tmp_path: Path, make_folder) -> None:
     assert (found.splits["train"].images, found.splits["val"].images) == (6, 3)
     assert found.to_text().endswith("nothing to mend")
     assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("divided", [True, False])
+def test_pictures_that_look_alike_leak_only_between_parts_of_the_data_set(tmp_path: Path, divided: bool) -> None:
+    yy, xx = np.mgrid[:64, :64]
+    for i in range(8):
+        folder = tmp_path / (("val" if i > 5 else "train") if divided else "all")
+        folder.mkdir(parents=True, exist_ok=True)
+        image = np.stack([xx * 3, yy * 3, (xx + yy) * 2], 2).astype(np.uint8)
+        image[i, 40] += 1  # alike, not equal
+        cv2.imwrite(str(folder / f"{i}.png"), image)
+        (folder / f"{i}.txt").write_text("0 .5 .5 .3 .6\n")
+    place = tmp_path if divided else tmp_path / "all"
+    found = check_data(DataConfig(image_dir=place), progress=False)
+    assert found.clean == (not divided)
+    (group,) = found.near_leaks if divided else found.near_duplicates
+    assert len(group) == 8
 
 
 def test_duplicates_leaks_and_problems(tmp_path: Path, make_folder) -> None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
 import pytest
 import torch
 
+from tests.drawn_figures import draw_figures
 from uhd.data.config import DataConfig
 from uhd.data.loader import Loader
 from uhd.data.open import OpenedData, open_data, read_dataset
@@ -30,16 +29,7 @@ TINY = {"d_model": 16, "heads": 2, "layers": 2, "dim_feedforward": 32, "num_quer
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> OpenedData:
     """64 images of one or two bright figures on a dark ground."""
     folder = tmp_path_factory.mktemp("drawn")
-    rng = np.random.default_rng(0)
-    for i in range(80):
-        image, lines = rng.integers(0, 60, (32, 32, 3), np.uint8), []
-        for half in range(int(rng.integers(1, 3))):
-            w, h = int(rng.integers(6, 14)), int(rng.integers(10, 28))
-            left, top = 16 * half + int(rng.integers(0, 17 - w)), int(rng.integers(0, 33 - h))
-            image[top : top + h, left : left + w] = rng.integers(150, 250, 3)
-            lines.append(f"0 {(left + w / 2) / 32} {(top + h / 2) / 32} {w / 32} {h / 32}\n")
-        cv2.imwrite(str(folder / f"{i:02d}.png"), image)
-        (folder / f"{i:02d}.txt").write_text("".join(lines))
+    draw_figures([folder] * 80, 32)
     return open_data(DataConfig(image_dir=folder))
 
 

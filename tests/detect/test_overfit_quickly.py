@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
-import numpy as np
 import torch
 
+from tests.drawn_figures import draw_figures
 from uhd.data.config import DataConfig
 from uhd.data.loader import Loader
 from uhd.data.open import open_data, read_dataset
@@ -23,25 +22,8 @@ from uhd.training.trainer import Trainer
 EPOCHS = 56
 
 
-def draw(folder: Path) -> None:
-    """Write 32 training and 8 validation images of one or two bright figures on a dark ground."""
-    for split in ("train", "val"):
-        (folder / split).mkdir()
-    rng = np.random.default_rng(0)
-    for i in range(40):
-        image, lines = rng.integers(0, 60, (64, 64, 3), np.uint8), []
-        for half in range(int(rng.integers(1, 3))):
-            w, h = int(rng.integers(12, 28)), int(rng.integers(20, 56))
-            left, top = 32 * half + int(rng.integers(0, 33 - w)), int(rng.integers(0, 65 - h))
-            image[top : top + h, left : left + w] = rng.integers(150, 250, 3)
-            lines.append(f"0 {(left + w / 2) / 64} {(top + h / 2) / 64} {w / 64} {h / 64}\n")
-        place = folder / ("train" if i < 32 else "val")
-        cv2.imwrite(str(place / f"{i:02d}.png"), image)
-        (place / f"{i:02d}.txt").write_text("".join(lines))
-
-
 def test_32_drawn_images(tmp_path: Path) -> None:
-    draw(tmp_path)
+    draw_figures([tmp_path / "train"] * 32 + [tmp_path / "val"] * 8)
     data, detect = DataConfig(image_dir=tmp_path), DetectConfig()
     opened = open_data(data)
     dataset = read_dataset(opened.train, data, opened.report, False)

@@ -68,9 +68,8 @@ def test_what_val_only_measures_and_draws(run: Path, photos: Path, capsys: pytes
         assert (folder / path.stem / "layers.png").is_file()
 
 
+@pytest.mark.parametrize("run", ["ultratinyod", "cnn"], indirect=True)
 def test_validation_images_pass_through_the_pipeline(run: Path, photos: Path) -> None:
-    if "transformer" in str(run):
-        pytest.skip("as the other two")
     square = ["--val-aug-config", "uhd/aug_val_l.yaml", "--samples", "0"]
     (folder, whole), (_, first), (_, again) = (
         val_only(run, photos, *flags) for flags in (["--samples", "1", "--with-heatmap-sum"], square, square)

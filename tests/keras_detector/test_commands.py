@@ -7,12 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
 
 pytest.importorskip("keras", reason="keras is not installed: pip install '.[keras]'")
 
+from tests.drawn_figures import draw_figures
 from uhd.cli import main
 
 ROOT = Path(__file__).parents[2]
@@ -27,25 +26,10 @@ DISTILL = """-m uhd_keras.train --image-dir data/wholebody34/obj_train_data --na
 --ckpt-out runs/ultratinyod_student_distill"""
 
 
-def draw(folder: Path) -> None:
-    """Write 64 images of one or two bright figures on a dark ground, with labels."""
-    folder.mkdir(parents=True)
-    rng = np.random.default_rng(0)
-    for i in range(64):
-        image, lines = rng.integers(0, 60, (64, 64, 3), np.uint8), []
-        for half in range(int(rng.integers(1, 3))):
-            w, h = int(rng.integers(12, 28)), int(rng.integers(20, 56))
-            left, top = 32 * half + int(rng.integers(0, 33 - w)), int(rng.integers(0, 65 - h))
-            image[top : top + h, left : left + w] = rng.integers(150, 250, 3)
-            lines.append(f"0 {(left + w / 2) / 64} {(top + h / 2) / 64} {w / 64} {h / 64}\n")
-        cv2.imwrite(str(folder / f"{i:02d}.png"), image)
-        (folder / f"{i:02d}.txt").write_text("".join(lines))
-
-
 @pytest.mark.slow
 def test_every_command_of_the_readme_runs(tmp_path: Path) -> None:
     """As they stand there, but for one epoch; the placeholder of the teacher becomes the first command's file."""
-    draw(tmp_path / "data/wholebody34/obj_train_data")
+    draw_figures([tmp_path / "data/wholebody34/obj_train_data"] * 64)
     (tmp_path / "data/wholebody34/obj.names").write_text("body\n")
 
     def run(command: str, *more: str) -> str:
@@ -70,8 +54,8 @@ def test_every_command_of_the_readme_runs(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("framework", ["keras", "torch"])
 def test_64_drawn_images_are_learnt_by_heart(framework: str, tmp_path: Path) -> None:
-    draw(tmp_path / "photos/train")
-    draw(tmp_path / "photos/val")
+    draw_figures([tmp_path / "photos/train"] * 64)
+    draw_figures([tmp_path / "photos/val"] * 64)
     flags = "--cnn-width 16 --epochs 60 --batch-size 16 --lr 0.003 --warmup-steps 20 --samples 0 --eval-interval 20"
     words = [str(tmp_path / "photos"), "--framework", framework, "--output", str(tmp_path / "runs"), *flags.split()]
     assert main(["train", *words, "--aug-config", "uhd_keras/no_aug.yaml"]) == 0

@@ -41,7 +41,8 @@ class DataCheck:
         splits: statistics of ``train``, ``val`` and, where there is one, ``test``.
         duplicates: groups of image paths with equal pixels within one split.
         leaks: groups of image paths with equal pixels in several parts.
-        near_duplicates, near_leaks: likewise of pictures that look the same; the former are worth knowing, no error.
+        near_duplicates, near_leaks: likewise of pictures that look the same; the former are worth knowing, no error,
+            and so is all that looks the same where the data set has no parts of its own.
         report: files and lines that were skipped.
         images: of every part, also those that cannot be read.
     """
@@ -111,8 +112,8 @@ def check_data(config: DataConfig, seed: int = 42, progress: bool = True, report
     splits = {name: statistics(dataset, opened.names, rows) for name, dataset in datasets.items()}
     images = {name: [record.image for record in part] for name, part in parts.items()}
     same, leaks, near, near_leaks = _repeated(datasets)
-    if not open_data(config, seed, divide=False, report=Report()).val:
-        # The parts are drawn, nobody chose them: what looks alike in both is told as what looks alike in one.
+    if opened.drawn:
+        # Nobody chose these parts: what looks alike in both is told as what looks alike in one.
         near, near_leaks = sorted(near + near_leaks), []
     return DataCheck(config.img_size, splits, same, leaks, near, near_leaks, opened.report, images)
 

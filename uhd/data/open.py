@@ -39,6 +39,7 @@ class OpenedData:
         names: of the wanted classes.
         report: problems met so far; reading the pixels adds to it.
         test: labelled images that neither train nor choose; None where the data set names none.
+        drawn: whether ``train`` and ``val`` were divided here, because the data set leaves that open.
     """
 
     train: list[Record]
@@ -46,6 +47,7 @@ class OpenedData:
     names: tuple[str, ...]
     report: Report
     test: list[Record] | None = None
+    drawn: bool = False
 
 
 def open_data(config: DataConfig, seed: int = 42, divide: bool = True, report: Report | None = None) -> OpenedData:
@@ -73,12 +75,13 @@ def open_data(config: DataConfig, seed: int = 42, divide: bool = True, report: R
         train, val = _with_boxes(train, report), None if val is None else _with_boxes(val, report)
     if val is None and not divide:
         return OpenedData(train, [], class_names(config, reader.names), report, test)
+    drawn = val is None
     if val is None:
         train, val = split_records(train, config.train_split, config.val_split, seed, config.split_by)
     if not train or not val:
         empty = "training" if not train else "validation"
         raise UserError(f"{where}: no {empty} images: change --train-split or --val-split, or add images")
-    return OpenedData(train, val, class_names(config, reader.names), report, test)
+    return OpenedData(train, val, class_names(config, reader.names), report, test, drawn)
 
 
 def read_dataset(records: list[Record], config: DataConfig, report: Report, progress: bool = True) -> Dataset:
