@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from uhd.data.records import Record
-from uhd.data.split import split, split_records, spread, write_list
+from uhd.data.split import split, split_records, spread
 from uhd.errors import UserError
 from uhd.objects import Objects
 
@@ -54,11 +54,6 @@ def test_shares_below_one_leave_images_out() -> None:
 def test_shares_above_one() -> None:
     with pytest.raises(UserError, match="more than 1"):
         split([1, 2, 3], 0.9, 0.2, 0)
-
-
-def test_list_is_written_absolute(tmp_path: Path) -> None:
-    write_list([Record(tmp_path / "b.jpg", Objects.empty())], tmp_path / "train.txt")
-    assert (tmp_path / "train.txt").read_text() == f"{tmp_path.resolve() / 'b.jpg'}\n"
 
 
 def test_spread_is_even_and_never_more_than_there_are() -> None:

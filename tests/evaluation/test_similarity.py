@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from uhd.evaluation.matching import match
-from uhd.evaluation.similarity import COCO_SIGMAS, mask_iou_matrix, oks_matrix
+from uhd.evaluation.similarity import COCO_SIGMAS, mask_overlaps, oks_matrix
 from uhd.objects import Objects
 
 
@@ -28,8 +28,10 @@ def test_one_spread_away_is_worth_what_coco_says() -> None:
 def test_masks_overlap_by_pixels() -> None:
     left, top = np.zeros((2, 4, 4), bool)
     left[:, :2], top[:2] = True, True
-    np.testing.assert_allclose(mask_iou_matrix([left, top], [left]), [[1], [4 / 12]])
-    assert mask_iou_matrix([], [left]).shape == (0, 1)
+    both, either = mask_overlaps([left, top], [left])
+    np.testing.assert_array_equal(both, [[8], [4]])
+    np.testing.assert_array_equal(either, [[8], [12]])
+    assert mask_overlaps([], [left])[0].shape == (0, 1)
 
 
 def test_matching_takes_the_similarity_that_it_is_given() -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from uhd.data.records import Record
 from uhd.errors import UserError
 from uhd.files import save_text
+
+
+def list_of(images: Iterable[Path]) -> str:
+    """Return the absolute paths one per line, as ``--train-list`` and ``--val-list`` read them."""
+    return "".join(f"{image.absolute()}\n" for image in images)
 
 
 def write_lists(
@@ -28,10 +33,7 @@ def write_lists(
     """
     if source is not None and source.is_dir() and folder.resolve().is_relative_to(source.resolve()):
         raise UserError(f"{folder}: lies in the data set {source}, which is never written to: name another folder")
-    texts = {
-        folder / f"{name}.txt": "".join(f"{record.image.absolute()}\n" for record in records)
-        for name, records in parts.items()
-    }
+    texts = {folder / f"{name}.txt": list_of(record.image for record in records) for name, records in parts.items()}
     for path, text in texts.items():
         if path.exists() and path.read_text(encoding="utf-8", errors="surrogateescape") != text and not overwrite:
             raise UserError(f"{path}: holds another list: name another folder, or give --overwrite")

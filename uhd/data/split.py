@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TypeVar
 
 from uhd.data.records import Record
@@ -86,9 +85,3 @@ def spread(count: int, wanted: int) -> list[int]:
     """Return ``wanted`` of the numbers 0 to ``count - 1``, evenly spread; all of them where that are fewer."""
     wanted = min(count, wanted)
     return [i * count // wanted for i in range(wanted)]
-
-
-def write_list(records: Iterable[Record], path: Path) -> None:
-    """Write the absolute image paths one per line, as ``--train-list`` and ``--val-list`` read them."""
-    lines = [str(record.image.absolute()) for record in records]
-    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", errors="surrogateescape")

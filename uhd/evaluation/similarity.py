@@ -50,10 +50,12 @@ def oks_matrix(
     return np.asarray(like / np.maximum(known.sum(-1), 1), np.float32)
 
 
-def mask_iou_matrix(found: Sequence[NDArray[np.bool_]], truth: Sequence[NDArray[np.bool_]]) -> NDArray[np.float32]:
-    """Return the (N, M) intersection over union of bitmaps (h, w), all of one size; two empty ones have 0."""
+def mask_overlaps(
+    found: Sequence[NDArray[np.bool_]], truth: Sequence[NDArray[np.bool_]]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the pixels (N, M) in both of two bitmaps (h, w), and those in either; all are of one size."""
     if not len(found) or not len(truth):
-        return np.zeros((len(found), len(truth)), np.float32)
+        return np.zeros((len(found), len(truth)), np.float32), np.zeros((len(found), len(truth)), np.float32)
     a, b = (np.reshape(list(part), (len(part), -1)).astype(np.float32) for part in (found, truth))
     overlap = a @ b.T
-    return np.asarray(overlap / np.maximum(a.sum(1)[:, None] + b.sum(1)[None] - overlap, 1))
+    return overlap, a.sum(1)[:, None] + b.sum(1)[None] - overlap

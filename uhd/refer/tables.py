@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uhd.boxes import iou_matrix
-from uhd.evaluation.similarity import oks_matrix
+from uhd.evaluation.similarity import mask_overlaps, oks_matrix
 from uhd.objects import Objects
 from uhd.outlines import fill_outline
 from uhd.refer.answers import Found
@@ -66,13 +66,12 @@ def compare(found: Found, people: Objects, size: tuple[int, int]) -> Tables:
     near = distance <= PCK_SHARE * sides.max(1, initial=0)[None, :, None]
     known = points[..., 2] > 0
     masks = [found.mask(q, size) for q in range(len(found.boxes))]
-    a, b = (np.reshape(list(part), (len(part), -1)).astype(np.float32) for part in (masks, truth))
-    overlap = a @ b.T
+    overlap, union = mask_overlaps(masks, truth)
     return Tables(
         iou_matrix(found.boxes, people.boxes, eps=1e-12),
         oks_matrix(placed, points, areas),
         overlap,
-        a.sum(1)[:, None] + b.sum(1)[None] - overlap,
+        union,
         (near & known).sum(-1).astype(np.float32),
         known.sum(-1).astype(np.float32),
         covered > 0,

@@ -36,6 +36,7 @@ def main(argv: Sequence[str]) -> int:
     claim(config.output, (".txt",))
 
     from uhd.data.discover import find_images
+    from uhd.data.lists import list_of
     from uhd.data.problems import Report
     from uhd.evaluation.hard_negatives import hard_negatives
     from uhd.files import save_text
@@ -46,8 +47,7 @@ def main(argv: Sequence[str]) -> int:
     detector = load(config.model, threads=config.threads)
     hard = hard_negatives(images, lambda image: detector(image, conf_thresh=config.conf_thresh), report)
     hard = hard[: config.most]
-    text = "".join(f"{path.absolute()}\n" for path, _, _ in hard)
-    save_text(config.output, text)
+    save_text(config.output, list_of(path for path, _, _ in hard))
     if config.json:
         rows = [{"image": str(path), "score": round(score, 5), "detections": count} for path, score, count in hard]
         print(json.dumps({"looked at": len(images), "hard": rows, "list": str(config.output)}, indent=1))
