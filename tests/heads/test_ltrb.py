@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import uhd
-from tests.detect.test_overfit_quickly import draw
+from tests.drawn_figures import draw_figures
 from tests.export.conftest import make_family
 from uhd.assigners.targets import Targets
 from uhd.cli import main
@@ -112,7 +112,7 @@ def test_what_does_not_go_together() -> None:
 
 def test_trained_by_a_command_and_written(tmp_path: Path) -> None:
     """The card says that nothing is to be suppressed, in the checkpoint and in whatever is written of it."""
-    draw(tmp_path)
+    draw_figures([tmp_path / "train"] * 32 + [tmp_path / "val"] * 8)
     run = ["train", str(tmp_path), "--head", "one_to_one", "--cnn-width", "4", "--epochs", "1", "--num-workers", "0"]
     assert main([*run, "--output", str(tmp_path / "runs"), "--exp-name", "a"]) == 0
     weights = next((tmp_path / "runs/a").glob("best*.safetensors"))
@@ -130,7 +130,7 @@ def test_trained_by_a_command_and_written(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(("head", "reg_max"), HEADS)
 def test_32_drawn_images(head: str, reg_max: int, tmp_path: Path) -> None:
-    draw(tmp_path)
+    draw_figures([tmp_path / "train"] * 32 + [tmp_path / "val"] * 8)
     data, detect = DataConfig(image_dir=tmp_path), DetectConfig()
     opened = open_data(data)
     dataset = read_dataset(opened.train, data, opened.report, False)
