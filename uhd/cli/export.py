@@ -36,6 +36,7 @@ def main(argv: Sequence[str], program: str = "uhd export", default_preset: str =
     about = f"{target.about}\n\nFormats: {', '.join(TARGETS)}; --format NAME --help lists the flags of another."
     flags = Flags(shown, about, (*kinds, overrides), default_preset)
     flags.add_positional("source", nargs="?", type=Path, help=f"{', '.join(target.reads)} or a run folder")
+    flags.add_positional("result", nargs="?", type=Path, help="what to write, as --output", fills="output")
     return export(target, flags.resolve(argv), overrides)
 
 
@@ -49,10 +50,11 @@ def export(target: Target, resolved: Resolved, overrides: type[Any] | None = Non
     """
     config, own = resolved[ExportConfig], resolved[target.config]
     source, path = _paths(target, resolved)
-    if target.suffix:
-        claim(path, (target.suffix,), [source])
-    if target.suffix and path.suffix.lower() != target.suffix:
-        raise UserError(f"{path}: the file's name must end in {target.suffix}, by which it is known again")
+    suffix = target.suffix_of(own)
+    if suffix:
+        claim(path, (suffix,), [source])
+    if suffix and path.suffix.lower() != suffix:
+        raise UserError(f"{path}: the file's name must end in {suffix}, by which it is known again")
     target.check(own, path)
     if config.threshold is not None and config.threshold_data is not None:
         raise UserError("--threshold gives the score that --threshold-data would choose: leave one of the two out")
@@ -138,7 +140,9 @@ def _paths(target: Target, resolved: Resolved) -> tuple[Path, Path]:
         UserError: no model is named, or one that this target cannot be made from.
     """
     config = resolved[ExportConfig]
-    positional = resolved.positional.get("source")
+    positional, output = resolved.positional.get("source"), config.output
+    if positional and output is None and (config.checkpoint or config.weights):
+        positional, output = None, positional
     typed = resolved.typed | ({"onnx_model"} if positional else set())
     named, result = target.named(resolved[target.config], typed)
     found = positional or config.checkpoint or config.weights or named
@@ -149,4 +153,7 @@ def _paths(target: Target, resolved: Resolved) -> tuple[Path, Path]:
     if suffix not in target.reads:
         what = f"is {suffix} already" if suffix == target.suffix else f"is not a file of {', '.join(target.reads)}"
         raise UserError(f"{source}: {what}; it is written from a checkpoint ({' or '.join(target.reads)})")
-    return source, config.output or result or target.default_path(source)
+    default = target.default_path(source)
+    if target.suffix and not target.suffix_of(resolved[target.config]):
+        default = default.with_suffix("")
+    return source, output or result or default

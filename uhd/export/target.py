@@ -48,6 +48,11 @@ class Target(Protocol):
         """Return where the result goes when nobody says."""
         return source.with_suffix(self.suffix)
 
+    def suffix_of(self, config: Any) -> str:
+        """Return the suffix of what these settings write; empty for a folder."""
+        del config
+        return self.suffix
+
     def named(self, config: Any, typed: Collection[str]) -> tuple[Path | None, Path | None]:
         """Return source and result where flags of its own name them."""
         del config, typed

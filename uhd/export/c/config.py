@@ -8,13 +8,21 @@ from pathlib import Path
 from uhd.config import knob
 
 METHODS = ("minmax", "percentile")
+PACKAGES = ("esp-idf", "arduino", "platformio")
 _GROUP = "int8"
+_FILES = "files"
 
 
 @dataclass(frozen=True)
 class CConfig:
-    """In which numbers C is written."""
+    """What is written, and in which numbers."""
 
+    package: str | None = knob(
+        None, "a folder that this build system takes as a library, instead of two files", group=_FILES, choices=PACKAGES
+    )
+    prefix: str | None = knob(
+        None, "how every public name begins (default: the name of the file or folder)", group=_FILES
+    )
     int8: bool = knob(False, "weights and maps on eight bits, calibrated on images", group=_GROUP)
     calibration: Path | None = knob(None, "folder of images, or a data.yaml; its training part is used", group=_GROUP)
     calib_list: Path | None = knob(None, "text file that names the images instead", group=_GROUP)

@@ -84,19 +84,26 @@ def identifier(stem: str) -> str:
 
 
 def emit(
-    stem: str, network: Network, writer: Writer, decoder: Decoder, spec: ModelSpec, notes: Mapping[str, str]
+    stem: str,
+    network: Network,
+    writer: Writer,
+    decoder: Decoder,
+    spec: ModelSpec,
+    notes: Mapping[str, str],
+    prefix: str = "",
 ) -> Files:
     """Return header and source.
 
     Args:
-        stem: of the files; the prefix of the public names is made of it.
+        stem: of the files.
         network: with joined outputs, simplified and shared in place.
         writer: of its number format.
         decoder: how the output map is read.
         spec: how images become the input; goes into the files.
         notes: more lines for the comment at the top.
+        prefix: of the public names; made of the stem if empty.
     """
-    name = identifier(stem)
+    name = prefix or identifier(stem)
     grid_h, grid_w, channels = network.shapes[RAW]
     count = decoder.anchors * grid_h * grid_w
     kinds = {tensor: writer.kind_of(tensor) for tensor in network.shapes if tensor not in network.slices}
@@ -123,7 +130,8 @@ def emit(
         f'#include "{stem}.h"\n\n#include <string.h>\n',
         writer.prelude,
         _INLINE,
-        f"\nstatic float arena[{max(1, memory.size // 4)}];\n",
+        f"\n#ifndef {name}_ARENA_ATTRIBUTE\n#define {name}_ARENA_ATTRIBUTE\n#endif\n"
+        f"static {name}_ARENA_ATTRIBUTE float arena[{max(1, memory.size // 4)}];\n",
         writer.zeros,
         *(kernel.source for kernel in kernels),
         "\n",
@@ -206,10 +214,18 @@ extern const char *const @NAME@_class_names[@NAME@_CLASSES];
  * Detect in an 8-bit image of any size, rows of R, G, B bytes, stride_bytes apart. Writes at most max_boxes boxes,
  * best first. conf_thresh is the least score; of two boxes of one class whose intersection over union reaches
  * nms_iou the worse one is left out, 0 keeps all. Returns the number of boxes, or -1 if an argument makes no sense.
- * Not reentrant: the working memory is static.
+ * Not reentrant: the working memory is static. Where it lies can be said with the macro @NAME@_ARENA_ATTRIBUTE when
+ * the source is compiled, such as __attribute__((section(".ext_ram.bss"))).
  */
 int @NAME@_detect(const uint8_t *rgb, int width, int height, int stride_bytes, @NAME@_box *out, int max_boxes,
 @PAD@float conf_thresh, float nms_iou);
+
+/*
+ * The same in a frame of a camera with 16 bits for each pixel: 5 of red, 6 of green, 5 of blue. Of the two bytes of a
+ * pixel the one with red comes first if high_byte_first is not 0 (as OV2640 and its like send them), else last.
+ */
+int @NAME@_detect_rgb565(const uint8_t *frame, int width, int height, int stride_bytes, int high_byte_first,
+@PAD@       @NAME@_box *out, int max_boxes, float conf_thresh, float nms_iou);
 
 /*
  * The network alone: pixels as it reads them (@LAYOUT@), all predictions out:

@@ -58,14 +58,15 @@ static int duplicates(const float *a, const float *b, float iou)
     return common > 0.0f && common >= iou * (area_a + area_b - common);
 }
 @BEST@
-int @NAME@_detect(const uint8_t *rgb, int width, int height, int stride_bytes, @NAME@_box *out, int max_boxes,
-@PAD@float conf_thresh, float nms_iou)
+static int detect(const uint8_t *frame, int format, int width, int height, int stride_bytes, @NAME@_box *out,
+                  int max_boxes, float conf_thresh, float nms_iou)
 {
     float *const rows = @FOUND@;
     int count, kept = 0, i;
-    if (!rgb || !out || width < 1 || height < 1 || stride_bytes / 3 < width || max_boxes < 0)
+    if (!frame || !out || width < 1 || height < 1 || stride_bytes / (format == RGB888 ? 3 : 2) < width
+        || max_boxes < 0)
         return -1;
-    prepare(rgb, width, height, stride_bytes, @INPUT@);
+    prepare(frame, format, width, height, stride_bytes, @INPUT@);
     run();
     count = candidates(conf_thresh, rows);
 @LIMIT@    /* Duplicates are judged by what is seen of them, so boxes are clipped first. */
@@ -97,6 +98,19 @@ int @NAME@_detect(const uint8_t *rgb, int width, int height, int stride_bytes, @
         }
     }
     return kept;
+}
+
+int @NAME@_detect(const uint8_t *rgb, int width, int height, int stride_bytes, @NAME@_box *out, int max_boxes,
+@PAD@float conf_thresh, float nms_iou)
+{
+    return detect(rgb, RGB888, width, height, stride_bytes, out, max_boxes, conf_thresh, nms_iou);
+}
+
+int @NAME@_detect_rgb565(const uint8_t *frame, int width, int height, int stride_bytes, int high_byte_first,
+@PAD@       @NAME@_box *out, int max_boxes, float conf_thresh, float nms_iou)
+{
+    return detect(frame, high_byte_first ? RGB565_HIGH_FIRST : RGB565_LOW_FIRST, width, height, stride_bytes, out,
+                  max_boxes, conf_thresh, nms_iou);
 }
 """
 _BEST_CLASS = """                row[4] = -1.0f;
@@ -150,7 +164,7 @@ def postprocess(network: Network, decoder: Decoder, marks: dict[str, object]) ->
     above = " || score <= 0.0f" if decoder.topk else ""
     each = decoder.every_class or decoder.topk
     text = _TEXT.replace("@CANDIDATE@", _EVERY_CLASS.replace("@ABOVE@", above) if each else _BEST_CLASS)
-    text = text.replace("@BEST@\nint", f"{_ONLY_BEST if decoder.topk else ''}\nint")
+    text = text.replace("@BEST@\nstatic", f"{_ONLY_BEST if decoder.topk else ''}\nstatic")
     limit = f"    count = only_best(rows, count, {decoder.topk});\n" if decoder.topk else ""
     values = {
         **marks, "ANCHORS": decoder.anchors, "BEST": 1 if decoder.first_only else decoder.classes, "LIMIT": limit,

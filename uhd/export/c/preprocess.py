@@ -4,6 +4,24 @@ from __future__ import annotations
 
 from uhd.resize import input_channels, is_point_sampling
 
+# What a frame holds, in the order of its bytes.
+_FORMATS = """
+enum { RGB888, RGB565_LOW_FIRST, RGB565_HIGH_FIRST };
+
+/* One pixel of a row as R, G, B; five and six bits become eight so that all ones are 255. */
+INLINE void pixel_of(const uint8_t *row, int x, int format, uint8_t *p)
+{
+    if (format == RGB888)
+        memcpy(p, row + 3 * x, 3);
+    else {
+        const int low = row[2 * x + (format == RGB565_HIGH_FIRST)], high = row[2 * x + (format == RGB565_LOW_FIRST)];
+        const int red = high >> 3, green = (high & 7) << 3 | low >> 5, blue = low & 31;
+        p[0] = (uint8_t)(red << 3 | red >> 2);
+        p[1] = (uint8_t)(green << 2 | green >> 4);
+        p[2] = (uint8_t)(blue << 3 | blue >> 2);
+    }
+}
+"""
 _INDEX = {
     "torch": """
 /* The source index of torch's nearest mode. */
@@ -24,15 +42,16 @@ static int source_index(int i, int size, int source)
 """,
 }
 _NEAREST = """
-static void prepare(const uint8_t *rgb, int width, int height, int stride, uint8_t *to)
+static void prepare(const uint8_t *frame, int format, int width, int height, int stride, uint8_t *to)
 {
     int column[@W@], x, y;
     for (x = 0; x < @W@; x++)
-        column[x] = 3 * source_index(x, @W@, width);
+        column[x] = source_index(x, @W@, width);
     for (y = 0; y < @H@; y++) {
-        const uint8_t *row = rgb + (size_t)source_index(y, @H@, height) * (size_t)stride;
+        const uint8_t *row = frame + (size_t)source_index(y, @H@, height) * (size_t)stride;
         for (x = 0; x < @W@; x++, to += @C@) {
-            const uint8_t *p = row + column[x];
+            uint8_t p[3];
+            pixel_of(row, column[x], format, p);
 @STORE@
         }
     }
@@ -52,13 +71,14 @@ static int source_place(int i, int size, int source, int *second, int *weight)
     return first < 0 ? 0 : first < source ? first : source - 1;
 }
 
-static void prepare(const uint8_t *rgb, int width, int height, int stride, uint8_t *to)
+static void prepare(const uint8_t *frame, int format, int width, int height, int stride, uint8_t *to)
 {
     int first[@W@], second[@W@], weight[@W@], x, y, k;
     if (width == @W@ && height == @H@) {
-        for (y = 0; y < @H@; y++, rgb += stride)
+        for (y = 0; y < @H@; y++, frame += stride)
             for (x = 0; x < @W@; x++, to += @C@) {
-                const uint8_t *p = rgb + 3 * x;
+                uint8_t p[3];
+                pixel_of(frame, x, format, p);
 @STORE@
             }
         return;
@@ -71,13 +91,16 @@ static void prepare(const uint8_t *rgb, int width, int height, int stride, uint8
     for (y = 0; y < @H@; y++) {
         int below, share;
         const int above = source_place(y, @H@, height, &below, &share);
-        const uint8_t *top = rgb + (size_t)above * (size_t)stride, *bottom = rgb + (size_t)below * (size_t)stride;
+        const uint8_t *top = frame + (size_t)above * (size_t)stride, *bottom = frame + (size_t)below * (size_t)stride;
         for (x = 0; x < @W@; x++, to += @C@) {
-            uint8_t p[3];
+            uint8_t p[3], corner[4][3];
+            pixel_of(top, first[x], format, corner[0]);
+            pixel_of(top, second[x], format, corner[1]);
+            pixel_of(bottom, first[x], format, corner[2]);
+            pixel_of(bottom, second[x], format, corner[3]);
             for (k = 0; k < 3; k++) {
-                const int i = 3 * first[x] + k, j = 3 * second[x] + k;
-                const int a = top[i] * (2048 - weight[x]) + top[j] * weight[x];
-                const int b = bottom[i] * (2048 - weight[x]) + bottom[j] * weight[x];
+                const int a = corner[0][k] * (2048 - weight[x]) + corner[1][k] * weight[x];
+                const int b = corner[2][k] * (2048 - weight[x]) + corner[3][k] * weight[x];
                 p[k] = (uint8_t)((((2048 - share) * (a >> 4) >> 16) + (share * (b >> 4) >> 16) + 2) >> 2);
             }
 @STORE@
@@ -109,7 +132,7 @@ def levels(mode: str) -> int:
 
 
 def preprocess(mode: str, size: tuple[int, int]) -> str:
-    """Return the C function ``prepare`` and what it calls.
+    """Return the C function ``prepare`` and what it calls; it reads R, G, B bytes or RGB565 in either order of bytes.
 
     Args:
         mode: one of the resize modes.
@@ -127,4 +150,4 @@ def preprocess(mode: str, size: tuple[int, int]) -> str:
     values = {"@STORE@": lines, "@H@": size[0], "@W@": size[1], "@C@": input_channels(mode)}
     for mark, value in values.items():
         body = body.replace(mark, str(value))
-    return body
+    return _FORMATS + body
