@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,10 @@ from uhd.keypoints import KEYPOINT_NAMES, SKELETON
 from uhd.outlines import outline_area
 
 
-def write_coco(path: Path, images: Sequence[tuple[Path, Record]], names: Sequence[str], first_id: int = 1) -> None:
+def write_coco(
+    path: Path, images: Sequence[tuple[Path, Record]], names: Sequence[str], first_id: int = 1,
+    captions: Sequence[str] | None = None, info: Mapping[str, Any] | None = None,
+) -> None:  # fmt: skip
     """Write one annotation file. Its categories are all of ``names``, with the ids 1, 2, ... in their order.
 
     Crowds have ``iscrowd``, regions of no class ``ignore`` beside it; marks are keys of their own, as ``difficult``.
@@ -28,19 +31,24 @@ def write_coco(path: Path, images: Sequence[tuple[Path, Record]], names: Sequenc
         images: name of the image in the file, and its record, whose ``size`` must be known.
         names: of the classes.
         first_id: of the images; ids of a data set's parts should not meet.
+        captions: of the images, as RefHuman has them; "" for none.
+        info: about the whole file.
     """
     entries: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     for image_id, (place, record) in enumerate(images, start=first_id):
         assert record.size is not None
         height, width = record.size
-        entries.append({"id": image_id, "file_name": place.as_posix(), "width": width, "height": height})
+        entry = {"id": image_id, "file_name": place.as_posix(), "width": width, "height": height}
+        caption = captions[image_id - first_id] if captions else ""
+        entries.append(entry | ({"caption": caption} if caption else {}))
         for row in rows_of(record):
             start = {"id": first_id + len(annotations), "image_id": image_id, "category_id": max(row.label, 0) + 1}
             annotations.append(start | _annotation(row, record.size))
     points = keypoint_count([record for _, record in images])
     categories = [_category(i, name, points) for i, name in enumerate(names, start=1)]
-    save_text(path, json.dumps({"images": entries, "annotations": annotations, "categories": categories}))
+    tables = {"images": entries, "annotations": annotations, "categories": categories}
+    save_text(path, json.dumps(({"info": dict(info)} if info else {}) | tables))
 
 
 def _annotation(row: Row, size: tuple[int, int]) -> dict[str, Any]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor, nn
 
+from uhd.refer.model.appearance import Appearance
 from uhd.refer.model.config import ReferModelConfig
 from uhd.refer.model.masks import masks_of
 from uhd.refer.model.parts import BACKBONES, TEXT_ENCODERS, TRANSFORMERS
@@ -32,6 +35,7 @@ class ReferNetwork(nn.Module):
         self.transformer = TRANSFORMERS[config.transformer_type](config, channels)
         self.text = TEXT_ENCODERS[config.text_encoder_type](config, vocabulary)
         self.places = Places(config.hidden_dim)
+        self.appearance = Appearance(config.hidden_dim)
 
     def forward(
         self,
@@ -66,7 +70,7 @@ class ReferNetwork(nn.Module):
         """Return everybody in pictures (B, 3, H, W), 0 to 1; see :meth:`forward`."""
         size = (images.shape[2], images.shape[3])
         found: Scene = self.transformer(self.backbone(images * 4 - 2, valid), size, valid, wanted)
-        return found
+        return replace(found, states=found.states + self.appearance(images, found.last, valid))
 
     def read(self, words: Tensor) -> tuple[Tensor, Tensor]:
         """Return the states (B, P, L, D) of words (B, P, L), and (B, P, L): 0, or far below it where there is none."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from uhd.refer.world.palette import CLOTHES
 from uhd.refer.world.scene import Person, Scene
@@ -43,14 +44,25 @@ def facts_of(scene: Scene) -> list[Fact]:
         *_grouped("held", people, lambda person: person.figure.held, "{} holding the %s"),
         *_grouped("view", people, lambda p: "from behind" if p.figure.from_behind else "", "{} seen %s"),
     ]
-    return found + _places(people, scene.image.shape[1]) + _sizes(people)
+    boxes, heights = [person.box for person in people], [person.figure.height for person in people]
+    return found + order_facts(np.reshape(boxes, (-1, 4)), scene.image.shape[1]) + size_facts(heights)
 
 
 def descriptions(scene: Scene, who: int, facts: Sequence[Fact] | None = None) -> list[tuple[str, tuple[Fact, ...]]]:
     """Return the texts, with one fact or two, that mean person ``who`` and nobody else; the shortest first."""
-    facts = facts_of(scene) if facts is None else facts
+    return unique_texts(len(scene.people), who, facts_of(scene) if facts is None else facts)
+
+
+def unique_texts(people: int, who: int, facts: Sequence[Fact]) -> list[tuple[str, tuple[Fact, ...]]]:
+    """Return the texts, with one fact or two, that mean ``who`` of so many people and nobody else, the shortest first.
+
+    Args:
+        people: how many are in the picture.
+        who: one of them.
+        facts: all that is known of the picture; what is known of some people only must not be among them.
+    """
     own = [fact for fact in facts if who in fact.holders]
-    if len(scene.people) == 1:
+    if people == 1:
         return [("the person", ())] + [(_text((fact,)), (fact,)) for fact in own if fact.kind != "place"]
     found = []
     for count in (1, 2):
@@ -96,13 +108,18 @@ def _grouped(kind: str, people: Sequence[Person], value: Callable[[Person], str]
     ]
 
 
-def _places(people: Sequence[Person], width: int) -> list[Fact]:
-    """Return facts about order from left to right; none between people who stand one behind the other."""
-    x = np.array([(person.box[0] + person.box[2]) / 2 for person in people])
+def order_facts(boxes: NDArray[np.float32], width: float) -> list[Fact]:
+    """Return facts about order from left to right; none between people who stand one behind the other.
+
+    Args:
+        boxes: (N, 4) ``xyxy`` of all people of a picture.
+        width: of the picture in the unit of the boxes.
+    """
+    x, people = (boxes[:, 0] + boxes[:, 2]) / 2, len(boxes)
     order = np.argsort(x, kind="stable")
-    if len(people) < 2 or (np.diff(x[order]) < _APART * width).any():
+    if people < 2 or (np.diff(x[order]) < _APART * width).any():
         return []
-    ends = ("on the left", "on the right") if len(people) == 2 else None
+    ends = ("on the left", "on the right") if people == 2 else None
     found = [
         Fact("place", "leftmost {}", frozenset({int(order[0])}), "leftmost"),
         Fact("place", "rightmost {}", frozenset({int(order[-1])}), "rightmost"),
@@ -112,10 +129,10 @@ def _places(people: Sequence[Person], width: int) -> list[Fact]:
             Fact("place", "{} on the left", frozenset({int(order[0])}), "left"),
             Fact("place", "{} on the right", frozenset({int(order[1])}), "right"),
         ]
-    if len(people) == 3:
+    if people == 3:
         found.append(Fact("place", "{} in the middle", frozenset({int(order[1])}), "middle"))
-    if len(people) >= 3:
-        for rank, word in enumerate(_ORDINALS[: len(people) - 2], start=1):
+    if people >= 3:
+        for rank, word in enumerate(_ORDINALS[: people - 2], start=1):
             found.append(Fact("place", f"{word} {{}} from the left", frozenset({int(order[rank])}), f"{word} left"))
             found.append(
                 Fact("place", f"{word} {{}} from the right", frozenset({int(order[-1 - rank])}), f"{word} right")
@@ -123,11 +140,11 @@ def _places(people: Sequence[Person], width: int) -> list[Fact]:
     return found
 
 
-def _sizes(people: Sequence[Person]) -> list[Fact]:
-    """Return who is largest and smallest in the picture, where there is no doubt."""
-    if len(people) < 2:
+def size_facts(heights: Sequence[float]) -> list[Fact]:
+    """Return who is largest and smallest of all people of a picture, by heights in it, where there is no doubt."""
+    if len(heights) < 2:
         return []
-    height = np.array([person.figure.height for person in people])
+    height = np.asarray(heights)
     order = np.argsort(height)
     found = []
     if height[order[-1]] > _TALLER * height[order[-2]]:

@@ -1,0 +1,1 @@
+"""Annotated photographs of people, with descriptions derived from the annotations, as RefHuman files."""
