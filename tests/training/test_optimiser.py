@@ -64,3 +64,15 @@ def test_state_of_another_order_of_memory_takes_the_same_steps(kind: str) -> Non
             assert all(v.stride() == parameter.stride() for v in slots.values() if v.shape == parameter.shape)
     for a, b in zip(*ends, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["adamw", "muon"])
+def test_a_part_learns_at_its_own_rate(kind: str) -> None:
+    model = torch.nn.ModuleDict({"backbone": torch.nn.Linear(3, 3), "head": torch.nn.Linear(3, 2)})
+    config = TrainConfig(optimizer=kind)
+    parameters = group_parameters(model, rates={model["backbone"]: 0.1, model["head"]: 1.0})
+    names = {id(p): name for name, p in model.named_parameters()}
+    found = {names[id(p)]: g["lr_scale"] for g in build_optimiser(parameters, config).param_groups for p in g["params"]}
+    plain = build_optimiser(group_parameters(model), config).param_groups
+    usual = {names[id(p)]: g["lr_scale"] for g in plain for p in g["params"]}
+    assert found == {name: scale * (0.1 if "backbone" in name else 1) for name, scale in usual.items()}

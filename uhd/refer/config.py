@@ -8,7 +8,7 @@ from pathlib import Path
 from uhd.config import knob, same_knob
 from uhd.data.config import DataConfig
 
-_DATA, _PROMPTS = "data", "prompts"
+_DATA, _PROMPTS, _RATES = "data", "prompts", "optimiser"
 
 
 @dataclass(frozen=True)
@@ -48,3 +48,13 @@ class PromptConfig:
             "scribble": self.scribble_share,
             "box": self.box_share,
         }
+
+
+@dataclass(frozen=True)
+class RatesConfig:
+    """How fast each part learns, against ``--lr`` and ``--muon-lr``."""
+
+    backbone_rate: float = knob(
+        1.0, "factor on the learning rate of the backbone (the paper: 0.1)", group=_RATES, minimum=0
+    )
+    text_rate: float = knob(1.0, "factor on the learning rate of the text encoder", group=_RATES, minimum=0)

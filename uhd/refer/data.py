@@ -35,7 +35,7 @@ def open_refer(config: ReferDataConfig, progress: bool = True) -> ReferData:
     """
     report = Report(config.strict)
     train, val = read_parts(config, report)
-    return ReferData(_decode(train, config, report, progress), _decode(val, config, report, progress), report)
+    return ReferData(decode(train, config, report, progress), decode(val, config, report, progress), report)
 
 
 def open_val(config: ReferDataConfig, progress: bool = True) -> tuple[Dataset, Report]:
@@ -45,7 +45,7 @@ def open_val(config: ReferDataConfig, progress: bool = True) -> tuple[Dataset, R
         records = _read(config.data, report)
     else:
         records = read_parts(config, report)[1]
-    return _decode(records[: config.val_count], config, report, progress), report
+    return decode(records[: config.val_count], config, report, progress), report
 
 
 def read_parts(config: ReferDataConfig, report: Report) -> tuple[list[Record], list[Record]]:
@@ -73,7 +73,12 @@ def _read(path: Path, report: Report) -> list[Record]:
     return read_refhuman(path, ClassMap.of((0,)), report)[0]
 
 
-def _decode(records: list[Record], config: ReferDataConfig, report: Report, progress: bool) -> Dataset:
+def decode(records: list[Record], config: ReferDataConfig, report: Report, progress: bool) -> Dataset:
+    """Read the pictures of records.
+
+    Raises:
+        UserError: none can be read.
+    """
     paths = [record.image for record in records]
     images = build_cache(paths, config.img_size, config.resize_mode, report, config.cache, progress=progress)
     dataset = Dataset(records, images)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from uhd.augment.pipeline import Pipeline
 from uhd.config import from_plain
 from uhd.data.loader import Loader
 from uhd.models.weights import read_checkpoint
-from uhd.refer.config import PromptConfig, ReferDataConfig
+from uhd.refer.config import PromptConfig, RatesConfig, ReferDataConfig
 from uhd.refer.data import ReferData, open_refer
 from uhd.refer.loss_config import ReferLossConfig
 from uhd.refer.model.config import ReferModelConfig
@@ -50,6 +50,7 @@ class ReferSettings:
         model: parts of the network.
         prompts: what is asked for.
         loss: weights of the objective.
+        rates: how fast each part learns.
         typed: fields that the user gave; a checkpoint does not replace those.
     """
 
@@ -59,6 +60,7 @@ class ReferSettings:
     prompts: PromptConfig = PromptConfig()
     loss: ReferLossConfig = ReferLossConfig()
     typed: frozenset[str] = frozenset()
+    rates: RatesConfig = RatesConfig()
 
 
 def train_refer(settings: ReferSettings, hooks: Iterable[Hook] = ()) -> Trainer:
@@ -85,7 +87,7 @@ def train_refer(settings: ReferSettings, hooks: Iterable[Hook] = ()) -> Trainer:
         said = claim_folder(folder, last)
         if said:
             say(said)
-        configs = (settings.data, settings.train, settings.model, settings.prompts, settings.loss)
+        configs = (settings.data, settings.train, settings.model, settings.prompts, settings.loss, settings.rates)
         write_settings_file(folder, "uhd refer train", configs, ("resume", "overwrite"))
     trainer.fit()
     report = getattr(trainer.task, "report", None)
@@ -102,6 +104,7 @@ def build_trainer(
     processes: Processes | None = None,
     hooks: Iterable[Hook] = (),
     last: Path | None = None,
+    augmentation: Mapping[str, Any] = AUGMENTATION,
 ) -> Trainer:
     """Return a trainer over opened data; nothing is written.
 
@@ -112,6 +115,7 @@ def build_trainer(
         processes: this one among several.
         hooks: of the user.
         last: checkpoint to continue.
+        augmentation: operations; see :class:`~uhd.augment.pipeline.Pipeline`.
     """
     train, processes = settings.train, processes or Processes()
     torch.manual_seed(train.seed)
@@ -124,9 +128,10 @@ def build_trainer(
         if last is None:
             take_weights(network, start)
     network = network.to(choose_device(train.device, processes))
-    task = ReferTask(network, settings.data, settings.loss, data.val, settings.prompts)
+    task = ReferTask(network, settings.data, settings.loss, data.val, settings.prompts, settings.rates)
+    pipeline = Pipeline.load(dict(augmentation))
     loader = Loader(
-        data.train, Pipeline.load(AUGMENTATION), settings.data.img_size, settings.data.resize_mode, train.batch_size,
+        data.train, pipeline, settings.data.img_size, settings.data.resize_mode, train.batch_size,
         train.seed, settings.data.num_workers, processes.rank, processes.world,
     )  # fmt: skip
     config, prompts = network.config, settings.prompts
@@ -140,7 +145,8 @@ def build_trainer(
 def _resumed(settings: ReferSettings, state: dict[str, Any], last: Path) -> ReferSettings:
     """Return the settings with what the checkpoint says where the user said nothing."""
     kinds = {"train": ("train_config", TrainConfig), "data": ("refer_data", ReferDataConfig),
-             "loss": ("refer_loss", ReferLossConfig), "prompts": ("refer_prompts", PromptConfig)}  # fmt: skip
+             "loss": ("refer_loss", ReferLossConfig), "prompts": ("refer_prompts", PromptConfig),
+             "rates": ("refer_rates", RatesConfig)}  # fmt: skip
     changed: dict[str, Any] = {}
     for name, (key, kind) in kinds.items():
         own = getattr(settings, name)

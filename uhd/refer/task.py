@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from uhd.config import to_plain
 from uhd.data.dataset import Dataset
-from uhd.refer.config import PromptConfig, ReferDataConfig
+from uhd.refer.config import PromptConfig, RatesConfig, ReferDataConfig
 from uhd.refer.evaluate import ReferReport, evaluate_refer
 from uhd.refer.loss_config import ReferLossConfig
 from uhd.refer.losses import centre_mask, refer_loss
@@ -32,24 +32,26 @@ class ReferTask:
         loss: weights of the objective.
         val: validation pictures.
         prompts: what is asked for in training.
+        rates: how fast each part learns.
     """
 
     tag = "refer"
 
     def __init__(
         self, model: ReferNetwork, data: ReferDataConfig, loss: ReferLossConfig, val: Dataset,
-        prompts: PromptConfig | None = None,
+        prompts: PromptConfig | None = None, rates: RatesConfig | None = None,
     ) -> None:  # fmt: skip
         self.model: nn.Module = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.metric = Metric("accuracy", label="acc")
         self.companion: nn.Module | None = None
         self._network, self.data, self.loss_config, self.val = model, data, loss, val
-        self.prompts = prompts or PromptConfig()
+        self.prompts, self.rates = prompts or PromptConfig(), rates or RatesConfig()
         self.report: ReferReport | None = None
 
     def parameter_groups(self) -> ParameterGroups:
         """Return the network's parameters by what optimisers may do with them."""
-        return group_parameters(self._network, self._network.answers(), self._network.scales())
+        rates = {self._network.backbone: self.rates.backbone_rate, self._network.text: self.rates.text_rate}
+        return group_parameters(self._network, self._network.answers(), self._network.scales(), rates)
 
     def start_epoch(self, epoch: int) -> None:
         """Nothing depends on the epoch."""
@@ -88,5 +90,8 @@ class ReferTask:
 
     def settings(self) -> dict[str, Any]:
         """Return the configurations that a resumed run continues with."""
-        configs = {"refer_loss": self.loss_config, "refer_data": self.data, "refer_prompts": self.prompts}
+        configs = {
+            "refer_loss": self.loss_config, "refer_data": self.data, "refer_prompts": self.prompts,
+            "refer_rates": self.rates,
+        }  # fmt: skip
         return {name: to_plain(config) for name, config in configs.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -54,9 +54,17 @@ def build_optimiser(
             "matrices": True,
         },
     ]
-    groups = [group | {"lr": config.lr} for group in groups if group["params"]]
+    groups = [part | {"lr": config.lr} for group in groups for part in _by_rate(group, parameters.rates)]
     if muon:
         return Muon(groups)
     if config.optimizer == "sgd":
         return torch.optim.SGD(groups, config.lr, config.momentum, nesterov=config.momentum > 0)
     return torch.optim.AdamW(groups, config.lr, fused=True)
+
+
+def _by_rate(group: dict[str, Any], rates: Mapping[int, float]) -> list[dict[str, Any]]:
+    """Return a group in parts of one learning rate each, none of them empty."""
+    parts: dict[float, list[nn.Parameter]] = {}
+    for parameter in group["params"]:
+        parts.setdefault(rates.get(id(parameter), 1.0), []).append(parameter)
+    return [group | {"params": own, "lr_scale": group["lr_scale"] * rate} for rate, own in parts.items()]
