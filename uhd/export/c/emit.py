@@ -110,9 +110,7 @@ def emit(
     sizes = {tensor: elements(network.shapes[tensor]) * _SIZES[kind] for tensor, kind in kinds.items()}
     memory = plan(network, sizes, writer.scratch(), {_FOUND: rows_of(decoder, grid_h * grid_w) * 6 * 4})
     place = Place(network, memory, kinds)
-    calls = []
-    for index, layer in enumerate(network.layers):
-        calls += [f"    /* {one_line(layer_label(network, layer))} */", f"    {writer.call(layer, index, place)}"]
+    calls = _calls(network, writer, place)
     image = pointer(memory.offsets[network.input], "uint8_t")
     marks: dict[str, object] = {
         "NAME": name, "GH": grid_h, "GW": grid_w, "CHANNELS": channels, "INPUT": image,
@@ -130,8 +128,7 @@ def emit(
         f'#include "{stem}.h"\n\n#include <string.h>\n',
         writer.prelude,
         _INLINE,
-        f"\n#ifndef {name}_ARENA_ATTRIBUTE\n#define {name}_ARENA_ATTRIBUTE\n#endif\n"
-        f"static {name}_ARENA_ATTRIBUTE float arena[{max(1, memory.size // 4)}];\n",
+        _ARENA.replace("NAME", name).replace("COUNT", str(max(1, memory.size // 4))),
         writer.zeros,
         *(kernel.source for kernel in kernels),
         "\n",
@@ -145,6 +142,13 @@ def emit(
     ]
     header = _header(name, spec, decoder, count, memory.size, writer.weight_bytes, summary)
     return Files(header, "".join(source), memory.size, writer.weight_bytes)
+
+
+def _calls(network: Network, writer: Writer, place: Place) -> list[str]:
+    lines = []
+    for index, layer in enumerate(network.layers):
+        lines += [f"    /* {one_line(layer_label(network, layer))} */", f"    {writer.call(layer, index, place)}"]
+    return lines
 
 
 def _names(spec: ModelSpec, decoder: Decoder) -> list[str]:
@@ -181,6 +185,12 @@ _INLINE = """
 #else
 #define UNROLL
 #endif
+"""
+_ARENA = """
+#ifndef NAME_ARENA_ATTRIBUTE
+#define NAME_ARENA_ATTRIBUTE
+#endif
+static NAME_ARENA_ATTRIBUTE float arena[COUNT];
 """
 _HEADER = """@COMMENT@#ifndef @GUARD@
 #define @GUARD@
