@@ -6,6 +6,7 @@ among the arguments is the distance of two pixels in values.
 
 from __future__ import annotations
 
+from uhd.export.c.kernels import dsp
 from uhd.export.c.source import Kernel
 
 TYPES = """
@@ -63,6 +64,7 @@ INLINE void store_float(const int32_t *restrict sum, int n, const convolution *l
 )
 _DOTS = Kernel(
     "dots",
+    f"\n#if DSP{dsp.DOTS}#else"
     """
 /* The products of `rows` pixels with four rows of weights, k values long. */
 INLINE void dots(int rows, const uint8_t *restrict in, int in_step, int k, const int8_t *restrict w,
@@ -95,7 +97,9 @@ INLINE void dots(int rows, const uint8_t *restrict in, int in_step, int k, const
         sum[1][3] = b3;
     }
 }
+#endif
 """,
+    ("dsp",),
 )
 _POINTWISE = """
 /* 1 x 1 convolution, two pixels at a time. Weights are n x k, n filled up to a multiple of 16. */
@@ -151,6 +155,7 @@ static inline void window@SUFFIX@(const uint8_t *const *taps, int count, int c, 
 {
     int32_t sum[64];
     int i, t;
+#if DSP@DSP@#else
     for (i = 0; i < n; i++)
         sum[i] = 0;
     for (t = 0; t < count; t++) {
@@ -163,6 +168,7 @@ static inline void window@SUFFIX@(const uint8_t *const *taps, int count, int c, 
             for (i = 0; i < n; i++)
                 sum[i] += l->zero_in * w[i];
     }
+#endif
     store@SUFFIX@(sum, n, l, first, out);
 }
 
@@ -197,7 +203,7 @@ def _kernel(name: str, text: str, is_float: bool, needs: tuple[str, ...]) -> Ker
         "FINISH": "\n                finish(to, m, low, high, function);" if is_float else "",
         "FINISH_ALL": "\n            finish(out, c, low, high, function);" if is_float else "",
     }  # fmt: skip
-    for mark, value in values.items():
+    for mark, value in {**values, "DSP": dsp.WINDOW}.items():
         text = text.replace(f"@{mark}@", value)
     stored = ("store_float", "finish") if is_float else ("store",)
     return Kernel(name + suffix, text, (*stored, *needs))
@@ -205,11 +211,11 @@ def _kernel(name: str, text: str, is_float: bool, needs: tuple[str, ...]) -> Ker
 
 def convolutions(taps: int) -> tuple[Kernel, ...]:
     """Return the kernels of convolutions whose depthwise filters have at most this many taps."""
-    found = [_STORE, _STORE_FLOAT, _DOTS]
+    found = [_STORE, _STORE_FLOAT, Kernel("dsp", dsp.PRELUDE), _DOTS]
     for is_float, suffix in ((False, ""), (True, "_float")):
         found += [
             _kernel("pointwise", _POINTWISE, is_float, ("dots",)),
             _kernel("dense", _DENSE, is_float, (f"pointwise{suffix}",)),
-            _kernel("depthwise", _DEPTHWISE.replace("@TAPS@", str(max(1, taps))), is_float, ()),
+            _kernel("depthwise", _DEPTHWISE.replace("@TAPS@", str(max(1, taps))), is_float, ("dsp",)),
         ]
     return tuple(found)
