@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -22,7 +24,7 @@ pytest.importorskip("litert_torch", reason="litert-torch is not installed: pip i
 
 from uhd.export.litert.convert import to_float32
 from uhd.export.litert.export import Exported, export_litert, largest_difference
-from uhd.export.litert.flatbuffer import add_metadata
+from uhd.export.litert.flatbuffer import _pack, add_metadata, gather_buffers
 from uhd.export.litert.quantise import activation_ranges
 from uhd.export.onnx.form import ExportForm
 from uhd.export.onnx.metadata import metadata_of
@@ -103,8 +105,6 @@ def test_a_file_without_metadata_is_read_with_the_tables_beside_it(
 ) -> None:
     # As onnx2tf writes it: no metadata, no names, maps in the order of the ONNX file.
     from ai_edge_litert import schema_py_generated as schema
-
-    from uhd.export.litert.flatbuffer import _pack
 
     model = schema.ModelT.InitFromPackedBuf(written.models["float32"].read_bytes(), 0)
     model.metadata, model.signatureDefs = [], []
@@ -223,3 +223,69 @@ def test_the_originals_demo_takes_the_file(
     command = ["--images", str(photographs), "--tflite", str(written.models["full-integer"]), "--output", "out"]
     assert original.demo(command) == 0
     assert len(list((tmp_path / "out").iterdir())) == 6
+
+
+def test_weights_behind_the_file_are_taken_into_it(written: Exported, images: np.ndarray) -> None:
+    """TensorFlow Lite Micro sees no others; quantisers put those of larger models there."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    content = written.models["float32"].read_bytes()
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    behind, place = b"", 16 * len(content)
+    for buffer in model.buffers:
+        if buffer.data is not None and len(buffer.data) > 64:
+            data = bytes(buffer.data)
+            buffer.data, buffer.offset, buffer.size = None, place + len(behind), len(data)
+            behind += data + bytes(-len(data) % 16)
+    outside = _pack(model).ljust(place, b"\0") + behind
+    expected = LitertPredictor(content).infer(images[:1])[0]
+    gathered = gather_buffers(outside)
+    assert len(gathered) < len(content) + 1000
+    back = schema.ModelT.InitFromPackedBuf(gathered, 0)
+    assert all(buffer.offset == 0 for buffer in back.buffers)
+    for found, wanted in zip(LitertPredictor(gathered).infer(images[:1])[0], expected, strict=True):
+        np.testing.assert_array_equal(found, wanted)
+    assert gather_buffers(gathered) is gathered
+    for path in written.models.values():
+        assert gather_buffers(path.read_bytes()) == path.read_bytes()
+
+
+def script(name: str) -> ModuleType:
+    """Return a file of the integration of TensorFlow Lite Micro."""
+    place = Path(__file__).parents[3] / "integrations/tflite-micro" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, place)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_tflite_micro_computes_the_integers_of_litert(written: Exported) -> None:
+    pytest.importorskip("tflite_micro", reason="tflite-micro is not installed: pip install tflite-micro")
+    compare = script("compare")
+    content = written.models["full-integer"].read_bytes()
+    pixels = [np.random.default_rng(i).integers(-128, 128, (1, 32, 48, 3), np.int8) for i in range(3)]
+    found, expected = compare.run_micro(content, pixels), compare.run_litert(content, pixels, "reference")
+    for ours, theirs in zip(found, expected, strict=True):
+        assert len(ours) == len(theirs) == 3
+        for a, b in zip(ours, theirs, strict=True):
+            np.testing.assert_array_equal(a, b)
+            assert a.std() > 0
+
+
+def test_the_openmv_script_finds_the_same_boxes(written: Exported, images: np.ndarray) -> None:
+    predictor = LitertPredictor(written.models["full-integer"])
+    anchors, scale = (np.load(path) for path in written.sidecars)
+    decode = script("openmv").decode
+    picture = np.round(images[0].transpose(1, 2, 0) * 255).astype(np.uint8)
+    expected = predictor.predict([picture], 0.02, 0.5)[0]
+    details = list(predictor.outputs.values())
+    assert next(iter(predictor.outputs)) == "box"
+    maps = [predictor.interpreter.get_tensor(detail["index"]) for detail in details]
+    found = decode(maps, *zip(*(detail["quantization"] for detail in details), strict=True), anchors * scale, 0.02, 0.5)
+    assert len(found) == len(expected) > 3
+    h, w = picture.shape[:2]
+    np.testing.assert_allclose([row[4] for row in found], expected.scores, atol=1e-5)
+    np.testing.assert_allclose(np.array([row[:4] for row in found]) * (w, h, w, h), expected.xyxy, atol=1e-3)
+    assert [row[5] for row in found] == expected.class_ids.tolist()

@@ -90,7 +90,6 @@ def export_litert(
     contents = {}
     for kind in kinds:
         say(f"making {kind}")
-        # Before, not after: the quantiser puts the weights behind the part of the file that can be rewritten.
         table = card.with_precision(kind).to_metadata() | {"output_layout": "NHWC", "quantisation": kind}
         named = add_metadata(content, table)
         # 16 bits are fine enough to hold every value.

@@ -1,4 +1,4 @@
-"""Change a ``.tflite`` file where the converters offer no way: names of tensors, and metadata."""
+"""Change a ``.tflite`` file where the converters offer no way: names of tensors, metadata, and where weights lie."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
+
+import numpy as np
 
 from uhd.runtime.litert import METADATA
 
@@ -37,6 +39,24 @@ def add_metadata(content: bytes, table: Mapping[str, str]) -> bytes:
     entry = schema.MetadataT()
     entry.name, entry.buffer = METADATA, len(model.buffers) - 1
     model.metadata = [*(model.metadata or []), entry]
+    return _pack(model)
+
+
+def gather_buffers(content: bytes) -> bytes:
+    """Return a file whose buffers are all inside it.
+
+    Quantisers put the weights of larger models behind the part that a reader of flatbuffers sees, with their offsets.
+    TensorFlow Lite Micro does not look there: it takes such weights for empty maps and computes nonsense.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    outside = [buffer for buffer in model.buffers if buffer.offset > 1]
+    if not outside:
+        return content
+    for buffer in outside:
+        buffer.data = np.frombuffer(content, np.uint8, buffer.size, buffer.offset)
+        buffer.offset = buffer.size = 0
     return _pack(model)
 
 

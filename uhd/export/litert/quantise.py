@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uhd.export.litert.convert import INPUT
+from uhd.export.litert.flatbuffer import gather_buffers
 from uhd.runtime.quiet import quietly
 
 Array = NDArray[np.float32]
@@ -46,7 +47,7 @@ def quantise(content: bytes, kind: str, ranges: Ranges | None = None) -> bytes:
             tool.load_quantization_recipe(chosen)
             result = tool.quantize(_statistics(content, ranges or {}), enable_progress_report=False)
         result.export_model(str(target), overwrite=True)
-        return target.read_bytes()
+        return gather_buffers(target.read_bytes())
 
 
 def activation_ranges(content: bytes, images: Array, percentile: float = 99.99) -> dict[str, tuple[float, float]]:
