@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from uhd.runtime.detector import Detector
     from uhd.runtime.tracking.counting import LineCounter, ZoneCounter
 
+_MOST_STEPS = 60.0  # two seconds
+
 
 @dataclass(eq=False)
 class Watch:
@@ -70,19 +72,28 @@ class Follower:
         low = high / 3
         self.detector, self.config = detector, dataclasses.replace(config, conf_thresh=low, dynamic_threshold=False)
         self.tracker = ByteTracker(TrackingConfig(high, low, patience=watch.patience))
+        self._time: float | None = None
         memory = max(PATIENCE, watch.patience + 1)
         lines = [LineCounter(points, f"line {n}", patience=memory) for n, points in enumerate(watch.lines, 1)]
         zones = [ZoneCounter(points, f"zone {n}", patience=memory) for n, points in enumerate(watch.zones, 1)]
         self.counters: list[LineCounter | ZoneCounter] = [*lines, *zones]
 
-    def __call__(self, image: NDArray[np.uint8]) -> Detections:
-        """Return the people of the next frame (H, W, 3) who have a number."""
+    def __call__(self, image: NDArray[np.uint8], time: float | None = None) -> Detections:
+        """Return the people of the next frame (H, W, 3) who have a number; ``time`` in seconds since the start."""
         from uhd.cli.predict_config import detect
 
-        found = self.tracker.update(detect(self.detector, image, self.config))
+        found = self.tracker.update(detect(self.detector, image, self.config), self._steps(time))
         for counter in self.counters:
             counter.update(found)
         return found
+
+    def _steps(self, time: float | None) -> float:
+        """Return the time since the last frame, in frames at 30 per second."""
+        before, self._time = self._time, time
+        if before is None or time is None or time <= before:
+            return 1.0
+        # Nobody goes on straight for longer than that while a stream is away.
+        return min(30 * (time - before), _MOST_STEPS)
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Return the counts so far, by line and zone."""

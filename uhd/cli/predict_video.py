@@ -102,7 +102,7 @@ class _Search:
         for frame in tqdm(self.source, total=total, unit="frame", disable=None, leave=False):
             began = time.perf_counter()
             if self.follow is not None:
-                found = self.follow(frame.image)
+                found = self.follow(frame.image, frame.time)
             else:
                 found = predict_config.detect(self.detector, frame.image, self.config)
             elapsed = (time.perf_counter() - began) * 1000

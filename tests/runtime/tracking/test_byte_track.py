@@ -96,3 +96,36 @@ def test_a_margin_gives_nobody_the_number_of_a_neighbour() -> None:
         tracker.update(seen((50, 50, 0.9), (90, 50, 0.8)))
     # One leaves, the other stands still: the number of who is gone is not handed to who is there.
     assert numbers(tracker.update(seen((90, 50, 0.8)))) == [2]
+
+
+@pytest.mark.parametrize("steps", [6.0, 10.0])
+def test_low_frame_rates_and_gaps_keep_the_numbers(steps: float) -> None:
+    tracker = ByteTracker()
+    for frame in range(24):  # a height or more per second, out of sight for three frames twice
+        left, right = 10 + 1.5 * steps * frame, 390 - 1.5 * steps * frame
+        there = frame not in (8, 9, 10, 16, 17, 18)
+        found = tracker.update(seen((left, 50, 0.9), (right, 110, 0.8)) if there else seen(), steps)
+        assert numbers(found) == ([1, 2] if there else []), frame
+    assert tracker.count == 2
+
+
+def test_all_boxes_are_filtered_as_one_alone_by_the_full_matrices() -> None:
+    rng = np.random.default_rng(0)
+    first = np.array([[0, 0, 20, 40], [50, 10, 90, 130]], np.float32)
+    motion = BoxMotion(first)
+    means = [np.array([10, 20, 20, 40, 0, 0, 0, 0.0]), np.array([70, 70, 40, 120, 0, 0, 0, 0.0])]
+    spreads = [np.diag((np.repeat([0.1, 0.0625], 4) * mean[3]) ** 2) for mean in means]
+    flow = np.eye(8) + np.eye(8, k=4)
+    for _ in range(5):
+        seen_now = first + rng.normal(0, 3, (2, 4)).astype(np.float32)
+        motion.predict()
+        motion.update(seen_now)
+        for index, box in enumerate(seen_now.astype(float)):
+            mean = flow @ means[index]
+            noise = np.diag((np.repeat([1 / 20, 1 / 160], 4) * mean[3]) ** 2)
+            spread = flow @ spreads[index] @ flow.T + noise
+            gain = spread[:, :4] @ np.linalg.inv(spread[:4, :4] + np.eye(4) * (mean[3] / 20) ** 2)
+            target = np.array([(box[0] + box[2]) / 2, (box[1] + box[3]) / 2, box[2] - box[0], box[3] - box[1]])
+            means[index], spreads[index] = mean + gain @ (target - mean[:4]), spread - gain @ spread[:4]
+    np.testing.assert_allclose(np.concatenate([motion.place, motion.velocity], 1), means)
+    np.testing.assert_allclose(motion.covariance[1], spreads[1][::4, ::4])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,11 +11,14 @@ from numpy.typing import NDArray
 def assign(cost: NDArray[np.float64], limit: float = np.inf) -> NDArray[np.int64]:
     """Return the pairs (K, 2) of row and column with the least total cost, rows ascending.
 
-    Shortest augmenting paths, O(n^3) with vectorised inner steps (Jonker and Volgenant 1987). Leaving a row and a
+    Every row takes its first choice; where no two chose the same column, that is the answer. Each other row is added by
+    the shortest augmenting path over the pairs that may be (Jonker and Volgenant 1987,
+    https://doi.org/10.1007/BF02278710), which never leaves the rows and columns that are connected with it. It is plain
+    Python: of the rows of a frame few are connected, for which an array costs more than it saves. Leaving a row and a
     column alone costs ``limit``, so a pair is never worse than that.
 
     Args:
-        cost: (R, C), finite or ``inf`` for a pair that may not be.
+        cost: (R, C), 0 or more, or ``inf`` for a pair that may not be.
         limit: greatest cost of one pair.
     """
     rows, columns = cost.shape
@@ -21,42 +26,74 @@ def assign(cost: NDArray[np.float64], limit: float = np.inf) -> NDArray[np.int64
         return np.zeros((0, 2), np.int64)
     if rows > columns:
         pairs = assign(cost.T, limit)[:, ::-1]
-        return pairs[np.argsort(pairs[:, 0], kind="stable")]
-    allowed = np.isfinite(cost) & (cost <= limit)
-    # An own dummy column for every row is its way to stay alone.
-    largest = float(cost[allowed].max(initial=0.0))
-    alone = limit if np.isfinite(limit) else 2 * rows * (largest + 1)
-    padded = np.concatenate([np.where(allowed, cost, np.inf), np.full((rows, rows), np.inf)], axis=1)
-    padded[np.arange(rows), columns + np.arange(rows)] = alone
-    owner = np.full(columns + rows, -1)
-    row_price, column_price = np.zeros(rows), np.zeros(columns + rows)
-    for start in range(rows):
-        shortest = np.full(columns + rows, np.inf)
-        before = np.full(columns + rows, -1)
-        done = np.zeros(columns + rows, bool)
-        row, length, reached = start, 0.0, [start]
+        return pairs[pairs[:, 0].argsort(kind="stable")]
+    most = min(limit, sys.float_info.max)
+    owner: dict[int, int] = {}
+    late = []
+    for row, (column, least) in enumerate(zip(cost.argmin(1).tolist(), cost.min(1).tolist(), strict=True)):
+        if least <= most and owner.setdefault(column, row) != row:
+            late.append(row)
+    if late:
+        # Without a limit as many pairs as can be are made.
+        alone = limit if limit <= most else 2 * rows * (float(cost[cost <= most].max()) + 1)
+        matching = _Matching(cost.tolist(), most, alone, owner)
+        for row in late:
+            matching.add(row)
+    return np.array(sorted((row, column) for column, row in owner.items()), np.int64).reshape(-1, 2)
+
+
+class _Matching:
+    """The cheapest pairs of some rows, to which row after row is added.
+
+    Args:
+        costs: of all rows.
+        most: cost of the dearest pair that may be.
+        alone: cost of a row that takes no column.
+        owner: row by column of rows that each hold their first choice; kept up to date.
+    """
+
+    def __init__(self, costs: list[list[float]], most: float, alone: float, owner: dict[int, int]) -> None:
+        self.costs, self.most, self.alone, self.owner = costs, most, alone, owner
+        self.held = {row: column for column, row in owner.items()}
+        self.price = [0.0] * len(costs[0])
+
+    def add(self, start: int) -> None:
+        """Find the cheapest chain of rows that each move on to another column, the last to a free one or to none."""
+        price, most = self.price, self.most
+        before: dict[int, int] = {}
+        shortest: dict[int, float] = {}
+        done: dict[int, float] = {}
+        row, base, least, last = start, 0.0, self.alone, start
         while True:
-            step = length + padded[row] - row_price[row] - column_price
-            better = ~done & (step < shortest)
-            shortest[better], before[better] = step[better], row
-            column = int(np.argmin(np.where(done, np.inf, shortest)))
-            length = float(shortest[column])
-            done[column] = True
-            if owner[column] < 0:
+            for column, cost in enumerate(self.costs[row]):
+                if cost <= most and column not in done:
+                    length = base + cost - price[column]
+                    if column not in shortest or length < shortest[column]:
+                        shortest[column], before[column] = length, row
+            column = min(shortest, key=shortest.__getitem__, default=-1)
+            length = shortest.pop(column, np.inf)
+            if least <= length:
+                column, length = -1, least
                 break
-            row = int(owner[column])
-            reached.append(row)
-        # Prices stay below every cost, which is what makes the next shortest path the cheapest one.
-        row_price[start] += length
-        held = done & (owner >= 0)
-        row_price[owner[held]] += length - shortest[held]
-        column_price[held] += shortest[held] - length
-        while column >= 0:
-            row = int(before[column])
-            previous = np.flatnonzero(owner == row)
-            owner[column] = row
-            column = int(previous[0]) if row != start else -1
+            if column not in self.owner:
+                last = before[column]
+                break
+            done[column] = length
+            row = self.owner[column]
+            base = length - self.costs[row][column] + price[column]
+            if base + self.alone < least:
+                least, last = base + self.alone, row
+        # Prices stay below every cost, which is what makes the next shortest chain the cheapest one.
+        for passed, reached in done.items():
+            price[passed] += reached - length
+        self._shift(last, column, before)
+
+    def _shift(self, row: int, column: int, before: dict[int, int]) -> None:
+        """Let the last row of a chain move on to a column, or to none (-1), and all before it follow."""
+        while True:
+            left = self.held.pop(row, -1)
             if column >= 0:
-                owner[column] = -1
-    found = [(int(owner[c]), c) for c in range(columns) if owner[c] >= 0]
-    return np.array(sorted(found), np.int64).reshape(-1, 2)
+                self.held[row], self.owner[column] = column, row
+            if left < 0:
+                return
+            row, column = before[left], left

@@ -8,15 +8,14 @@ around them (C-BIoU, Yang et al., WACV 2023, https://arxiv.org/abs/2211.14317).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from uhd.boxes import iou_matrix
 from uhd.detections import Detections
 from uhd.errors import UserError
-from uhd.runtime.tracking.assignment import assign
+from uhd.runtime.tracking.matches import Matches
 from uhd.runtime.tracking.motion import BoxMotion
 
 
@@ -69,7 +68,9 @@ class ByteTracker:
 
     def __init__(self, config: TrackingConfig | None = None) -> None:
         self.config = config or TrackingConfig()
-        self._tracks: list[_Track] = []
+        self._motion = BoxMotion(np.zeros((0, 4), np.float32))
+        # Of every track: class, frames in which it was seen, frames since then, number (0 before it has one).
+        self._classes, self._seen, self._missed, self._number = (np.zeros(0, np.int64) for _ in range(4))
         self._numbers = 0
         self._frames = 0
 
@@ -78,79 +79,76 @@ class ByteTracker:
         """How many people have been given a number so far."""
         return self._numbers
 
-    def update(self, found: Detections) -> Detections:
+    def update(self, found: Detections, steps: float = 1.0) -> Detections:
         """Return the detections of this frame that belong to a track, with ``track_ids`` (1, 2, ...), best first.
 
         Args:
             found: all detections of the frame with a score of at least ``config.low``.
+            steps: time since the last frame, in frames at 30 per second.
         """
         config = self.config
         self._frames += 1
-        for track in self._tracks:
-            track.motion.predict(size_moves=track.missed == 0)
-        ids = np.zeros(len(found), np.int64)
-        sure = np.flatnonzero(found.scores >= config.high)
-        doubtful = np.flatnonzero((found.scores >= config.low) & (found.scores < config.high))
-        settled = [track for track in self._tracks if track.number]
-        settled = self._associate(settled, found, sure, ids, config.match_iou)
-        fresh = [track for track in self._tracks if not track.number]
-        fresh = self._associate(fresh, found, sure[ids[sure] == 0], ids, config.match_iou)
-        settled = self._associate(settled, found, sure[ids[sure] == 0], ids, config.match_iou, config.margin)
-        # A new track nobody sees again at once was a false alarm.
-        unseen = self._associate(fresh, found, sure[ids[sure] == 0], ids, config.match_iou, config.margin)
-        settled = self._associate([t for t in settled if t.missed == 0], found, doubtful, ids, config.doubtful_iou) + [
-            track for track in settled if track.missed
-        ]
-        for track in settled:
-            track.missed += 1
-        gone = {id(track) for track in unseen} | {id(track) for track in settled if track.missed > config.patience}
-        self._tracks = [track for track in self._tracks if id(track) not in gone]
-        for index in sure[ids[sure] == 0]:
-            track = _Track(BoxMotion(found.xyxy[index]), int(found.class_ids[index]))
-            self._tracks.append(track)
-            ids[index] = -1
-            # In the first frame there is nothing to wait for.
-            if config.confirm == 1 or self._frames == 1:
-                self._number(track)
-                ids[index] = track.number
-        known = np.flatnonzero(ids > 0)
-        return replace(found[known], track_ids=ids[known])
+        self._motion.predict(steps, self._missed == 0)
+        matches = self._match(found)
+        tracks, seen = matches.pairs()
+        self._motion.update(found.xyxy[seen], tracks)
+        self._seen[tracks] += 1
+        self._missed += 1
+        self._missed[tracks] = 0
+        self._give_numbers(tracks[(self._number[tracks] == 0) & (self._seen[tracks] >= config.confirm)])
+        track_of = np.full(len(found), -1)
+        track_of[seen] = tracks
+        fresh = np.flatnonzero((track_of < 0) & (found.scores >= config.high))
+        track_of[fresh] = len(self._motion) + np.arange(len(fresh))
+        self._start(found, fresh)
+        known = np.flatnonzero(track_of >= 0)
+        ids = self._number[track_of[known]]
+        if not ids.all():
+            known, ids = known[ids > 0], ids[ids > 0]
+        self._forget()
+        return Detections(
+            found.xyxy[known], found.scores[known], found.class_ids[known], found.image_size, found.class_names, ids
+        )
 
-    def _associate(
-        self,
-        tracks: list[_Track],
-        found: Detections,
-        wanted: NDArray[np.int64],
-        ids: NDArray[np.int64],
-        least: float,
-        margin: float = 0.0,
-    ) -> list[_Track]:
-        """Match tracks with the detections ``wanted``, put their numbers into ``ids``, return the tracks left over."""
-        if not tracks or not len(wanted):
-            return tracks
-        expected = np.stack([track.motion.xyxy for track in tracks])
-        boxes = found.xyxy[wanted]
-        if margin:
-            expected, boxes = _widened(expected, margin), _widened(boxes, margin)
-        overlap = iou_matrix(expected, boxes, eps=1e-9).astype(np.float64)
-        other = np.array([track.class_id for track in tracks])[:, None] != found.class_ids[wanted][None]
-        pairs = assign(np.where(other, np.inf, 1 - overlap), 1 - least)
-        for row, column in pairs:
-            track, index = tracks[row], int(wanted[column])
-            track.motion.update(found.xyxy[index])
-            track.seen, track.missed = track.seen + 1, 0
-            if not track.number and track.seen >= self.config.confirm:
-                self._number(track)
-            ids[index] = track.number or -1
-        matched = set(pairs[:, 0].tolist())
-        return [track for row, track in enumerate(tracks) if row not in matched]
+    def _match(self, found: Detections) -> Matches:
+        """Find the tracks of the detections, those that are most certain first."""
+        config = self.config
+        least = config.match_iou
+        matches = Matches(self._motion.xyxy, self._classes, found)
+        numbered = self._number > 0
+        sure = found.scores >= config.high
+        settled, fresh = np.flatnonzero(numbered), np.flatnonzero(~numbered)
+        wanted = np.flatnonzero(sure)
+        settled, wanted = matches.add(settled, wanted, least)
+        fresh, wanted = matches.add(fresh, wanted, least)
+        settled, wanted = matches.add(settled, wanted, least, config.margin)
+        matches.add(fresh, wanted, least, config.margin)
+        doubtful = np.flatnonzero(~sure & (found.scores >= config.low))
+        matches.add(settled[self._missed[settled] == 0], doubtful, config.doubtful_iou)
+        return matches
 
-    def _number(self, track: _Track) -> None:
-        self._numbers += 1
-        track.number = self._numbers
+    def _start(self, found: Detections, fresh: NDArray[np.int64]) -> None:
+        """Follow these detections too."""
+        if not len(fresh):
+            return
+        count, none = len(self._motion), np.zeros(len(fresh), np.int64)
+        self._motion.add(found.xyxy[fresh])
+        self._classes = np.concatenate([self._classes, found.class_ids[fresh]])
+        self._seen = np.concatenate([self._seen, none + 1])
+        self._missed = np.concatenate([self._missed, none])
+        self._number = np.concatenate([self._number, none])
+        # In the first frame there is nothing to wait for.
+        if self.config.confirm == 1 or self._frames == 1:
+            self._give_numbers(count + np.arange(len(fresh)))
 
+    def _give_numbers(self, tracks: NDArray[np.int64]) -> None:
+        self._number[tracks] = self._numbers + 1 + np.arange(len(tracks))
+        self._numbers += len(tracks)
 
-def _widened(xyxy: NDArray[np.float32], margin: float) -> NDArray[np.float32]:
-    """Return boxes (N, 4) with so many of their larger sides around them."""
-    around = margin * (xyxy[:, 2:] - xyxy[:, :2]).max(1, keepdims=True)
-    return np.concatenate([xyxy[:, :2] - around, xyxy[:, 2:] + around], axis=1)
+    def _forget(self) -> None:
+        """Leave out who is out of sight for too long, and at once whoever never got a number: a false alarm."""
+        kept = self._missed <= np.where(self._number > 0, self.config.patience, 0)
+        if not kept.all():
+            self._motion.keep(kept)
+            self._classes, self._seen = self._classes[kept], self._seen[kept]
+            self._missed, self._number = self._missed[kept], self._number[kept]

@@ -1,0 +1,1 @@
+"""How well people keep their numbers through a video: HOTA and IDF1."""
