@@ -17,6 +17,7 @@ from uhd.export.espdl.export import Exported
 from uhd.export.espdl.record import load_simulation, simulator_path
 from uhd.export.espdl.simulator import EspdlPredictor, Simulation
 from uhd.export.espdl.tensors import ChipTensor
+from uhd.resize import resize_image
 
 pytestmark = pytest.mark.usefixtures("esp_ppq")
 BYTES = np.random.default_rng(5).permutation(np.resize(np.arange(256, dtype=np.uint8), 3 * 32 * 32))
@@ -140,3 +141,99 @@ def test_names_that_c_does_not_take(exported: Exported, tmp_path: Path) -> None:
     source = ChipTensor("input", 8, -7, (1, 8, 8, 3))
     header, _ = write_decode_files(tmp_path, "64x64-é", card, {}, source, [ChipTensor("hm", 8, -2, (1, 2, 2, 1))])
     assert defined(header, tmp_path)["M64X64___HM_EXPONENT"] == -2
+
+
+CAMERA = Path(__file__).parents[3] / "integrations/esp32-s3-camera"
+MAIN = """#include "decode.hpp"
+#include <cstdio>
+static std::vector<float> read(size_t count)
+{
+    std::vector<float> out(count);
+    return std::fread(out.data(), 4, count, stdin) == count ? out : std::vector<float>();
+}
+int main()
+{
+    constexpr int cells = PEOPLE_BOX_WIDTH * PEOPLE_BOX_HEIGHT;
+    static uint8_t frame[2 * 45 * 37];
+    static int8_t input[3 * PEOPLE_INPUT_WIDTH * PEOPLE_INPUT_HEIGHT];
+    if (std::fread(frame, 1, sizeof frame, stdin) != sizeof frame)
+        return 1;
+    people::fill(frame, 45, 37, input);
+    for (const int8_t byte : input)
+        std::printf("%d ", byte);
+    const auto box = read(cells * PEOPLE_BOX_CHANNELS), quality = read(cells * PEOPLE_QUALITY_CHANNELS);
+    for (const auto &b : people::decode(box, quality, read(cells * PEOPLE_CLS_CHANNELS), 0.05f))
+        std::printf("\\n%.7f %.7f %.7f %.7f %.7f %d", b.x1, b.y1, b.x2, b.y2, b.score, b.kind);
+}
+"""
+
+
+@pytest.mark.skipif(shutil.which("c++") is None, reason="no C++ compiler")
+def test_the_camera_example_feeds_and_decodes_as_python_does(
+    exported: Exported, said: dict[str, Any], simulation: Simulation, tmp_path: Path
+) -> None:
+    header = file_of(exported, "_decode.h").read_text().replace("TINY_", "PEOPLE_").replace("tiny_", "people_")
+    (tmp_path / "people_decode.h").write_text(header)
+    (tmp_path / "main.cpp").write_text(MAIN)
+    flags = ["-std=c++17", "-O0", "-Wall", "-Wextra", "-Werror", f"-I{CAMERA}/espdl/main", f"-I{tmp_path}"]
+    subprocess.run(["c++", *flags, "main.cpp", "-o", "main"], cwd=tmp_path, check=True, timeout=60)
+    pixels = np.random.default_rng(3).integers(0, 1 << 16, (37, 45), np.uint16)
+    outputs = simulation.run(PIXELS)
+    fed = pixels.astype(">u2").tobytes()
+    fed += b"".join(outputs[name].transpose(0, 2, 3, 1).astype("<f4").tobytes() for name in ("box", "quality", "cls"))
+    lines = subprocess.run(
+        [tmp_path / "main"], input=fed, check=True, capture_output=True, timeout=60
+    ).stdout.splitlines()
+    r, g, b = pixels >> 11, pixels >> 5 & 63, pixels & 31
+    image = np.stack([r << 3 | r >> 2, g << 2 | g >> 4, b << 3 | b >> 2], -1).astype(np.uint8)
+    predictor = EspdlPredictor(exported.files[0])
+    (source,) = said["input"].values()
+    small = resize_image(image, (32, 32), predictor.spec.resize_mode)
+    expected = np.clip(np.rint(small * 2.0 ** -source["exponent"] / 255), -128, 127)
+    np.testing.assert_array_equal(np.array(lines[0].split(), int), expected.ravel())
+    found = np.array([line.split() for line in lines[1:]], float)
+    kept = predictor.predict([(BYTES.reshape(3, 32, 32).transpose(1, 2, 0))], 0.05)[0]
+    assert len(found) == len(kept) > 1
+    np.testing.assert_allclose(found[:, 4], kept.scores, atol=1e-5)
+    np.testing.assert_allclose(found[:, :4] * 32, kept.xyxy, atol=1e-3)
+
+
+STUBS = {
+    "esp_camera.h": """#include <stdint.h>
+#include <stddef.h>
+typedef int esp_err_t;
+enum { ESP_OK, LEDC_TIMER_0, LEDC_CHANNEL_0, PIXFORMAT_RGB565, FRAMESIZE_240X240, CAMERA_FB_IN_PSRAM,
+    CAMERA_GRAB_LATEST };
+typedef struct { int pin_pwdn, pin_reset, pin_xclk, pin_sccb_sda, pin_sccb_scl, pin_d7, pin_d6, pin_d5, pin_d4, pin_d3,
+    pin_d2, pin_d1, pin_d0, pin_vsync, pin_href, pin_pclk, xclk_freq_hz, ledc_timer, ledc_channel, pixel_format,
+    frame_size, fb_location, grab_mode; size_t fb_count; } camera_config_t;
+typedef struct { uint8_t *buf; size_t len, width, height; } camera_fb_t;
+esp_err_t esp_camera_init(const camera_config_t *config);
+camera_fb_t *esp_camera_fb_get(void);
+void esp_camera_fb_return(camera_fb_t *frame);
+""",
+    "esp_timer.h": "#include <stdint.h>\nint64_t esp_timer_get_time(void);\n",
+    "sdkconfig.h": "",
+    "people.h": "#include <stdint.h>\ntypedef struct { float x1, y1, x2, y2, score; int class_id; } people_box;\n"
+    "#define people_CONF_THRESH 0.3f\n#define people_NMS_IOU 0.5f\nextern const char *const people_class_names[1];\n"
+    "int people_detect_rgb565(const uint8_t *, int, int, int, int, people_box *, int, float, float);\n",
+}
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")
+@pytest.mark.parametrize("source", ["camera/camera.c", "c/main/main.c"])
+def test_the_camera_examples_in_c_are_sound(source: str, tmp_path: Path) -> None:
+    """Against stand-ins of ESP-IDF: its own compiler is not to be had here."""
+    for name, text in STUBS.items():
+        (tmp_path / name).write_text(text)
+    flags = [
+        "-std=gnu11",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        "-fsyntax-only",
+        f"-I{CAMERA}/camera/include",
+        f"-I{tmp_path}",
+    ]
+    for board in ("CONFIG_PEOPLE_BOARD_S3_EYE", "CONFIG_PEOPLE_BOARD_XIAO"):
+        subprocess.run(["cc", *flags, f"-D{board}=1", str(CAMERA / source)], check=True, timeout=60)
