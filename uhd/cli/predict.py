@@ -54,6 +54,8 @@ def predict(sources: Sequence[Any], config: PredictConfig) -> int:
     videos = [source for source in opened if not isinstance(source, ImageSource)]
     if watch.wanted and not videos:
         raise UserError("--track, --count-line and --count-zone follow people through a video; these are images")
+    if config.mqtt is not None and not videos:
+        raise UserError("--mqtt tells who is in a video or before a camera; these are images")
     if watch.wanted and config.dynamic_threshold:
         warn("--dynamic-threshold is without effect on videos with --track: doubtful detections keep tracks already")
     inputs = [*images.paths, *(Path(str(source)) for source in sources if Path(str(source)).is_file())]

@@ -52,6 +52,9 @@ class PredictConfig(ModelFile, EnsembleFlags, Thresholds, SuppressionFlags, Unsa
     count_zone: tuple[str, ...] = knob(
         (), "count who stands in the polygon x,y,x,y,x,y... in a video; may be given several times", repeat=True
     )
+    mqtt: str | None = knob(
+        None, "tell an MQTT broker who is in a video: mqtt://user:password@host:1883/topic; Home Assistant finds it"
+    )
     overwrite: bool = knob(False, "replace pictures and recordings of the same name; without it new ones get a number")
     score_mode: str | None = knob(
         None, "which branches make the score of raw outputs (default: as the file says)", choices=SCORE_MODES

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from uhd.detections import Detections
     from uhd.runtime.detector import Detector
     from uhd.runtime.frame import Frame
+    from uhd.runtime.mqtt.publisher import MqttPublisher
     from uhd.runtime.sources import VideoSource
     from uhd.runtime.view import View
 
@@ -46,11 +48,12 @@ def search_video(
         labels: the label file of frame 12 is called this and ``_000012.txt``; None writes none.
 
     Raises:
-        UserError: there is nowhere to show the video, or it cannot be recorded.
+        UserError: there is nowhere to show the video, it cannot be recorded, or the broker's address is none.
     """
     from uhd.runtime.view import open_view
 
-    search = _Search(source, detector, config, watch, results, record, labels)
+    publisher = _publisher(config.mqtt, source.name)
+    search = _Search(source, detector, config, watch, results, record, labels, publisher)
     view = None
     if config.draw:
         view = open_view(source.live, source.fps, record, config.serve, config.overwrite, source.name)
@@ -67,10 +70,23 @@ def search_video(
         source.close()
         if view is not None:
             view.close()
+        if publisher is not None:
+            publisher.close()
+            if publisher.problem:
+                results.say(publisher.problem)
         results.say(search.summary())
         if view is not None and view.remark:
             results.say(view.remark)
     return search.count
+
+
+def _publisher(address: str | None, name: str) -> MqttPublisher | None:
+    if address is None:
+        return None
+    from uhd.runtime.mqtt.address import parse_address
+    from uhd.runtime.mqtt.publisher import MqttPublisher
+
+    return MqttPublisher(parse_address(address, name), name)
 
 
 class _Search:
@@ -85,9 +101,10 @@ class _Search:
         results: Results,
         record: Path | None,
         labels: Path | None,
+        publisher: MqttPublisher | None = None,
     ) -> None:
         self.source, self.detector, self.config, self.results = source, detector, config, results
-        self.record, self.labels = record, labels
+        self.record, self.labels, self.publisher = record, labels, publisher
         self.follow = Follower(watch, detector, config) if watch.wanted else None
         self.count = self.found = 0
         self.milliseconds = 0.0
@@ -135,13 +152,17 @@ class _Search:
         text = None if self.labels is None else self.labels.with_name(f"{self.labels.name}_{frame.index:06d}.txt")
         drawn = self.record if self.config.draw else None
         self.results.write(found, frame.path, frame=frame.index, time=frame.time, drawn=drawn, labels=text, **extra)
+        if self.publisher is not None:
+            picture = partial(self._picture, frame.image, found)
+            self.publisher.tell(found, picture, frame=frame.index, time=frame.time, **extra)
 
-    def _picture(self, image: NDArray[np.uint8], found: Detections, elapsed: float) -> NDArray[np.uint8]:
+    def _picture(self, image: NDArray[np.uint8], found: Detections, elapsed: float | None = None) -> NDArray[np.uint8]:
         from uhd.cli.pictures import draw_result
 
         spec = self.detector.spec if self.config.actual_size else None
         outlines = [] if self.follow is None else self.follow.outlines()
-        return draw_result(image, found, spec, _LEAST_SIDE, [f"{elapsed:.2f} ms"], outlines)
+        notes = [] if elapsed is None else [f"{elapsed:.2f} ms"]
+        return draw_result(image, found, spec, _LEAST_SIDE, notes, outlines)
 
 
 __all__ = ["Watch", "search_video"]

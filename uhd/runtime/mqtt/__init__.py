@@ -1,0 +1,1 @@
+"""Who is in a video, told to an MQTT broker: for Home Assistant and everything else that listens."""
