@@ -9,7 +9,7 @@ from uhd.models.network import DetectorNetwork
 
 # Modules with ``repeat(network, meta, where) -> network`` and ``describe(network) -> dict``, in the order in which they
 # act. What shrinks a network stands on the models, so it is imported by name, only when weights are read or written.
-MODIFICATIONS = ("uhd.compress.fake_quantise",)
+MODIFICATIONS = ("uhd.compress.widths", "uhd.compress.fake_quantise")
 
 
 def repeat_modifications(network: DetectorNetwork, meta: dict[str, Any], where: str) -> DetectorNetwork:

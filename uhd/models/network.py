@@ -27,6 +27,7 @@ class DetectorNetwork(nn.Module):
         output_names: of the raw maps, in order.
         config: frozen dataclass of knobs; with the state dict it is the whole model.
         quantisation: settings of its fake quantisation, or None; see :mod:`uhd.models.modify`.
+        widths: channels of the layers that pruning has made narrower, or None; see :mod:`uhd.compress.widths`.
     """
 
     arch: ClassVar[str]
@@ -35,6 +36,7 @@ class DetectorNetwork(nn.Module):
     output_names: tuple[str, ...]
     config: Any
     quantisation: Any = None
+    widths: dict[str, tuple[int, ...]] | None = None
 
     @property
     def stride(self) -> int:
