@@ -29,6 +29,7 @@ VERBS: dict[str, Verb] = {
     "recipe": Verb("settings of a training from what a data set holds, with reasons", "uhd.cli.recipe"),
     "tune": Verb("search for better settings of a training", "uhd.cli.tune"),
     "val": Verb("measure a model on labelled images", "uhd.cli.val"),
+    "prune": Verb("a narrower network of a trained one, taught by it", "uhd.cli.prune"),
     "predict": Verb("detect people in images, folders, videos or a camera", "uhd.cli.predict"),
     "export": Verb("write a checkpoint as ONNX, LiteRT, ESP-DL, C or a web page", "uhd.cli.export"),
     "convert-weights": Verb("the same detector from torch to Keras or back", "uhd.cli.convert_weights"),

@@ -22,11 +22,14 @@ from uhd.compress.widths import widths_of
 from uhd.errors import UserError, install_hint
 from uhd.models.network import DetectorNetwork
 
-_STEPS = 100  # from all channels to none
+_STEPS = 100  # to none of the channels
 
 
 def prune_channels(
-    network: DetectorNetwork, size: tuple[int, int], config: PruneConfig, small_enough: Callable[[DetectorNetwork], bool]
+    network: DetectorNetwork,
+    size: tuple[int, int],
+    config: PruneConfig,
+    small_enough: Callable[[DetectorNetwork], bool],
 ) -> None:
     """Remove channels, the least important of the whole network first, in small steps until a target is reached.
 
@@ -46,15 +49,17 @@ def prune_channels(
         "gradient": lambda: library.importance.GroupTaylorImportance(multivariable=False),
         "magnitude": lambda: library.importance.GroupMagnitudeImportance(p=2),
     }[config.importance]()
+    most = 1 - config.least_share
+    steps = max(1, round(_STEPS * most))
     with teaching(network), warnings.catch_warnings():
         # It remarks on parameters of no layer, such as the factor on the anchors: none of them has channels.
         warnings.simplefilter("ignore")
         pruner = library.pruner.BasePruner(
-            network, example, importance, global_pruning=True, isomorphic=True, pruning_ratio=1.0,
-            max_pruning_ratio=1 - config.least_share, iterative_steps=_STEPS, round_to=config.round_to,
+            network, example, importance, global_pruning=True, isomorphic=True, pruning_ratio=most,
+            max_pruning_ratio=most, iterative_steps=steps, round_to=config.round_to,
             ignored_layers=network.answers(), forward_fn=_forward,
         )  # fmt: skip
-        for _ in range(_STEPS):
+        for _ in range(steps):
             if small_enough(network):
                 break
             pruner.step()

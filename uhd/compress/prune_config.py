@@ -32,7 +32,7 @@ class PruneConfig:
         0.25, "share of its channels that every layer keeps", group=_GROUP, minimum=0, maximum=1, exclusive_minimum=True
     )
     magnitude: float | None = knob(
-        None, "set this share of the weights to 0 instead, the smallest; no target of this package computes less for it",
+        None, "set this share of the weights to 0 instead, the smallest; no target here computes less for it",
         group=_GROUP, minimum=0, maximum=0.99, exclusive_minimum=True,
     )  # fmt: skip
 

@@ -9,9 +9,9 @@ from uhd.config.knob import knob_of
 from uhd.errors import UserError, nearest
 
 T = TypeVar("T")
-# Our recipe; the same for a few dozen photographs, from the packaged weights; the defaults of the project that this one
-# takes over from, in torch and in Keras.
-PRESETS = ("uhd", "small", "original", "keras")
+# Our recipe; the same for a few dozen photographs, from the packaged weights, and for a pruned network, from its
+# teacher; the defaults of the project that this one takes over from, in torch and in Keras.
+PRESETS = ("uhd", "small", "prune", "original", "keras")
 
 
 def preset(config_type: type[T], name: str = "uhd", **changes: Any) -> T:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from uhd.anchors import auto_anchors
 from uhd.compress.fake_quantise import fit_ranges, quantise
+from uhd.compress.widths import take_widths
 from uhd.data.config import DataConfig
 from uhd.data.dataset import Dataset
 from uhd.data.multi_label import LabelRoles, objects_only, roles_of
@@ -23,6 +24,7 @@ from uhd.detect.channel_start import fit_channels
 from uhd.detect.class_start import fit_classes
 from uhd.detect.config import DetectConfig
 from uhd.detect.framework import fresh_network
+from uhd.detect.prune_start import prune_start
 from uhd.detect.settings import Settings
 from uhd.detect.width_start import fit_width
 from uhd.errors import UserError
@@ -53,6 +55,8 @@ def build_network(settings: Settings, opened: OpenedData, dataset: Dataset) -> D
         found = auto_anchors(sizes, config.num_anchors, detect.auto_anchors_alg, detect.auto_anchors_bias)
         follows["anchors"] = tuple((float(w), float(h)) for w, h in found) if found.any() else ()
     fresh = fresh_network(settings, dataclasses.replace(config, **follows))
+    if settings.widths:
+        fresh = take_widths(fresh, settings.widths, str(train.ckpt or train.resume))
     network = quantise(fresh, settings.quantisation)
     if train.ckpt is not None:
         meta = load_start(network, train.ckpt, not train.ckpt_non_strict, opened.names, train.seed)
@@ -61,6 +65,8 @@ def build_network(settings: Settings, opened: OpenedData, dataset: Dataset) -> D
         # The anchors came with the weights, unless the configuration says others; both have to say the same.
         if isinstance(network, AnchorNetwork):
             network.set_anchors(config.anchors or network.anchors.tolist())
+    if settings.prune.on and train.resume is None:
+        prune_start(network, settings, dataset)
     return network
 
 

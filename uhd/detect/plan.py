@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from uhd.augment.pipeline import Pipeline
+from uhd.compress.magnitude import keep_zeros
 from uhd.data.dataset import Dataset
 from uhd.data.multi_label import arrange_classes
 from uhd.data.open import OpenedData, open_data, read_dataset
@@ -101,7 +102,7 @@ def make_plan(settings: Settings, hooks: Iterable[Hook] = ()) -> Plan:
         say(distillation.summary() if distillation else "the teacher teaches nothing: every --distill weight is 0")
     task = DetectTask(
         network, data, settings.loss, val, opened.names, detect.conf_thresh, detect.coco_eval, detect.coco_per_class,
-        distillation, val_transform, detect,
+        distillation, val_transform, detect, settings.prune,
     )  # fmt: skip
     task.trained_on = _trained_on(settings, dataset)
     broken = BrokenImages(say, data.strict)
@@ -115,6 +116,8 @@ def make_plan(settings: Settings, hooks: Iterable[Hook] = ()) -> Plan:
     trainer = Trainer(task, loader, train, folder, device, processes, hooks)
     if last is not None:
         _continue(trainer, last, processes)
+    if settings.prune.magnitude is not None:
+        keep_zeros(trainer.stepper.optimiser, network)
     if processes.main:
         _tell_warmup(trainer)
     return Plan(settings, folder, last, network, dataset, task, trainer, processes, broken)

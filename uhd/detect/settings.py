@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from uhd.compress.config import QuantiseConfig
+from uhd.compress.prune_config import PruneConfig
 from uhd.config import validate
 from uhd.data.config import DataConfig
 from uhd.detect.config import DetectConfig
@@ -34,7 +35,9 @@ class Settings:
         loss: objective.
         quantisation: fake quantisation of the network.
         distill: teachers, and what is learnt from them.
+        prune: what is pruned away before the training, by ``uhd prune``.
         typed: fields that the user gave, of any of them; a checkpoint does not replace those.
+        widths: channels of the pruned layers of the network that the run starts from; see :mod:`uhd.compress.widths`.
     """
 
     train: TrainConfig
@@ -45,11 +48,13 @@ class Settings:
     quantisation: QuantiseConfig = field(default_factory=QuantiseConfig)
     distill: DistillConfig = field(default_factory=DistillConfig)
     typed: frozenset[str] = frozenset()
+    prune: PruneConfig = field(default_factory=PruneConfig)
+    widths: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def configs(self) -> Iterator[tuple[str, Any]]:
         """Yield the configurations with their names."""
         for each in dataclasses.fields(self):
-            if each.name != "typed":
+            if each.name not in ("typed", "widths"):
                 yield each.name, getattr(self, each.name)
 
     def check(self) -> None:
@@ -64,4 +69,6 @@ class Settings:
 
 def write_settings(settings: Settings, folder: Path) -> Path:
     """Write ``settings.yaml``: what ``uhd train --config`` needs to do the run again."""
-    return write_settings_file(folder, "uhd train", (config for _, config in settings.configs()), _NOT_REPEATED)
+    command = "uhd prune" if settings.prune.on else "uhd train"
+    configs = [config for name, config in settings.configs() if name != "prune" or settings.prune.on]
+    return write_settings_file(folder, command, configs, _NOT_REPEATED)

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from uhd.card import ModelCard
 from uhd.card_fields import INPUT_KEYS
 from uhd.compress.config import quantisation_of
+from uhd.compress.widths import read_widths
 from uhd.config import from_plain, knob_of, to_plain
 from uhd.data.config import DataConfig
 from uhd.detect.config import DetectConfig
@@ -84,7 +85,7 @@ def take_settings(settings: Settings, path: Path, model_of: Callable[[str], Any]
     }
     if resume and ours:
         meta = _two_tables(meta)
-        for name in ("train", "detect", "data", "loss", "distill"):
+        for name in ("train", "detect", "data", "loss", "distill", "prune"):
             saved[name] = settings_of(type(getattr(settings, name)), meta, f"{name}_config", str(path))
             saved[name] = {key: value for key, value in saved[name].items() if key not in _PLACES}
         saved["data"] = {"split_by": TrainedOn.split_by, **saved["data"]}
@@ -95,7 +96,7 @@ def take_settings(settings: Settings, path: Path, model_of: Callable[[str], Any]
         saved["loss"] = loss_values(content)
     before = dataclasses.replace(settings, model=model_of(arch))
     after = {name: _taken(config, saved.get(name, {}), typed, path) for name, config in before.configs()}
-    found = Settings(**after, typed=typed)
+    found = Settings(**after, typed=typed, widths=read_widths(meta, str(path)))
     line = _line(before, found, saved, typed, path)
     if not resume and (new := untrained(meta)):
         line += f"; untrained: {', '.join(new)}, which no score of it needs ({meta['rebuilt_from']})"

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from uhd.assigners.targets import Targets
 from uhd.card import ModelCard
 from uhd.compress.fake_quantise import start_epoch
+from uhd.compress.prune_config import PruneConfig
 from uhd.config import to_plain
 from uhd.data.batch import Batch
 from uhd.data.batch_maker import Transform
@@ -50,7 +51,7 @@ class DetectTask:
         per_class: add the AP50 of every class.
         distillation: what a teacher adds to the loss.
         val_transform: augmentation of the validation images, None to resize them only.
-        detect: settings of the run, stored in its checkpoints.
+        detect, prune: settings of the run, stored in its checkpoints.
     """
 
     def __init__(
@@ -66,12 +67,13 @@ class DetectTask:
         distillation: Distillation | None = None,
         val_transform: Transform | None = None,
         detect: DetectConfig | None = None,
+        prune: PruneConfig | None = None,
     ) -> None:
         # In this order convolutions on a processor take two thirds of the time; values and files stay the same.
         self.model: nn.Module = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.distillation = distillation
         self.companion: nn.Module | None = distillation
-        self.coco, self.per_class, self.detect = coco, per_class, detect
+        self.coco, self.per_class, self.detect, self.prune = coco, per_class, detect, prune
         self._network = model
         self.tag, self.metric = model.tag, Metric("AP50", label="map")
         self.data, self.loss_config, self.names, self.conf_thresh = data, loss, names, conf_thresh
@@ -143,6 +145,8 @@ class DetectTask:
         """Return the configurations that a resumed run continues with; they name places on this machine."""
         taught = {} if self.distillation is None else {"distill_config": to_plain(self.distillation.config)}
         own = {"loss_config": to_plain(self.loss_config), "data_config": to_plain(self.data)}
+        if self.prune is not None and self.prune.on:
+            own["prune_config"] = to_plain(self.prune)
         return own | ({} if self.detect is None else {"detect_config": to_plain(self.detect)}) | taught
 
     def card(self) -> ModelCard:

@@ -46,7 +46,9 @@ class TrainConfig:
     tensorboard: bool = knob(True, "write TensorBoard files when it is installed", group=_RUN)
     log_dir: Path | None = knob(None, "folder of the TensorBoard files (default: the run folder)", group=_RUN)
 
-    epochs: int = knob(100, "passes over the training images", group=_OPT, minimum=1, presets={"small": 30})
+    epochs: int = knob(
+        100, "passes over the training images", group=_OPT, minimum=1, presets={"small": 30, "prune": 40}
+    )
     batch_size: int = knob(
         16, "images per step and process", group=_OPT, minimum=1, original=64, search=Search(8, 256, log=True), keras=32
     )
@@ -60,7 +62,7 @@ class TrainConfig:
         minimum=0,
         exclusive_minimum=True,
         original=0.001,
-        presets={"small": 0.0003},
+        presets={"small": 0.0003, "prune": 0.003},
         search=Search(1e-4, 0.03, log=True),
         keras=0.001,
     )
@@ -70,7 +72,7 @@ class TrainConfig:
         group=_OPT,
         minimum=0,
         exclusive_minimum=True,
-        presets={"small": 0.002},
+        presets={"small": 0.002, "prune": 0.015},
         search=Search(3e-3, 0.1, log=True),
     )
     momentum: float = knob(0.9, "momentum of sgd", group=_OPT, minimum=0, maximum=1, search=Search(0.8, 0.99))
@@ -84,7 +86,7 @@ class TrainConfig:
         group=_OPT,
         minimum=0,
         original=0,
-        presets={"small": 20},
+        presets={"small": 20, "prune": 100},
         search=Search(0, 1000),
         keras=0,
     )

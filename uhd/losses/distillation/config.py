@@ -60,10 +60,14 @@ class DistillConfig:
     distill_kl: float | None = knob(
         None, f"weight of the class probabilities {_AUTO}", group=_WEIGHTS, minimum=0, original=0.0
     )
-    distill_box_l1: float | None = knob(None, f"weight of the boxes {_AUTO}", group=_WEIGHTS, minimum=0, original=0.0)
-    distill_obj: float | None = knob(None, f"weight of the objectness {_AUTO}", group=_WEIGHTS, minimum=0, original=0.0)
+    distill_box_l1: float | None = knob(
+        None, f"weight of the boxes {_AUTO}", group=_WEIGHTS, minimum=0, original=0.0, presets={"prune": 40.0}
+    )
+    distill_obj: float | None = knob(
+        None, f"weight of the objectness {_AUTO}", group=_WEIGHTS, minimum=0, original=0.0, presets={"prune": 2.0}
+    )
     distill_quality: float | None = knob(
-        None, f"weight of the quality {_AUTO}", group=_WEIGHTS, minimum=0, original=0.0
+        None, f"weight of the quality {_AUTO}", group=_WEIGHTS, minimum=0, original=0.0, presets={"prune": 40.0}
     )
     distill_feat: float | None = knob(
         None, f"weight of the features {_AUTO}", group=_WEIGHTS, minimum=0, original=0.0, keras=0.0
