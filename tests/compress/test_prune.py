@@ -44,7 +44,9 @@ def prune(network: DetectorNetwork, share: float = 0.6, **more: Any) -> None:
     prune_channels(network, SIZE, config, lambda narrower: profile(narrower, SIZE).macs <= most)
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name == "one_to_one" else pytest.mark.slow) for name in NETWORKS]
+)
 def test_a_pruned_network_comes_back_from_its_file_and_is_exported(name: str, tmp_path: Path) -> None:
     pytest.importorskip("torch_pruning", reason="pruning needs the extra prune")
     network = network_of(name)

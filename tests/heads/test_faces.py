@@ -76,7 +76,7 @@ def _best(predictor: Predictor, name: str, most: int = 20) -> np.ndarray:
 
 
 @pytest.mark.skipif(compiler() is None, reason="this machine has no C compiler")
-@pytest.mark.parametrize("name", ["utod_classes", "utod_attributes", "centernet_classes"])
+@pytest.mark.parametrize("name", ["utod_classes", "utod_attributes", "centernet_classes", "utod_one_to_one"])
 def test_c_says_what_numpy_says(name: str, tmp_path: Path) -> None:
     network = make_family(name)
     card = ModelCard(input_size=(32, 32), class_names=class_names(network))

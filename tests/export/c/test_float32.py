@@ -41,8 +41,6 @@ def test_ultratinyod_equals_onnxruntime(name: str, tmp_path: Path) -> None:
     compare(make_model(name, width=5), tmp_path)
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in FAMILIES if not name.startswith(("transformer", "utod_anchor_free", "utod_one_to_one"))]
-)
+@pytest.mark.parametrize("name", [name for name in FAMILIES if not name.startswith("transformer")])
 def test_other_families_equal_onnxruntime(name: str, tmp_path: Path) -> None:
     compare(make_family(name), tmp_path)

@@ -54,7 +54,7 @@ def test_ultratinyod_is_close_to_onnxruntime(name: str, tmp_path: Path) -> None:
 
 
 @needs_compiler
-@pytest.mark.parametrize("name", ["anchor_cnn", "utod_attributes"])
+@pytest.mark.parametrize("name", ["anchor_cnn", "utod_attributes", "utod_one_to_one"])
 def test_other_families_are_close_to_onnxruntime(name: str, tmp_path: Path) -> None:
     compare(make_family(name), tmp_path)
 

@@ -82,6 +82,59 @@ _NEIGHBOURS = """    {
                     return 0.0f;
     }"""
 
+_LTRB = """
+/* One prediction as x1, y1, x2, y2, in shares of the image. */
+static void decode_box(const float *p, int a, int y, int x, float *box)
+{
+    (void)a;
+    box[0] = ((float)x + 0.5f - distance(p, 0)) / @GW@.0f;
+    box[1] = ((float)y + 0.5f - distance(p, 1)) / @GH@.0f;
+    box[2] = ((float)x + 0.5f + distance(p, 2)) / @GW@.0f;
+    box[3] = ((float)y + 0.5f + distance(p, 3)) / @GH@.0f;
+}
+
+static float decode_base(const float *p, int a)
+{
+    (void)p;
+    (void)a;
+    return 1.0f;
+}
+
+/* The score of a class. */
+static float decode_class(const float *p, int a, int y, int x, int k)
+{
+    (void)a;
+    (void)y;
+    (void)x;
+    return sigmoid(p[@cls@ + k]);
+}
+"""
+_PLAIN_DISTANCE = """
+/* From the centre of the cell to a side of the box, in cells. */
+static float distance(const float *p, int side)
+{
+    return softplus(p[@ltrb@ + side]);
+}
+"""
+_MEAN_DISTANCE = """
+/* From the centre of the cell to a side of the box, in cells: the mean of a distribution over 0 to @MAX@. */
+static float distance(const float *p, int side)
+{
+    const float *z = p + @ltrb@ + @BINS@ * side;
+    float top = z[0], sum = 0.0f, mean = 0.0f;
+    int i;
+    for (i = 1; i < @BINS@; i++)
+        if (z[i] > top)
+            top = z[i];
+    for (i = 0; i < @BINS@; i++) {
+        const float e = exponential(z[i] - top);
+        sum += e;
+        mean += e * (float)i;
+    }
+    return mean / sum;
+}
+"""
+
 
 class Decoder(Protocol):
     """How the output map of a network is read.
@@ -184,6 +237,25 @@ class CenterNetDecoder:
         for name in ("hm", "off", "wh"):
             text = text.replace(f"@{name}@", str(contiguous_of(network, name)))
         return _filled(text, marks)
+
+
+@dataclass(frozen=True)
+class LtrbDecoder:
+    """Distances to the sides of one box in each cell, and the scores of the classes."""
+
+    classes: int
+    reg_max: int
+    anchors: int = 1
+    first_only: bool = False
+    every_class: bool = False
+    topk: int = 0
+
+    def functions(self, network: Network, marks: dict[str, object]) -> str:
+        """Return the C functions; see :class:`Decoder`."""
+        text = (_MEAN_DISTANCE if self.reg_max else _PLAIN_DISTANCE) + _LTRB
+        for name in ("ltrb", "cls"):
+            text = text.replace(f"@{name}@", str(contiguous_of(network, name)))
+        return _filled(text, {**marks, "BINS": self.reg_max + 1, "MAX": self.reg_max})
 
 
 def _filled(text: str, marks: dict[str, object]) -> str:

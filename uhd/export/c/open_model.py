@@ -13,13 +13,13 @@ from onnx import numpy_helper
 
 from uhd.card import ModelSpec
 from uhd.errors import UserError
-from uhd.export.c.decoders import AnchorDecoder, CenterNetDecoder, Decoder
+from uhd.export.c.decoders import AnchorDecoder, CenterNetDecoder, Decoder, LtrbDecoder
 from uhd.export.c.head import join_outputs, split_fields
 from uhd.export.c.network import Network
 from uhd.export.c.read_graph import read_graph
 from uhd.export.c.simplify import simplify
 from uhd.export.onnx_file import read_onnx
-from uhd.heads import CenterNetLayout
+from uhd.heads import CenterNetLayout, LtrbLayout
 from uhd.resize import input_channels
 from uhd.runtime.outputs import ROWS, head_of
 from uhd.runtime.raw_output import ATTRIBUTES, CONSTANTS, read_layout
@@ -101,10 +101,16 @@ def _centernet(network: Network, graph: onnx.ModelProto, table: dict[str, str]) 
     return CenterNetDecoder(len(network.outputs["hm"]), layout.topk, layout.peaks)
 
 
+def _ltrb(network: Network, graph: onnx.ModelProto, table: dict[str, str]) -> Decoder:
+    del graph
+    return LtrbDecoder(len(network.outputs["cls"]), LtrbLayout.from_metadata(table).reg_max)
+
+
 # By kind of head (:mod:`uhd.heads`): network, which may get other outputs, the graph it is of, its metadata -> decoder.
 DECODERS: dict[str | None, Callable[[Network, onnx.ModelProto, dict[str, str]], Decoder]] = {
     "anchor": _anchor,
     "centernet": _centernet,
+    "ltrb": _ltrb,
 }
 
 
