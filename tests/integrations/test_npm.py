@@ -1,0 +1,103 @@
+"""The npm package as it would be installed: the boxes of Python in Node and in Chromium, from the package alone."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import shutil
+import subprocess
+import tarfile
+import threading
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+import uhd
+from tests.web import chromium
+from uhd.detections import Detections
+from uhd.runtime.web import PAGE, PageHandler, PageServer
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "integrations/npm"
+PHOTOGRAPH = ROOT / "examples/astronaut.jpg"
+pytestmark = pytest.mark.skipif(shutil.which("npm") is None, reason="no npm: apt-get install npm")
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with ``node_modules/uhd-detect`` from the packed archive, and a photograph without loss."""
+    folder = tmp_path_factory.mktemp("npm")
+    source = folder / "source"
+    shutil.copytree(PACKAGE, source, ignore=shutil.ignore_patterns("engine", "*.tgz", "node_modules"))
+    environment = {**os.environ, "UHD_WEB": str(PAGE), "npm_config_offline": "true", "npm_config_update_notifier": "0"}
+    command = ["npm", "pack", "--silent", "--pack-destination", str(folder)]
+    subprocess.run(command, cwd=source, env=environment, check=True, capture_output=True)
+    (archive,) = folder.glob("uhd-detect-*.tgz")
+    with tarfile.open(archive) as packed:
+        packed.extractall(folder, filter="data")
+    (folder / "node_modules").mkdir()
+    (folder / "package").rename(folder / "node_modules/uhd-detect")
+    image = cv2.resize(cv2.imread(str(PHOTOGRAPH)), (301, 257))
+    cv2.imwrite(str(folder / "photograph.png"), image)
+    cv2.cvtColor(image, cv2.COLOR_BGR2RGBA).tofile(folder / "photograph.rgba")
+    return folder
+
+
+def agree(found: list[dict[str, Any]], expected: Detections) -> None:
+    assert len(found) == len(expected) > 0
+    assert np.abs(np.array([each["xyxy"] for each in found]) - expected.xyxy).max() <= 1
+    assert np.abs([each["score"] for each in found] - expected.scores).max() < 0.02
+    assert found[0]["name"] == "person"
+
+
+def test_node_finds_what_python_finds(installed: Path) -> None:
+    script = installed / "script.mjs"
+    script.write_text(
+        'import { readFileSync } from "node:fs"; import { detect } from "uhd-detect";\n'
+        'const data = readFileSync("photograph.rgba");\n'
+        "console.log(JSON.stringify(await detect({ width: 301, height: 257, data }, { threshold: 0.2 })));\n"
+        "await detect({ width: 2, height: 2, data: new Uint8Array(3) }).catch((error) => console.log(error.message));\n"
+    )
+    done = subprocess.run(["node", script], cwd=installed, check=True, capture_output=True, text=True)
+    boxes, refused = done.stdout.splitlines()
+    agree(json.loads(boxes), uhd.load()(installed / "photograph.png", 0.2))
+    assert "RGBA" in refused
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(chromium.find() is None, reason="no Chromium: apt-get install chromium")
+def test_chromium_finds_it_in_images_canvases_bitmaps_and_in_a_worker(installed: Path, tmp_path: Path) -> None:
+    (installed / "index.html").write_text("<!doctype html><img id=photograph src=photograph.png>")
+    expected = uhd.load()(installed / "photograph.png", 0.2)
+    server = PageServer(("127.0.0.1", 0), functools.partial(PageHandler, directory=str(installed)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    package = '"/node_modules/uhd-detect/browser.js"'
+    ways = [
+        "photograph",
+        "Object.assign(document.createElement('canvas'), {width: 301, height: 257})",
+        "await createImageBitmap(photograph)",
+    ]
+    try:
+        with chromium.Page(tmp_path / "profile") as page:
+            page.open(f"http://127.0.0.1:{server.server_address[1]}/")
+            page.until("document.images[0]?.complete && photograph.naturalWidth > 0")
+            for way in ways:
+                draw = "if (it.getContext) it.getContext('2d').drawImage(photograph, 0, 0);"
+                call = f"const it = {way}; {draw} return await detect(it, {{threshold: 0.2}});"
+                agree(
+                    page.value(f"(async () => {{ const {{ detect }} = await import({package}); {call} }})()"), expected
+                )
+            worker = 'new Worker("/node_modules/uhd-detect/worker.js", { type: "module" })'
+            call = (
+                f"new Promise(async (done) => {{ const w = {worker}; w.onmessage = ({{ data }}) => done(data.people);"
+                "const image = await createImageBitmap(photograph);"
+                "w.postMessage({ id: 1, image, options: { threshold: 0.2 } }, [image]); })"
+            )
+            agree(page.value(call), expected)
+    finally:
+        server.shutdown()
+        server.server_close()
