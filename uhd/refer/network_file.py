@@ -11,7 +11,7 @@ from uhd.errors import UserError
 from uhd.models.weights import read_weights
 from uhd.refer.model.config import ReferModelConfig
 from uhd.refer.model.network import ReferNetwork
-from uhd.refer.model.vocabulary import Vocabulary
+from uhd.refer.model.word_pieces import vocabulary_of
 
 
 def load_network(path: Path) -> tuple[ReferNetwork, dict[str, Any]]:
@@ -35,7 +35,7 @@ def network_of(path: Path) -> ReferNetwork:
     words = meta.get("words")
     if not isinstance(meta.get("refer_model"), dict) or not isinstance(words, list):
         raise UserError(f"{path}: is not a model of the task refer")
-    return ReferNetwork(from_plain(ReferModelConfig, meta["refer_model"], str(path)), Vocabulary(tuple(words)))
+    return ReferNetwork(from_plain(ReferModelConfig, meta["refer_model"], str(path)), vocabulary_of(words))
 
 
 def take_weights(network: ReferNetwork, path: Path) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from uhd.errors import UserError
 from uhd.refer.answers import Array, Found
-from uhd.refer.model.vocabulary import Vocabulary
+from uhd.refer.model.word_pieces import vocabulary_of
 from uhd.resize import canonical_mode, parse_size, to_network
 from uhd.runtime.onnx import open_session
 
@@ -45,7 +45,7 @@ class OnnxFinder:
         try:
             self.size = parse_size(table["img_size"])
             self.resize_mode = canonical_mode(table["resize_mode"])
-            self.vocabulary = Vocabulary(tuple(json.loads(table["words"])))
+            self.vocabulary = vocabulary_of(json.loads(table["words"]))
             self.longest = int(table["max_words"])
         except (KeyError, ValueError) as error:
             raise UserError(f"{path}: is no image graph of the task refer ({error})") from None

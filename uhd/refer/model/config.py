@@ -7,16 +7,32 @@ from dataclasses import dataclass
 from uhd.config import knob
 
 _MODEL = "network"
-BACKBONE_NAMES = ("tiny",)
-TEXT_ENCODER_NAMES = ("learned",)
-TRANSFORMER_NAMES = ("fully_conv_optim",)
+BACKBONE_NAMES = (
+    "tiny", "segformer_b0", "segformer_b1", "mobilevit_xxs", "mobilevit_xs", "mobilevit_s", "efficientformerv2_s0",
+    "efficientformerv2_s1", "efficientformerv2_s2", "poolformer_s12", "poolformer_s24", "poolformer_s36",
+    "swin_T_224_1k", "efficientnet_lite0",
+)  # fmt: skip
+# As HuMAR's page and its code spell them.
+OTHER_SPELLINGS = {
+    **{f"efficientformer_{size}": f"efficientformerv2_{size}" for size in ("s0", "s1", "s2")},
+    **{f"segformer_mit_{size}": f"segformer_{size}" for size in ("b0", "b1")},
+}
+TEXT_ENCODER_NAMES = ("learned", "tinybert", "minilm", "distilbert", "roberta", "tite")
+TRANSFORMER_NAMES = ("fully_conv_optim", "efficient", "fully_conv", "original")
+
+
+def spelt_here(name: str) -> str:
+    """Return a backbone's name as it is spelt here."""
+    return OTHER_SPELLINGS.get(name, name)
 
 
 @dataclass(frozen=True)
 class ReferModelConfig:
     """Which parts the network has, and how wide they are."""
 
-    backbone: str = knob("tiny", "what turns the picture into maps", group=_MODEL, choices=BACKBONE_NAMES)
+    backbone: str = knob(
+        "tiny", "what turns the picture into maps", group=_MODEL, choices=BACKBONE_NAMES, parse=spelt_here
+    )
     text_encoder_type: str = knob("learned", "what reads the text", group=_MODEL, choices=TEXT_ENCODER_NAMES)
     transformer_type: str = knob(
         "fully_conv_optim", "what finds people in the maps", group=_MODEL, choices=TRANSFORMER_NAMES

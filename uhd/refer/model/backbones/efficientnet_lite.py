@@ -1,0 +1,46 @@
+"""The backbone EfficientNet-Lite0: EfficientNet-B0 without what small processors do badly.
+
+https://arxiv.org/abs/1905.11946
+"""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from uhd.refer.model.backbones.blocks import ConvBn, InvertedResidual
+from uhd.refer.model.valid import Valid
+
+# Blocks, kernel, stride, ratio, channels; a map leaves after the last of each stride.
+STAGES = ((1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40), (3, 3, 2, 6, 80), (3, 5, 1, 6, 112), (4, 5, 2, 6, 192),
+          (1, 3, 1, 6, 320))  # fmt: skip
+_LEAVES = (1, 2, 4, 6)
+
+
+class EfficientNetLite(nn.Module):
+    """Map pictures to maps at strides 4, 8, 16 and 32.
+
+    Args:
+        stages: blocks, kernel, stride, ratio and channels of the seven stages.
+        stem: channels at stride 2.
+    """
+
+    def __init__(self, stages: tuple[tuple[int, ...], ...] = STAGES, stem: int = 32) -> None:
+        super().__init__()
+        self.channels = tuple(stages[i][4] for i in _LEAVES)
+        self.stem, before = ConvBn(3, stem, 3, 2, act=F.relu6), stem
+        self.stages = nn.ModuleList()
+        for count, kernel, stride, ratio, channels in stages:
+            ins = zip((before, *[channels] * (count - 1)), (stride, *[1] * (count - 1)), strict=True)
+            self.stages.append(nn.ModuleList(InvertedResidual(c, channels, ratio, F.relu6, kernel, s) for c, s in ins))
+            before = channels
+
+    def forward(self, images: Tensor, valid: Valid | None = None) -> list[Tensor]:
+        """Return the maps (B, C, ceil(H / s), ceil(W / s)) of pictures (B, 3, H, W), for s = 4, 8, 16, 32."""
+        x, maps = self.stem(images, valid), []
+        for i, stage in enumerate(self.stages):
+            for block in stage:  # type: ignore[attr-defined]
+                x = block(x, valid)
+            if i in _LEAVES:
+                maps.append(x)
+        return maps
