@@ -117,5 +117,6 @@ def refuse_tite() -> nn.Module:
     """
     raise UserError(
         "--text-encoder-type tite: the published TITE is a pretrained encoder of 109 million parameters whose files "
-        "are not here, and it pools words away that this network compares; the small table learnt from scratch is learned"
+        "are not here, and it pools away the words that are compared here; "
+        "the small table learnt from scratch is learned"
     )
