@@ -1,6 +1,6 @@
 """The heads of UltraTinyOD beside each other, at about equal multiply-adds: the same images, views and epochs.
 
-    python benchmarks/heads.py --data PEOPLE [--epochs 12] [--seeds 0] [--only NAME ...]
+    python benchmarks/heads.py --data PEOPLE [--epochs 12] [--seeds 0 1 2] [--only NAME ...]
 
 Heads without anchors have fewer branches, so their networks are one channel wider (``uhd info --head anchor_free
 --cnn-width 17``). AP50 is that of the final averaged weights on ``val/``, with greedy suppression but for one_to_one,
@@ -20,4 +20,4 @@ HEADS: dict[str, dict[str, object]] = {
 
 
 if __name__ == "__main__":
-    compare_changes(HEADS, __doc__, "runs/heads", (0,))
+    compare_changes(HEADS, __doc__, "runs/heads", (0, 1, 2))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,49 @@ class SpotTask(PromptTask):
 
 def joined(*batches: PromptBatch) -> PromptBatch:
     return PromptBatch(*(np.concatenate([getattr(b, n) for b in batches]) for n in ("images", "words", "points")))
+
+
+@dataclass(frozen=True)
+class OneOfTwo(Processes):
+    """This process of two, whose sums over both are known beforehand."""
+
+    world: int = 2
+    total: float = 0.0
+
+    def sum(self, value: float) -> float:
+        return self.total
+
+    def all_finite(self, flag: Tensor) -> Tensor:
+        return flag
+
+    def wrap(self, model: nn.Module) -> nn.Module:
+        return model
+
+    def average(self, parameters: Any) -> None:
+        pass
+
+
+@pytest.mark.parametrize("task", [PromptTask, SpotTask])
+def test_batches_of_several_processes_are_one_batch(task: type[PromptTask]) -> None:
+    """Each process takes a step of its own batches; the mean of what both do is the step of all batches together."""
+    batches = [draw(seed, 8) for seed in range(3)]
+    barren = draw(3, 8)
+    barren.words[:] = 1  # nothing in it counts: it has been divided by 1, not by 0
+    batches.append(barren)
+    config = TrainConfig(optimizer="sgd", lr=0.1, momentum=0, weight_decay=0, grad_clip_norm=0, use_ema=False)
+    counts = float(sum((batch.words == 0).sum() for batch in batches))
+
+    def change(first: PromptBatch, more: list[PromptBatch], processes: Processes) -> list[Tensor]:
+        own = task()
+        before = [value.detach().clone() for value in own.model.parameters()]
+        Stepper(own, config, torch.device("cpu"), processes).take(first, 0.1, more)
+        return [after.detach() - was for after, was in zip(own.model.parameters(), before, strict=True)]
+
+    total = counts if task is SpotTask else float(len(batches))
+    parts = [change(batches[i], [batches[i + 1]], OneOfTwo(total=total)) for i in (0, 2)]
+    together = change(joined(*batches), [], Processes())
+    for one, other, both in zip(*parts, together, strict=True):
+        torch.testing.assert_close((one + other) / 2, both, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("task", [PromptTask, SpotTask])

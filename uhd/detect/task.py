@@ -91,9 +91,11 @@ class DetectTask:
 
         A teacher's terms and the original's objective are means over cells: those of several batches are averaged.
         """
-        loss = self.loss_config
+        loss, network = self.loss_config, self._network
         per_positive = loss.objective == "aligned" and loss.anchor_cls_loss != "vfl-legacy"
-        alone = self._network.kind == "anchor" and self.distillation is None
+        # The two branches of a one-to-one head have a number of positives each.
+        one = network.kind == "anchor" or (network.kind == "ltrb" and network.repeats)
+        alone = one and self.distillation is None
         return "positives" if per_positive and alone else None
 
     def parameter_groups(self) -> ParameterGroups:

@@ -81,20 +81,20 @@ class Stepper:
         """Fill in the gradient of all batches joined; returns the means of their parts, and whether all are finite.
 
         A loss that is divided by its positives is multiplied by them again, and the sum divided by those of all
-        batches: mean losses of batches with few and with many people would not be the loss of them together.
+        batches: mean losses of batches with few and with many people would not be the loss of them together. A batch
+        without any has been divided by 1, which is none of them.
         """
-        count = self._count(parts)
-        self.scaler.scale(total * count).backward()  # type: ignore[no-untyped-call]
-        counts, seen = count, [parts]
+        counts, seen = self._count(parts), [parts]
+        self.scaler.scale(total * counts.clamp(min=1)).backward()  # type: ignore[no-untyped-call]
         for batch in more:
             with self._precision():
                 total, parts = self.task.loss(self.replica, batch)
             finite = finite & self.processes.all_finite(torch.isfinite(total.detach()))
             count = self._count(parts)
-            self.scaler.scale(total * count).backward()  # type: ignore[no-untyped-call]
+            self.scaler.scale(total * count.clamp(min=1)).backward()  # type: ignore[no-untyped-call]
             counts, seen = counts + count, [*seen, parts]
-        if self.processes.world > 1:  # gradients are means over the processes
-            counts = counts.new_tensor(self.processes.sum(float(counts)) / self.processes.world)
+        # Gradients are means over the processes, which number together what they were divided by.
+        counts = counts.new_tensor(max(1.0, self.processes.sum(float(counts))) / self.processes.world)
         for parameter in self._parameters():
             if parameter.grad is not None:
                 parameter.grad /= counts
@@ -102,9 +102,9 @@ class Stepper:
         return means, finite
 
     def _count(self, parts: dict[str, Tensor]) -> Tensor:
-        """Return what the loss of a batch has been divided by, and another batch's by another number; 1 for means."""
+        """Return the number that the loss of a batch has been divided by, if it is one, not 0; 1 for means."""
         name = getattr(self.task, "divided_by", None)
-        return torch.ones((), device=self.device) if name is None else parts[name].detach().float().clamp(min=1)
+        return torch.ones((), device=self.device) if name is None else parts[name].detach().float()
 
     def undo_buffers(self) -> None:
         """Give back what the forward pass of a step that broke off has changed."""
