@@ -15,6 +15,7 @@ TARGETS = {
     "espdl": "uhd.export.espdl.target:EspdlTarget",
     "c": "uhd.export.c_target:CTarget",
     "web": "uhd.export.web.target:WebTarget",
+    "hub": "uhd.export.hub.target:HubTarget",
 }
 
 
