@@ -11,10 +11,19 @@ import pytest
 
 pytest.importorskip("keras", reason="keras is not installed: pip install '.[keras]'")
 
-from tests.drawn_figures import draw_figures
-from uhd.cli import main
+import numpy as np
+import onnx
+import onnxruntime
 
-ROOT = Path(__file__).parents[2]
+from tests.drawn_figures import draw_figures
+from tests.keras_detector.test_other_backends import ROOT, interpreter
+from uhd.card import ModelCard
+from uhd.cli import main
+from uhd.keras_detector.files import open_keras_model, save_keras_model
+from uhd.keras_detector.model import create_keras_model
+from uhd.keras_detector.saved_model import write_saved_model
+from uhd.models.ultratinyod.config import UltraTinyODConfig
+
 NAME = "ultratinyod_res_anc8_w64_loese_64x64_lr0.0003_opencv_inter_nearest"
 TRAIN = f"""-m uhd_keras.train --image-dir data/wholebody34/obj_train_data --img-size 64x64 --exp-name {NAME}
 --batch-size 64 --epochs 300 --lr 0.0003 --weight-decay 0.0001 --classes 0 --cnn-width 64 --auto-anchors --num-anchors 8
@@ -24,6 +33,10 @@ TRAIN = f"""-m uhd_keras.train --image-dir data/wholebody34/obj_train_data --img
 DISTILL = """-m uhd_keras.train --image-dir data/wholebody34/obj_train_data --names data/wholebody34/obj.names
 --teacher-ckpt path/to/teacher_weights --distill-weight 1.0 --feature-distill-weight 0.5
 --ckpt-out runs/ultratinyod_student_distill"""
+
+TO_ONNX = f"""-m tf2onnx.convert --saved-model runs/{NAME}/best_utod_0001_map_0.00000
+--output model.onnx --inputs-as-nchw input_1 --outputs-as-nchw output_0 --opset 17"""
+SIMPLIFY = 'model.onnx model.onnx --overwrite-input-shape "input_1:1,3,64,64"'
 
 
 @pytest.mark.slow
@@ -49,6 +62,31 @@ def test_every_command_of_the_readme_runs(tmp_path: Path) -> None:
     told = run(f"{ROOT / 'tools/inspect_checkpoint.py'} {last}")
     assert told.startswith("=== Anchors ===\n[[")
     assert "\n=== wh_scale ===\n[[" in told
+
+
+@pytest.mark.slow
+def test_the_onnx_commands_of_the_readme_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As they stand there, in an environment with TensorFlow, tf2onnx and onnxsim; the graph is the model."""
+    python = interpreter("tensorflow")
+    best = tmp_path / f"runs/{NAME}/best_utod_0001_map_0.00000.keras"
+    best.parent.mkdir(parents=True)
+    config = UltraTinyODConfig(cnn_width=8)
+    save_keras_model(create_keras_model(config), best, config, ModelCard((64, 64)))
+    monkeypatch.setattr("uhd.keras_detector.saved_model.sys.executable", python)
+    monkeypatch.setattr("uhd.keras_detector.saved_model.has_tensorflow", lambda: True)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    write_saved_model(best, best.with_suffix(""))
+    simplify = str(Path(python).with_name("onnxsim"))
+    for command in ([python, *shlex.split(TO_ONNX)], [simplify, *shlex.split(SIMPLIFY)]):
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr[-2000:]
+    graph = onnx.load(tmp_path / "model.onnx").graph
+    shape = [each.dim_value for each in graph.input[0].type.tensor_type.shape.dim]
+    assert (graph.input[0].name, shape, graph.output[0].name) == ("input_1", [1, 3, 64, 64], "output_0")
+    image = np.random.default_rng(0).random((1, 64, 64, 3), np.float32)
+    (found,) = onnxruntime.InferenceSession(tmp_path / "model.onnx").run(None, {"input_1": image.transpose(0, 3, 1, 2)})
+    expected = open_keras_model(best)[0].predict(image, verbose=0).transpose(0, 3, 1, 2)
+    assert np.abs(found - expected).max() <= 1e-4
 
 
 @pytest.mark.slow
