@@ -29,6 +29,8 @@ def fresh_network(settings: Settings, config: Any) -> DetectorNetwork:
         raise UserError(f"--framework keras: Keras has --arch ultratinyod only, not {detect.arch}")
     if settings.quantisation.on:
         raise UserError("--framework keras: training for few bits exists in torch only; leave out --qat and bits")
+    if settings.widths:
+        raise UserError("--framework keras: the checkpoint is pruned, and Keras builds its layers from the width alone")
     if detect.multi_scale:
         raise UserError("--multi-scale: a Keras graph has one size of image; leave out --framework keras")
     if detect.heatmap is not None:

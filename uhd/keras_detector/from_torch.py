@@ -23,6 +23,10 @@ def torch_to_keras(source: Path, target: Path) -> Path:
         UserError: unreadable, another architecture than UltraTinyOD, or an option that Keras does not have.
     """
     network, meta = load_model(source)
+    if network.widths is not None:
+        raise UserError(
+            f"{source}: is pruned, and Keras builds its layers from --cnn-width alone; ONNX, LiteRT and C take it"
+        )
     if not isinstance(network, UltraTinyOD):
         raise UserError(f"{source}: is a {network.arch} ({network.kind} head); Keras has UltraTinyOD with anchors only")
     if network.quantisation is not None:
