@@ -46,6 +46,7 @@ VERBS: dict[str, Verb] = {
             "val": Verb("measure a model, with the controls", "uhd.cli.refer.val"),
             "predict": Verb("find the person whom a prompt means in a picture", "uhd.cli.refer.predict"),
             "export": Verb("write a checkpoint as ONNX", "uhd.cli.refer.export"),
+            "params": Verb("parameters of every part and combination", "uhd.cli.refer.params"),
         },
     ),
     "data": Verb(
