@@ -54,7 +54,8 @@ class InvertedResidual(nn.Module):
         """Map (B, cin, H, W) to (B, cout, H / stride, W / stride)."""
         y = x if self.widen is None else self.widen(x)
         y = self.narrow(self.spatial(y, valid))
-        return x + y if self.short else y
+        done: Tensor = x + y if self.short else y
+        return done
 
 
 class MapNorm(nn.LayerNorm):
@@ -83,7 +84,8 @@ class SelfAttention(nn.Module):
         return found
 
     def _split(self, x: Tensor) -> Tensor:
-        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        n, k, width = x.shape
+        return x.reshape(n, k, self.heads, width // self.heads).transpose(1, 2)
 
 
 def tokens_of(cells: Tensor) -> Tensor:
@@ -93,7 +95,8 @@ def tokens_of(cells: Tensor) -> Tensor:
 
 def cells_of(tokens: Tensor, size: tuple[int, int]) -> Tensor:
     """Return tokens (B, h * w, C) as a map (B, C, h, w) of a size (h, w)."""
-    return tokens.transpose(1, 2).unflatten(2, size)
+    b, _, channels = tokens.shape
+    return tokens.transpose(1, 2).reshape(b, channels, *size)
 
 
 def hide_beyond(cells: Tensor, valid: Valid | None) -> Tensor | None:

@@ -68,7 +68,8 @@ class Attention(nn.Module):
 
 
 def _heads(x: Tensor) -> Tensor:
-    return x.flatten(2).unflatten(1, (_HEADS, -1))
+    b, channels, height, width = x.shape
+    return x.reshape(b, _HEADS, channels // _HEADS, height * width)
 
 
 class AttentionDown(nn.Module):
@@ -112,7 +113,8 @@ class Block(nn.Module):
         """Map (B, C, H, W) to the same shape."""
         if self.attention is not None:
             x = x + self.scales[1] * self.attention(x, valid)
-        return x + self.scales[0] * self.last(self.spatial(self.first(x), valid))
+        done: Tensor = x + self.scales[0] * self.last(self.spatial(self.first(x), valid))
+        return done
 
 
 class EfficientFormerV2(nn.Module):

@@ -43,7 +43,8 @@ class Block(nn.Module):
         around = F.avg_pool2d(mask, 3, 1, 1).clamp(min=1e-6)
         x = x + self.scales[0] * (F.avg_pool2d(y * mask, 3, 1, 1) / around - y)
         y = self.last(F.gelu(self.first(self.norms[1](x, mask))))
-        return x + self.scales[1] * y
+        done: Tensor = x + self.scales[1] * y
+        return done
 
 
 class PoolFormer(nn.Module):
