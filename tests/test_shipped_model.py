@@ -10,8 +10,10 @@ import pytest
 import uhd
 from uhd.data.config import DataConfig
 from uhd.data.open import open_data, read_dataset
+from uhd.errors import UserError
 from uhd.evaluation.dataset import evaluate_dataset
 from uhd.load import default_model
+from uhd.model_file import model_file
 from uhd.read import read_image
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -41,6 +43,24 @@ def test_onnx_equals_the_weights_it_was_made_from() -> None:
     for a, b in zip(by_onnx, by_torch, strict=True):
         np.testing.assert_allclose(a.xyxy, b.xyxy, atol=0.1)
         np.testing.assert_allclose(a.scores, b.scores, atol=1e-4)
+
+
+def test_the_small_one_fits_a_chip_and_finds_them_too() -> None:
+    assert model_file("nano").stat().st_size <= 250_000
+    detector = uhd.load("nano")
+    assert (detector.spec.precision, detector.spec.licence, detector.spec.version[:7]) == ("int8", "MIT", "sha256:")
+    assert all(len(detector(read_image(EXAMPLES / f"{name}.jpg"), 0.3)) for name in ("cameraman", "grace_hopper"))
+
+
+@pytest.mark.parametrize("name", ["package", "nano"])
+def test_names_mean_what_the_package_brings_unless_a_file_has_that_name(name: str, tmp_path: Path) -> None:
+    assert model_file(name, (".safetensors",)).suffix == ".safetensors"
+    with pytest.raises(UserError, match=rf"^{name}: this installation brings no such model \(.tflite\)"):
+        model_file(name, (".tflite",))
+    (tmp_path / name).touch()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path)
+        assert model_file(name) == Path(name)
 
 
 @pytest.mark.shared

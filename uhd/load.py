@@ -58,9 +58,9 @@ def load(
 
     Args:
         path: ``.onnx``, ``.safetensors``, ``.pt``, ``.tflite``, ``.keras`` or ``.espdl``, or the folder of a run,
-            whose best model it means; None takes the model in the package. A ``.c`` is compiled and run, so only one
-            that an export of this user wrote is taken without ``compile``. A list of them is an ensemble, whose answers
-            are fused; see :class:`uhd.runtime.ensemble.EnsemblePredictor`.
+            whose best model it means; None takes the model in the package, ``nano`` the small one on eight bits. A
+            ``.c`` is compiled and run, so only one that an export of this user wrote is taken without ``compile``. A
+            list of them is an ensemble, whose answers are fused; see :class:`uhd.runtime.ensemble.EnsemblePredictor`.
         compile: compile and run a ``.c`` of whatever origin.
         tta: ``mirror`` also looks at every image mirrored, and fuses the answers.
         known: options of the runtime (``threads=2``) and what replaces the file's metadata (``resize_mode=...``,

@@ -1,23 +1,33 @@
-"""The model file that a name means: the file itself, or the best one of a run folder."""
+"""The model file that a name means: the file itself, the best one of a run folder, or one in the package."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
+from importlib.resources import files
 from pathlib import Path
 
 from uhd.errors import UserError
 
 # The averaged weights lie in both; the first holds nothing else.
 _SUFFIXES = (".safetensors", ".pt")
+# Names that mean a model in the package, where no file has that name.
+PACKAGED = {"package": "ultratinyod_w32_64x64", "nano": "ultratinyod_w16_nano"}
 
 
-def model_file(path: str | Path) -> Path:
+def model_file(path: str | Path, suffixes: Collection[str] = (".onnx",)) -> Path:
     """Return a model file as it is, and of a run folder its best model, or its last one where none was measured yet.
 
+    Args:
+        path: a file, the folder of a run, or ``package`` or ``nano``, the models that come with the package.
+        suffixes: of which kinds one in the package may be.
+
     Raises:
-        UserError: a folder without a checkpoint.
+        UserError: a folder without a checkpoint, or the package holds no such file.
     """
     path = Path(path)
+    if str(path) in PACKAGED and not path.exists():
+        return _packaged(str(path), suffixes)
     if not path.is_dir():
         return path
     for kind in ("best", "last"):
@@ -29,6 +39,14 @@ def model_file(path: str | Path) -> Path:
         if numbered:
             return numbered[0]
     raise UserError(f"{path}: is a folder without a checkpoint (best_*.safetensors, last_*.pt); name a model file")
+
+
+def _packaged(name: str, suffixes: Collection[str]) -> Path:
+    folder = Path(str(files("uhd"))) / "weights"
+    for suffix in suffixes:
+        if (found := folder / f"{PACKAGED[name]}{suffix}").is_file():
+            return found
+    raise UserError(f"{name}: this installation brings no such model ({' or '.join(suffixes)}) in {folder}")
 
 
 def _newest_first(path: Path) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import weakref
 from pathlib import Path
@@ -21,6 +22,7 @@ from uhd.compress.int8.feeds import ReadAgain
 from uhd.compress.int8.layers import body_of, layers_of
 from uhd.compress.int8.quantise import quantise_onnx, write_int8
 from uhd.compress.int8.sensitivity import ErrorMeter
+from uhd.compress.int8.weight_only import store_weights
 from uhd.data.config import DataConfig
 from uhd.data.open import open_data, read_dataset
 from uhd.errors import UserError
@@ -211,3 +213,18 @@ def test_the_shipped_model_keeps_its_accuracy(people: Path, tmp_path: Path) -> N
     )
     assert small == pytest.approx(exact, abs=0.01)
     assert (tmp_path / "q.onnx").stat().st_size < 0.4 * default_model().stat().st_size
+
+
+def test_layers_that_stay_float_keep_their_weights_on_eight_bits(photos: Path, tmp_path: Path) -> None:
+    graph = exported("utod", tmp_path / "a.onnx", form="raw")
+    layers, stored = layers_of(graph), copy.deepcopy(graph)
+    store_weights(stored)
+    assert layers_of(stored) == layers
+    floats = [each for each in stored.graph.initializer if each.data_type == onnx.TensorProto.FLOAT]
+    assert max(np.prod(each.dims) for each in floats if len(each.dims) > 1) < 512
+    assert stored.ByteSize() < graph.ByteSize()
+    feed = feeds_of(graph, photos)[0]
+    for a, b in zip(
+        *(OnnxPredictor(each.SerializeToString()).infer_feed(feed)[0] for each in (graph, stored)), strict=True
+    ):
+        assert 0 < np.abs(a - b).max() < 0.02 * np.ptp(a)

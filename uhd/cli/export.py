@@ -148,7 +148,7 @@ def _paths(target: Target, resolved: Resolved) -> tuple[Path, Path]:
     found = positional or config.checkpoint or config.weights or named
     if found is None:
         raise UserError("which model? give a checkpoint: --checkpoint FILE")
-    source = model_file(found)
+    source = model_file(found, target.reads)
     suffix = source.suffix.lower()
     if suffix not in target.reads:
         what = f"is {suffix} already" if suffix == target.suffix else f"is not a file of {', '.join(target.reads)}"

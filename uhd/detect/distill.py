@@ -12,11 +12,12 @@ from torch import Tensor, nn
 
 from uhd.data.batch import Batch
 from uhd.data.config import DataConfig
-from uhd.detect.teacher import Teachers, check_size_of_view, made_fast, pair_anchors
+from uhd.detect.teacher import Teachers, check_size_of_view, pair_anchors
 from uhd.errors import UserError
 from uhd.losses.distillation.config import DistillConfig
 from uhd.losses.distillation.features import build_adapter, correlation_loss, normalised_l1
 from uhd.losses.distillation.terms import TERMS, name_of
+from uhd.models.folding import fold
 from uhd.models.network import AnchorNetwork, DetectorNetwork, Raw
 from uhd.resize import format_size, is_point_sampling, to_network
 
@@ -61,7 +62,7 @@ class Distillation(nn.Module):
         # In a tuple the networks are no part of this module: no parameters, no weights in checkpoints.
         for network in (teachers.detector, teachers.backbone):
             if network is not None:
-                made_fast(network.to(device).eval().requires_grad_(False))
+                fold(network.to(device).eval().requires_grad_(False))
         self._networks = (student, teachers)
         same = teachers.size == size and is_point_sampling(teachers.mode) == is_point_sampling(mode)
         self.view = None if same else (teachers.size, teachers.mode)

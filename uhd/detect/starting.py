@@ -17,8 +17,8 @@ from uhd.detect.config import DetectConfig
 from uhd.detect.original_run import loss_values, train_values
 from uhd.detect.settings import Settings
 from uhd.errors import UserError
-from uhd.load import default_model
 from uhd.migrations import settings_of
+from uhd.model_file import PACKAGED, model_file
 from uhd.models.weights import architecture_of, read_checkpoint, read_weights, unsaid, untrained
 from uhd.resize import format_size
 from uhd.trained_on import TrainedOn
@@ -30,22 +30,16 @@ _PLACES = ("exp_name", "output", "resume", "ckpt", "overwrite", "auto_anchors_pl
 _MODES = {1: "opencv_inter_nearest_y", 2: "opencv_inter_nearest_yuv422"}  # of weights that do not say their mode
 
 
-PACKAGE = "package"
-
-
 def start_file(ckpt: Path | None) -> Path | None:
-    """Return the file that ``--ckpt`` means: a path, the best weights of a run folder, or ``package``.
+    """Return the file that ``--ckpt`` means: a path, the best weights of a run folder, or a name of the package's.
 
     Raises:
         UserError: the folder holds no weights, or the package brings none.
     """
     if ckpt is None or ckpt.is_file():
         return ckpt
-    if str(ckpt) == PACKAGE:
-        found = default_model().with_suffix(".safetensors")
-        if not found.is_file():
-            raise UserError(f"--ckpt {PACKAGE}: this installation brings no weights to start from: {found}")
-        return found
+    if str(ckpt) in PACKAGED and not ckpt.exists():
+        return model_file(ckpt, (".safetensors",))
     if ckpt.is_dir():
         for name in ("best.safetensors", "last.safetensors"):
             if (ckpt / name).is_file():

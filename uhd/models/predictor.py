@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from uhd.card import ModelCard
+from uhd.models.folding import folded
 from uhd.models.network import DetectorNetwork, maps_of
 from uhd.models.weights import is_as_measured, load_model
 from uhd.runtime.predictor import Prediction, Predictor
@@ -25,7 +26,7 @@ class TorchPredictor(Predictor):
     """A detector network in torch.
 
     Args:
-        source: a checkpoint, or a model that is used as it is.
+        source: a checkpoint, or a model in evaluation mode, as it is at the first :meth:`infer`.
         spec: how to feed a model given as such; a checkpoint brings its own.
         threads: torch threads, or None to leave them.
         known: fields of :class:`ModelCard` that replace the checkpoint's, and ``heads``, ``score_mode`` and
@@ -46,12 +47,21 @@ class TorchPredictor(Predictor):
             if changes and not is_as_measured(Path(source), True, self.model.config):
                 self.spec = self.spec.without_metrics()
         self.device = next(self.model.parameters()).device
+        self._fast: DetectorNetwork | None = None
 
     @torch.inference_mode()
     def infer(self, batch: NDArray[np.float32]) -> list[Prediction]:
         """Run the network on (B, C, h, w); see :meth:`Predictor.infer`."""
-        maps = maps_of(self.model(torch.from_numpy(batch).to(self.device)))
+        maps = maps_of(self._network()(torch.from_numpy(batch).to(self.device)))
         return self.model.predictions(tuple(each.float().cpu().numpy() for each in maps))
+
+    def _network(self) -> DetectorNetwork:
+        """Return what runs: a folded copy, unless the network still learns or rounds the weights it has now."""
+        if self.model.training or self.model.quantisation is not None:
+            return self.model
+        if self._fast is None:
+            self._fast = folded(self.model)
+        return self._fast
 
 
 def spec_of(meta: dict[str, Any], **known: Any) -> ModelCard:

@@ -30,7 +30,7 @@ class TrainConfig:
     )
     ckpt: Path | None = knob(
         None,
-        "start from the weights of this checkpoint or run folder; package: those that come with uhd",
+        "start from the weights of this checkpoint or run folder; package or nano: those that come with uhd",
         group=_RUN,
         presets={"small": Path("package")},
     )

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import onnx
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod
-from onnxruntime.quantization.calibrate import TensorsData, create_calibrator
+from onnxruntime.quantization.calibrate import CalibraterBase, TensorsData, create_calibrator
 
 from uhd.compress.calibration import read_named, read_spread
 from uhd.compress.int8.config import Int8Config
@@ -76,11 +76,26 @@ def activation_ranges(graph: onnx.ModelProto, feeds: Iterable[Feed], config: Int
         )
         reader = _Reader(graph.graph.input[0].name, feeds)
         while reader.more():
-            # The library prints its progress.
-            with contextlib.redirect_stdout(io.StringIO()):
-                calibrator.collect_data(reader)
+            _collect(calibrator, reader, config)
         with contextlib.redirect_stdout(io.StringIO()):
             return calibrator.compute_data()
+
+
+def _collect(calibrator: CalibraterBase, reader: _Reader, config: Int8Config) -> None:
+    """Look at one group of feeds.
+
+    Raises:
+        UserError: the values of a layer hardly differ, so that no histogram can be made of them.
+    """
+    try:
+        # The library prints its progress.
+        with contextlib.redirect_stdout(io.StringIO()):
+            calibrator.collect_data(reader)
+    except ValueError as error:
+        raise UserError(
+            f"--calibration-method {config.calibration_method}: the values of some layer hardly differ ({error}); "
+            "take minmax"
+        ) from error
 
 
 class _Reader(CalibrationDataReader):  # type: ignore[misc]

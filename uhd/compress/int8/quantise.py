@@ -16,6 +16,7 @@ from uhd.compress.int8.feeds import Feeds
 from uhd.compress.int8.layers import body_of, layers_of
 from uhd.compress.int8.rewrite import to_int8
 from uhd.compress.int8.sensitivity import ErrorMeter, Sensitivity
+from uhd.compress.int8.weight_only import store_weights
 from uhd.errors import UserError
 from uhd.files import save_atomic
 from uhd.runtime.onnx import OnnxPredictor
@@ -71,30 +72,30 @@ def quantise_onnx(graph: onnx.ModelProto, feeds: Feeds, config: Int8Config | Non
     meter = ErrorMeter(whole, ranges, feeds)
     body = body_of(whole)
     ranking = meter.rank() if config.keep_float else []
-    kept, error = _kept(meter, body, ranking, config)
+    kept = _kept(meter, body, ranking, config)
     result = to_int8(whole, ranges, [name for name in body if name not in kept])
+    store_weights(result)
     _describe(result, config, kept)
+    del result.graph.value_info[:]  # every reader infers the shapes
     onnx.checker.check_model(result)
-    return Quantised(result, ranking, kept, error)
+    return Quantised(result, ranking, kept, meter.error_of(result))
 
 
-def _kept(
-    meter: ErrorMeter, body: Sequence[str], ranking: Sequence[Sensitivity], config: Int8Config
-) -> tuple[list[str], float]:
-    """Return the layers to keep in float and the error that is left."""
+def _kept(meter: ErrorMeter, body: Sequence[str], ranking: Sequence[Sensitivity], config: Int8Config) -> list[str]:
+    """Return the layers to keep in float."""
     order = [each.layer for each in ranking]
 
     def error(count: int) -> float:
         return meter.error(name for name in body if name not in order[:count])
 
     if config.keep_float >= 0:
-        return order[: config.keep_float], error(config.keep_float)
+        return order[: config.keep_float]
     count, found = 0, error(0)
     # More than half in float is no int8 model any more.
     while found > config.tolerance and count < len(order) // 2:
         count += 1
         found = error(count)
-    return order[:count], found
+    return order[:count]
 
 
 def _describe(graph: onnx.ModelProto, config: Int8Config, kept: Sequence[str]) -> None:

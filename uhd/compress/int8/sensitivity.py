@@ -64,7 +64,11 @@ class ErrorMeter:
         ``1 - IoU`` plus the difference of the scores, averaged with the scores as weights. What lies far from every
         person, and in raw outputs is most of it, hardly counts.
         """
-        found = self._run(to_int8(self.graph, self.ranges, nodes))
+        return self.error_of(to_int8(self.graph, self.ranges, nodes))
+
+    def error_of(self, version: onnx.ModelProto) -> float:
+        """Return the error of a version of the graph; see :meth:`error`."""
+        found = self._run(version)
         total = weight = 0.0
         for (boxes, scores, class_ids), others in zip(self.expected, found, strict=True):
             total += float((scores * _cost(boxes, scores, class_ids, others)).sum())

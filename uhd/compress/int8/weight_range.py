@@ -40,7 +40,7 @@ def weight_overrides(graph: onnx.ModelProto, nodes: set[str]) -> dict[str, list[
     constants = {tensor.name: tensor for tensor in graph.graph.initializer}
     found = {}
     for node in graph.graph.node:
-        axis = _channel_axis(node)
+        axis = channel_axis(node)
         if node.name not in nodes or axis is None:
             continue
         for name in node.input[:2]:
@@ -50,7 +50,7 @@ def weight_overrides(graph: onnx.ModelProto, nodes: set[str]) -> dict[str, list[
     return found
 
 
-def _channel_axis(node: onnx.NodeProto) -> int | None:
+def channel_axis(node: onnx.NodeProto) -> int | None:
     """Return the axis of the output channels in a layer's weights; None of any other node."""
     if node.op_type == "Gemm":
         return 0 if any(each.name == "transB" and each.i for each in node.attribute) else 1
