@@ -35,6 +35,8 @@ class KerasNetwork(UltraTinyOD):
         UserError: an option that Keras does not have, or Keras runs on another backend than torch.
     """
 
+    foldable = False
+
     def __init__(self, config: UltraTinyODConfig, size: tuple[int, int]) -> None:
         if keras.backend.backend() != "torch":
             backend = keras.backend.backend()

@@ -27,6 +27,7 @@ class DetectorNetwork(nn.Module):
         output_names: of the raw maps, in order.
         config: frozen dataclass of knobs; with the state dict it is the whole model.
         quantisation: settings of its fake quantisation, or None; see :mod:`uhd.models.modify`.
+        foldable: whether its forward pass goes through its modules, so that :mod:`uhd.models.folding` may change them.
         widths: channels of the layers that pruning has made narrower, or None; see :mod:`uhd.compress.widths`.
     """
 
@@ -36,6 +37,7 @@ class DetectorNetwork(nn.Module):
     output_names: tuple[str, ...]
     config: Any
     quantisation: Any = None
+    foldable: ClassVar[bool] = True
     widths: dict[str, tuple[int, ...]] | None = None
 
     @property

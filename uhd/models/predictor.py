@@ -57,7 +57,7 @@ class TorchPredictor(Predictor):
 
     def _network(self) -> DetectorNetwork:
         """Return what runs: a folded copy, unless the network still learns or rounds the weights it has now."""
-        if self.model.training or self.model.quantisation is not None:
+        if self.model.training or self.model.quantisation is not None or not self.model.foldable:
             return self.model
         if self._fast is None:
             self._fast = folded(self.model)
