@@ -131,7 +131,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path)
     parser.add_argument("--count", type=int, default=2000, help="images to draw without --data")
     parser.add_argument("--widths", type=int, nargs="+", default=[16, 32])
-    parser.add_argument("--optimizer", default="adamw")
+    parser.add_argument("--optimizer", default=TrainConfig().optimizer, help="of both; default: the recipe's")
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--pairs", type=int, default=5)
     arguments = parser.parse_args()
