@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +20,7 @@ from uhd.errors import UserError
 from uhd.files import save_atomic
 from uhd.objects import Objects
 from uhd.read import UnreadableImage, read_image
+from uhd.refer.made_with import check_same
 from uhd.refer.photographs.facts import photograph_facts
 from uhd.refer.world.describe import unique_texts
 
@@ -98,7 +98,8 @@ def write_photographs(
         UserError: nobody to describe, or ``folder`` holds another data set.
     """
     made = {"source": source.name, "least_keypoints": least, "val_split": val_split, "seed": seed, "synthetic": True}
-    _check_same(folder, made)
+    for part in ("train", "val"):
+        check_same(folder / f"RefHuman_{part}.json", made)
     report = Report()
     records = read_photographs(source, report)
     train, val = split_records(records, 1 - val_split, val_split, seed)
@@ -137,16 +138,3 @@ def _write_part(
     info = {"description": ABOUT, "made_with": made}
     write_coco(path, images + silent, ("person",), first, captions, info)
     return counts
-
-
-def _check_same(folder: Path, made: dict[str, object]) -> None:
-    for part in ("train", "val"):
-        target = folder / f"RefHuman_{part}.json"
-        if not target.exists():
-            continue
-        try:
-            before = json.loads(target.read_text(encoding="utf-8"))["info"]["made_with"]
-        except (ValueError, KeyError, TypeError, OSError):
-            before = None
-        if before != made:
-            raise UserError(f"{target}: exists already and is another data set; give another folder")

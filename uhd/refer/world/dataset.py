@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from uhd.errors import UserError
 from uhd.files import save_atomic
 from uhd.keypoints import KEYPOINT_NAMES, SKELETON
+from uhd.refer.made_with import check_same
 from uhd.refer.prompts import scribble_in
 from uhd.refer.world.describe import Fact, descriptions, facts_of, held_out
 from uhd.refer.world.scene import Person, Scene, draw_scene
@@ -62,7 +62,7 @@ def write_world(folder: Path, count: int, seed: int = 0, part: str = "train", si
     """
     target = folder / f"RefHuman_{part}.json"
     made = {"seed": seed, "part": part, "size": size, "count": count, "synthetic": True}
-    _check_same(target, made)
+    check_same(target, made)
     (folder / "images").mkdir(parents=True, exist_ok=True)
     table, counts = _Table(), WorldCounts()
     for i in tqdm(range(count), unit="scene", disable=None):
@@ -127,17 +127,6 @@ def run_lengths(mask: NDArray[np.bool_]) -> list[int]:
     edges = np.concatenate([[0], turns, [mask.size]])
     runs = np.diff(edges)
     return [int(run) for run in (runs[:-1] if len(turns) and turns[-1] == mask.size else runs)]
-
-
-def _check_same(target: Path, made: Mapping[str, Any]) -> None:
-    if not target.exists():
-        return
-    try:
-        before = json.loads(target.read_text(encoding="utf-8"))["info"]["made_with"]
-    except (ValueError, KeyError, TypeError, OSError):
-        before = None
-    if before != made:
-        raise UserError(f"{target}: exists already and is another data set; give another folder")
 
 
 def _write_png(path: Path, image: NDArray[np.uint8]) -> None:
