@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from uhd.errors import UserError, install_hint
-from uhd.model_file import model_file
+from uhd.model_file import PACKAGED, model_file
 from uhd.task_of_file import task_of
 
 if TYPE_CHECKING:
@@ -98,7 +98,9 @@ def _load_one(path: str | Path | None, compile: bool, known: dict[str, Any]) -> 
     suffix = path.suffix.lower()
     suffixes = list(dict.fromkeys(each for each, _ in _PREDICTORS))
     if suffix not in suffixes:
-        raise UserError(f"{path}: not a model file; known are {', '.join(suffixes)}")
+        raise UserError(
+            f"{path}: not a model file; known are {', '.join(suffixes)}, and the names {' and '.join(PACKAGED)}"
+        )
     if not path.is_file():
         raise UserError(f"{path}: there is no such file")
     known = {name: value for name, value in known.items() if value is not None}

@@ -54,7 +54,7 @@ def prune_start(network: DetectorNetwork, settings: Settings, dataset: Dataset) 
     if config.importance == "gradient":
         with teaching(network):
             keep_gradients(network, _losses(network, settings, dataset))
-    prune_channels(network, size, config, _target(network, settings, before.macs))
+    prune_channels(network, size, config, _target(settings, before.macs))
     after = profile(network, size)
     say(
         f"pruned from {before.macs / 1e6:.2f} to {after.macs / 1e6:.2f} million multiply-adds, from {before.params:,} "
@@ -62,9 +62,8 @@ def prune_start(network: DetectorNetwork, settings: Settings, dataset: Dataset) 
     )
 
 
-def _target(network: DetectorNetwork, settings: Settings, macs: int) -> Callable[[DetectorNetwork], bool]:
+def _target(settings: Settings, macs: int) -> Callable[[DetectorNetwork], bool]:
     """Return what says whether a network is small enough."""
-    del network
     config, size = settings.prune, settings.data.img_size
     if config.macs is not None:
         most = config.macs * macs if config.macs <= 1 else config.macs

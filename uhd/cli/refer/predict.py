@@ -16,6 +16,7 @@ from uhd.errors import UserError
 if TYPE_CHECKING:
     from uhd.refer.referrer import Answer, Referrer
 
+_DRAWN_ONLY = "the model in the package has seen drawn people only, no photograph: --model takes one of your own"
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 
 
@@ -67,6 +68,8 @@ def main(argv: Sequence[str]) -> int:
     from uhd.runtime.detector import as_rgb
 
     image = as_rgb(path)
+    if config.model is None:
+        print(_DRAWN_ONLY, file=sys.stderr)
     answers = [each for each in _answers(config, image) if each.score >= config.min_score]
     if config.output is not None:
         drawn = draw_answers(image, answers)

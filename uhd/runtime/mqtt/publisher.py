@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uhd.detections import Detections
-from uhd.errors import UserError
+from uhd.errors import UserError, install_hint
 from uhd.runtime.mqtt.address import MqttAddress
 from uhd.runtime.mqtt.discovery import discovery
 
@@ -56,7 +56,7 @@ class MqttPublisher:
             from paho.mqtt.client import Client
             from paho.mqtt.enums import CallbackAPIVersion
         except ImportError:
-            raise UserError("--mqtt needs paho-mqtt: pip install 'uhd-vision[mqtt]'") from None
+            raise UserError(f"--mqtt needs paho-mqtt: {install_hint('mqtt')}") from None
         self.address, self.name, self.pause = address, name, pause
         self.problem = ""
         self._told_count: int | None = None
