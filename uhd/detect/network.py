@@ -20,6 +20,7 @@ from uhd.data.dataset import Dataset
 from uhd.data.multi_label import LabelRoles, objects_only, roles_of
 from uhd.data.open import OpenedData
 from uhd.data.records import box_sizes
+from uhd.detect.backbone_start import prepare_backbone
 from uhd.detect.channel_start import fit_channels
 from uhd.detect.class_start import fit_classes
 from uhd.detect.config import DetectConfig
@@ -65,6 +66,7 @@ def build_network(settings: Settings, opened: OpenedData, dataset: Dataset) -> D
         # The anchors came with the weights, unless the configuration says others; both have to say the same.
         if isinstance(network, AnchorNetwork):
             network.set_anchors(config.anchors or network.anchors.tolist())
+    prepare_backbone(network, detect, resumed=train.resume is not None)
     if settings.prune.on and train.resume is None:
         prune_start(network, settings, dataset)
     return network

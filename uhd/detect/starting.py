@@ -26,7 +26,8 @@ from uhd.training.checkpoint import newest_last
 
 T = TypeVar("T")
 # Where a run reads and writes is up to the user of today, never to a file.
-_PLACES = ("exp_name", "output", "resume", "ckpt", "overwrite", "auto_anchors_plot_path", "cache_dir", "log_dir")
+_PLACES = ("exp_name", "output", "resume", "ckpt", "overwrite", "auto_anchors_plot_path", "cache_dir", "log_dir",
+           "backbone_weights")  # fmt: skip
 _MODES = {1: "opencv_inter_nearest_y", 2: "opencv_inter_nearest_yuv422"}  # of weights that do not say their mode
 
 

@@ -17,6 +17,7 @@ from uhd.data.batch_maker import Transform
 from uhd.data.config import DataConfig
 from uhd.data.dataset import Dataset
 from uhd.data.multi_label import roles_of
+from uhd.detect.backbone_start import backbone_rates
 from uhd.detect.config import DetectConfig
 from uhd.detect.distill import Distillation
 from uhd.evaluation.coco import coco_numbers
@@ -100,7 +101,8 @@ class DetectTask:
 
     def parameter_groups(self) -> ParameterGroups:
         """Return the network's parameters by what optimisers may do with them."""
-        return group_parameters(self._network, self._network.answers(), self._network.scales())
+        rates = backbone_rates(self._network, self.detect)
+        return group_parameters(self._network, self._network.answers(), self._network.scales(), rates)
 
     def start_epoch(self, epoch: int) -> None:
         """Observe ranges and move batch-norm statistics as long as ``--qat`` says; set the teacher's ramp."""

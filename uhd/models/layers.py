@@ -9,8 +9,9 @@ from uhd.models.normalisation import BN_EPS, BN_MOMENTUM
 
 
 def activation(name: str) -> nn.Module:
-    """Return ReLU, or SiLU for ``swish`` and ``silu``."""
-    return nn.ReLU(inplace=True) if name == "relu" else nn.SiLU(inplace=True)
+    """Return ReLU, ReLU6, or SiLU for ``swish`` and ``silu``."""
+    kinds = {"relu": nn.ReLU, "relu6": nn.ReLU6}
+    return kinds.get(name, nn.SiLU)(inplace=True)
 
 
 class Blocks:

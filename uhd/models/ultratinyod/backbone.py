@@ -1,11 +1,13 @@
-"""The UltraTinyOD backbone: stem, four separable blocks, one pooling block."""
+"""The backbone of an UltraTinyOD: its own (stem, four separable blocks, one pooling block), or a published one."""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 
+from uhd.errors import UserError
 from uhd.models.layers import Blocks, PoolPyramid
 from uhd.models.ultratinyod.config import UltraTinyODConfig
+from uhd.models.ultratinyod.efficientnet import EfficientNetBackbone
 
 
 class Backbone(nn.Module):
@@ -41,3 +43,16 @@ class Backbone(nn.Module):
 def _block(block: nn.Module, skip: nn.Module | None, x: Tensor) -> Tensor:
     y: Tensor = block(x)
     return y if skip is None else y + skip(x)
+
+
+def build_backbone(config: UltraTinyODConfig, blocks: Blocks) -> Backbone | EfficientNetBackbone:
+    """Return what turns images into the map that the head reads.
+
+    Raises:
+        UserError: options contradict each other.
+    """
+    if config.utod_backbone == "own":
+        return Backbone(config, blocks)
+    if config.stride == 16:
+        raise UserError(f"--utod-backbone {config.utod_backbone} has --output-stride 4 or 8, not 16")
+    return EfficientNetBackbone(config, blocks)

@@ -66,6 +66,12 @@ class UltraTinyODConfig:
         None, "which branches make the score (default follows the head)", group=_GROUP, choices=SCORE_MODES[:-1]
     )
     disable_cls: bool = knob(False, "no class branch at all", group=_GROUP)
+    utod_backbone: str = knob(
+        "own",
+        "own, or efficientnet_lite0, which can start from weights of ImageNet (--backbone-weights)",
+        group=_GROUP,
+        choices=("own", "efficientnet_lite0"),
+    )
     utod_residual: bool = knob(True, "residual connections in the backbone", group=_GROUP, original=False, keras=False)
     utod_head_ese: bool = knob(
         True, "channel attention (eSE) before the branches", group=_GROUP, original=False, keras=False

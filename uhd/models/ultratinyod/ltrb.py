@@ -16,7 +16,7 @@ from uhd.errors import UserError
 from uhd.heads import LtrbLayout
 from uhd.models.layers import Blocks
 from uhd.models.network import DetectorNetwork, check_size
-from uhd.models.ultratinyod.backbone import Backbone
+from uhd.models.ultratinyod.backbone import build_backbone
 from uhd.models.ultratinyod.config import UltraTinyODConfig
 from uhd.models.ultratinyod.features import HeadFeatures
 
@@ -74,7 +74,7 @@ class LtrbUltraTinyOD(DetectorNetwork):
         refuse_options(config)
         self.config = dataclasses.replace(config, anchors=())
         blocks = Blocks(config.activation, config.use_batchnorm, config.utod_conv)
-        self.backbone = Backbone(self.config, blocks)
+        self.backbone = build_backbone(self.config, blocks)
         self.head = LtrbHead(self.config, blocks)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):

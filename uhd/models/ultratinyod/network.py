@@ -14,7 +14,7 @@ from uhd.errors import UserError
 from uhd.heads import HeadLayout
 from uhd.models.layers import Blocks
 from uhd.models.network import AnchorNetwork, check_size
-from uhd.models.ultratinyod.backbone import Backbone
+from uhd.models.ultratinyod.backbone import build_backbone
 from uhd.models.ultratinyod.config import UltraTinyODConfig
 from uhd.models.ultratinyod.head import Head
 from uhd.models.ultratinyod.layout import layout_of
@@ -34,7 +34,7 @@ class UltraTinyOD(AnchorNetwork):
         anchors = config.anchor_sizes
         self.config = dataclasses.replace(config, anchors=anchors, num_anchors=len(anchors))
         blocks = Blocks(config.activation, config.use_batchnorm, config.utod_conv)
-        self.backbone = Backbone(self.config, blocks)
+        self.backbone = build_backbone(self.config, blocks)
         self.head = Head(self.config, blocks, torch.tensor(anchors, dtype=torch.float32))
         if config.num_attributes:
             self.output_names = ("raw", "attr")
