@@ -140,10 +140,14 @@ class Detections:
             for box, score, class_id, number in zip(self.xyxy, self.scores, self.class_ids, numbers, strict=True)
         ]
 
-    def to_json(self, **extra: Any) -> str:
-        """Return a JSON object with the image size and the boxes; ``extra`` adds fields such as the file's name."""
+    def to_dict(self, **extra: Any) -> dict[str, Any]:
+        """Return the image size and the boxes as plain values; ``extra`` adds fields such as the file's name."""
         height, width = self.image_size
-        return json.dumps({**extra, "height": height, "width": width, "detections": self.to_dicts()})
+        return {**extra, "height": height, "width": width, "detections": self.to_dicts()}
+
+    def to_json(self, **extra: Any) -> str:
+        """Return :meth:`to_dict` as a JSON object."""
+        return json.dumps(self.to_dict(**extra))
 
     def to_coco(self, image_id: int | str) -> list[dict[str, Any]]:
         """Return COCO result entries: ``bbox`` is left, top, width, height in pixels; category ids start at 1."""

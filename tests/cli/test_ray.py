@@ -46,6 +46,43 @@ def in_this_process(
         yield actor({"shard": np.int64(number), "items": np.array(items)})
 
 
+def test_parquet_holds_what_json_lines_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.setattr("uhd.cli.predict_ray.run_shards", in_this_process)
+    photographs(tmp_path / "in", 3)
+    (tmp_path / "in/broken.png").write_text("no image")
+    cv2.imwrite(str(tmp_path / "in/empty.png"), np.zeros((50, 60, 3), np.uint8))
+    command = [
+        "predict",
+        str(tmp_path / "in"),
+        "--shard-size",
+        "2",
+        "--ray",
+        "local",
+        "--output",
+        str(tmp_path / "out"),
+    ]
+    assert main(command) == 0
+    assert main([*command[:4], "--parquet"]) == 2
+    assert "give --ray local" in capsys.readouterr().err
+    parquet = pytest.importorskip("pyarrow.parquet")
+    assert main([*command, "--parquet"]) == 0
+    assert "part-*.parquet" in capsys.readouterr().out
+    lines = [
+        json.loads(line)
+        for i in range(3)
+        for line in (tmp_path / f"out/part-{i:06d}.jsonl").read_text().split("\n")[:-1]
+    ]
+    table = parquet.read_table(sorted((tmp_path / "out").glob("*.parquet")))
+    rows = [{key: value for key, value in row.items() if value is not None} for row in table.to_pylist()]
+    assert [row["image"] for row in rows] == [line["image"] for line in lines]
+    assert len(rows) == 5
+    for row, line in zip(rows, lines, strict=True):
+        assert row.keys() == line.keys()
+        for one, other in zip(row.pop("detections", []), line.pop("detections", []), strict=True):
+            assert one == {**other, "score": pytest.approx(other["score"]), "xyxy": pytest.approx(other["xyxy"])}
+        assert row == line
+
+
 @pytest.mark.parametrize("cluster", ["none", pytest.param("local", marks=pytest.mark.slow)])
 def test_shards_find_what_one_process_finds_and_go_on(
     tmp_path: Path, cluster: str, monkeypatch: pytest.MonkeyPatch, capsys

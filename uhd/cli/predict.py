@@ -48,6 +48,8 @@ def predict(sources: Sequence[Any], config: PredictConfig) -> int:
     watch = Watch.of(config)
     if config.ray is not None:
         return _predict_on_ray(sources, config)
+    if config.parquet:
+        raise UserError("--parquet is the form of --ray's files: give --ray local, or --json or --csv in its place")
     detector = load_detector(config)
     opened = [open_source(source) for source in sources]
     images = ImageSource.join([source for source in opened if isinstance(source, ImageSource)])

@@ -25,6 +25,7 @@ class PredictConfig(ModelFile, EnsembleFlags, Thresholds, SuppressionFlags, Unsa
 
     output: Path = knob(Path("runs/predict"), "folder of drawn images")
     json: Path | None = knob(None, "write one JSON line per image or frame; - writes to standard output")
+    parquet: bool = knob(False, "with --ray: Parquet files in place of JSON lines, a row per image")
     csv: Path | None = knob(None, "write one CSV row per detection; - writes to standard output")
     coco: Path | None = knob(None, "write all detections as COCO results, which pycocotools reads")
     save_txt: bool = knob(False, "write YOLO label files beside the drawn images")
