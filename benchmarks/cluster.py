@@ -55,9 +55,8 @@ def main() -> None:
         start = seconds("predict", str(one), *cluster, "--output", str(Path(folder, "start")))
         shared = seconds("predict", str(many), *cluster, *shards, "--output", str(Path(folder, "shared")))
     print(f"one process: {options.count / alone:.0f} images/s ({alone:.1f} s)")
-    print(
-        f"{options.workers} workers: {options.count / shared:.0f} images/s ({shared:.1f} s, of which {start:.1f} s start)"
-    )
+    taken = f"{shared:.1f} s, of which {start:.1f} s start"
+    print(f"{options.workers} workers: {options.count / shared:.0f} images/s ({taken})")
     print(f"ratio: {alone / shared:.2f}, without the start {alone / max(shared - start, 1e-9):.2f}")
 
 

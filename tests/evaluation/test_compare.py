@@ -98,6 +98,21 @@ def test_the_command(people_drawn: Path, tmp_path: Path, capsys: pytest.CaptureF
     )
 
 
+def test_threads_and_tiles_are_measured_and_ranked(people_drawn: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    flags = ["--data", str(people_drawn), "--split", "all", "--runs", "5", "--threads", "1,2", "--tiles", "0,5"]
+    assert main(["compare", str(default_model()), *flags, "--advise", "--json", "-"]) == 0
+    table = json.loads(capsys.readouterr().out)
+    stem = default_model().name
+    names = [f"{stem}, {threads} thread(s), {tiles}" for threads in (1, 2) for tiles in ("no tiles", "5 tiles")]
+    assert [row["name"] for row in table["models"]] == names
+    assert table["threads"] == [1, 2]
+    once, tiled = table["models"][:2]
+    assert (tiled["pre"]["p50"], once["pre"]["p50"] > 0) == (0, True)
+    assert tiled["model"]["p50"] > once["model"]["p50"]
+    assert [table["models"][i]["ap"] for i in (2, 3)] == [once["ap"], tiled["ap"]]
+    assert sum(name in line for line in table["advice"] for name in names) >= 4
+
+
 @pytest.mark.parametrize(("arguments", "message"), [(["--data", "d"], "which models"), (["a.onnx"], "--data")])
 def test_what_is_missing(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compare", *arguments]) == 2

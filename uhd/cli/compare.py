@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from uhd.cli.flags import Flags, warn
 from uhd.cli.output import claim_json, say_beside, write_json
+from uhd.cli.predict_config import PredictConfig
 from uhd.cli.val import SplitConfig, ValConfig
 from uhd.config import knob, same_knob
 from uhd.errors import UserError
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from uhd.data.config import DataConfig
     from uhd.data.dataset import Dataset
     from uhd.evaluation.part import Part, Wanted
+    from uhd.runtime.predictor import Predictor
 
 
 @dataclass(frozen=True)
@@ -34,9 +36,15 @@ class CompareConfig(SuppressionFlags):
     images: int = knob(0, "use only so many images, evenly spread (0: all)", minimum=0)
     runs: int = knob(200, "timed runs of each stage", minimum=1)
     seconds: float = knob(60.0, "limit for all timing together", minimum=0)
-    threads: int = same_knob(ValConfig, "threads", 1, help="threads of each runtime")
+    threads: tuple[int, ...] = same_knob(
+        ValConfig, "threads", (1,), help="threads of each runtime; a list with commas measures each"
+    )
+    tiles: tuple[int, ...] = same_knob(
+        PredictConfig, "tiles", (0,), group="options",
+        help="search photographs in at most so many tiles; a list with commas measures each; 0 looks once",
+    )  # fmt: skip
     json: Path | None = same_knob(ValConfig, "json", None, help="write the table as JSON (-: to standard output)")
-    advise: bool = knob(False, "rank the files by what was measured: time and AP")
+    advise: bool = knob(False, "rank what was measured, files, threads and tiles, by time and AP")
     run_c: bool = knob(False, "compile and run .c files, whoever wrote them")
 
 
@@ -60,15 +68,10 @@ def main(argv: Sequence[str]) -> int:
     from uhd.data.config import DataConfig
     from uhd.evaluation.advice import advise
     from uhd.evaluation.compare import compare, to_text
-    from uhd.load import load
 
-    cv2.setNumThreads(config.threads)
-    names = _names(files)
-    detectors = {
-        name: load(file, threads=config.threads, compile=config.run_c, nms_type=config.nms_type)
-        for name, file in zip(names, files, strict=True)
-    }
-    cards = [detector.spec for detector in detectors.values()]
+    cv2.setNumThreads(min(config.threads))
+    predictors = _predictors(files, config)
+    cards = [predictor.spec for predictor in predictors.values()]
     spec = cards[0]
     data = DataConfig(
         image_dir=config.data,
@@ -77,11 +80,13 @@ def main(argv: Sequence[str]) -> int:
         resize_mode=spec.resize_mode,
     )
     part, dataset = _part(data, cards, resolved[SplitConfig].wanted(), config.images)
-    sizes = {name: file.stat().st_size for name, file in zip(names, files, strict=True)}
-    predictors = {name: detector.predictor for name, detector in detectors.items()}
+    per_file = len(predictors) // len(files)
+    paths = [file for file in files for _ in range(per_file)]
+    sizes = {name: path.stat().st_size for name, path in zip(predictors, paths, strict=True)}
     rows = compare(predictors, sizes, dataset, config.runs, config.seconds)
     where = f"{len(dataset)} images of {config.data} ({part.name}: {part.reason})"
-    lines = [f"{where}; {cpu_name()}, {config.threads} thread(s); ms", to_text(rows)]
+    counts = "/".join(map(str, config.threads))
+    lines = [f"{where}; {cpu_name()}, {counts} thread(s); ms", to_text(rows)]
     if any(file.suffix.lower() == ".espdl" for file in files):
         lines.append("the times of .espdl files are those of the simulator, not of a chip")
     advice = advise(rows) if config.advise else []
@@ -89,10 +94,11 @@ def main(argv: Sequence[str]) -> int:
         say_beside(config.json, line)
     write_json(config.json, {
         "data": str(config.data), **part.describe(), "images": len(dataset), "cpu": cpu_name(),
-        "threads": config.threads, "advice": advice, "classes": list(data.classes),
+        "threads": config.threads[0] if len(config.threads) == 1 else list(config.threads),
+        "advice": advice, "classes": list(data.classes),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "models": [{"path": str(file), "version": card.version, **row.to_dict()}
-                   for file, card, row in zip(files, cards, rows, strict=True)],
+                   for file, card, row in zip(paths, cards, rows, strict=True)],
     })  # fmt: skip
     return 0
 
@@ -108,6 +114,23 @@ def _part(data: DataConfig, cards: Sequence[ModelCard], wanted: Wanted, images: 
         warn(f"warning: {line}")
     records = [part.records[i] for i in spread(len(part.records), images)] if images else part.records
     return part, read_dataset(records, data, part.opened.report)
+
+
+def _predictors(files: Sequence[Path], config: CompareConfig) -> dict[str, Predictor]:
+    """Return every file with every number of threads and tiles, file by file, named by what is not the same in all."""
+    from uhd.load import load
+    from uhd.runtime.tiles import TiledPredictor, Tiling
+
+    found: dict[str, Predictor] = {}
+    for name, file in zip(_names(files), files, strict=True):
+        for threads in dict.fromkeys(config.threads):
+            plain = load(file, threads=threads, compile=config.run_c, nms_type=config.nms_type).predictor
+            for tiles in dict.fromkeys(config.tiles):
+                words = [name]
+                words += [f"{threads} thread(s)"] if len(config.threads) > 1 else []
+                words += [f"{tiles} tiles" if tiles else "no tiles"] if len(config.tiles) > 1 else []
+                found[", ".join(words)] = TiledPredictor(plain, Tiling(tiles)) if tiles else plain
+    return found
 
 
 def _names(files: Sequence[Path]) -> list[str]:

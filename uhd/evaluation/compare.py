@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uhd.data.dataset import Dataset
-from uhd.evaluation.dataset import infer_images, truths_of
+from uhd.evaluation.dataset import infer_images, search_in_tiles, truths_of
 from uhd.evaluation.evaluate import evaluate
 from uhd.heads import select
 from uhd.nms.suppression import Suppression
 from uhd.runtime.predictor import Prediction, Predictor
+from uhd.runtime.tiles import TiledPredictor
 from uhd.runtime.timing import time_interleaved
 
 Array = NDArray[np.float32]
@@ -24,6 +25,7 @@ LEAST_SCORE = 0.05
 # Nor those far down the list: a file with merged output holds only so many rows.
 MOST = 20
 FRAME = (480, 640)
+_NO_TIME = {"p50": 0.0, "p95": 0.0}
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,8 @@ class Row:
     Attributes:
         name: of the file.
         size: bytes of the file.
-        pre, model, post: ``p50`` and ``p95`` in milliseconds: preparing one 640x480 frame, the network, selecting.
+        pre, model, post: ``p50`` and ``p95`` in milliseconds: preparing one 640x480 frame, the network, selecting; in
+            tiles ``model`` is all of it.
         ap50, ap: on the data set.
         difference: largest difference of a score or a (normalised) box side to the first model; see
             :func:`difference`.
@@ -63,7 +66,8 @@ def compare(
     """Measure models on the same images; their timings alternate, so that none profits from a quiet moment.
 
     Args:
-        predictors: by name; the first is what the others are compared with.
+        predictors: by name; the first is what the others are compared with. Tiled ones search the photographs as
+            they are, not made small beforehand.
         sizes: bytes of the file, by name.
         dataset: labelled images.
         runs: timed runs of each stage.
@@ -74,6 +78,10 @@ def compare(
     stages: dict[str, Any] = {}
     frame = np.random.default_rng(0).integers(0, 256, (*FRAME, 3), np.uint8)
     for name, each in predictors.items():
+        if isinstance(each, TiledPredictor):
+            found[name] = search_in_tiles(each, dataset)
+            stages[f"{name}/model"] = partial(each.predict, [frame])
+            continue
         key = each.spec.input_size, each.spec.resize_mode
         if key not in images:
             images[key] = dataset.network_images(*key)
@@ -89,11 +97,11 @@ def compare(
     reference = next(iter(predictors.values())).spec.suppression
     for name, each in predictors.items():
         spec = each.spec
-        metrics = evaluate(
-            found[name], truths, spec.class_names, spec.input_size[0], suppression=spec.suppression
-        ).metrics
+        # In tiles duplicates have been dropped already.
+        rule = Suppression(iou=0) if isinstance(each, TiledPredictor) else spec.suppression
+        metrics = evaluate(found[name], truths, spec.class_names, spec.input_size[0], suppression=rule).metrics
         worst = max((difference(a, b, reference) for a, b in zip(found[name], first, strict=True)), default=0.0)
-        pre, model, post = (taken[f"{name}/{stage}"] for stage in ("pre", "model", "post"))
+        pre, model, post = (taken.get(f"{name}/{stage}", _NO_TIME) for stage in ("pre", "model", "post"))
         rows.append(Row(name, sizes[name], pre, model, post, metrics["AP50"], metrics["AP"], worst))
     return rows
 

@@ -12,8 +12,10 @@ from uhd.evaluation.evaluate import evaluate
 from uhd.evaluation.operating_points import PRECISION
 from uhd.evaluation.report import Report
 from uhd.objects import Objects
+from uhd.read import read_image
 from uhd.resize import to_network
 from uhd.runtime.predictor import Prediction, Predictor
+from uhd.runtime.tiles import TiledPredictor
 
 
 def truths_of(dataset: Dataset) -> list[Objects]:
@@ -32,6 +34,22 @@ def infer_images(
     for start in range(0, len(images), batch_size):
         watch(start)
         found += predictor.infer(to_network(images[start : start + batch_size], predictor.spec.resize_mode))
+    return found
+
+
+def search_in_tiles(predictor: TiledPredictor, dataset: Dataset, least_score: float = 0.001) -> list[Prediction]:
+    """Search every photograph in tiles, read from its file.
+
+    Returns:
+        Per image boxes (N, 4) ``xyxy`` normalised and scores (N, classes), 0 but for one class; without duplicates.
+    """
+    found: list[Prediction] = []
+    for record in dataset.records:
+        people = predictor.predict([read_image(record.image)], least_score)[0]
+        height, width = people.image_size
+        scores = np.zeros((len(people), len(predictor.spec.class_names)), np.float32)
+        scores[np.arange(len(people)), people.class_ids] = people.scores
+        found.append((people.xyxy / np.array([width, height] * 2, np.float32), scores))
     return found
 
 
