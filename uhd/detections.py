@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -43,11 +43,10 @@ class Detections:
     track_ids: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
-        for name in ("xyxy", "scores"):
-            object.__setattr__(self, name, _as_floats(name, getattr(self, name)))
-        for name in ("class_ids", "track_ids"):
-            if getattr(self, name) is not None:
-                object.__setattr__(self, name, _as_whole(name, getattr(self, name)))
+        for name, taken_over in _TAKEN_OVER:
+            given = getattr(self, name)
+            if given is not None and (found := taken_over(name, given)) is not given:
+                object.__setattr__(self, name, found)
         count = len(self.xyxy)
         if self.xyxy.shape != (count, 4) or self.scores.shape != (count,) or self.class_ids.shape != (count,):
             raise ValueError(
@@ -192,3 +191,11 @@ def _as_whole(name: str, values: Any) -> NDArray[np.int64]:
     if found.dtype.kind not in "iu" and found.size:
         raise ValueError(f"{name} of type {found.dtype} are not whole numbers")
     return found.astype(np.int64)
+
+
+_TAKEN_OVER: tuple[tuple[str, Callable[[str, Any], NDArray[Any]]], ...] = (
+    ("xyxy", _as_floats),
+    ("scores", _as_floats),
+    ("class_ids", _as_whole),
+    ("track_ids", _as_whole),
+)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import cast
 
 import cv2
 import numpy as np
@@ -22,10 +23,13 @@ RESIZE_MODES = (
     "opencv_inter_nearest_yuv422",
 )
 
+_WHITE = np.float32(255)
+
 # UHD-keras' names for what it does with OpenCV, too.
 KERAS_NAMES = {"keras_bilinear": "opencv_inter_linear", "keras_nearest": "opencv_inter_nearest"}
 
 
+@cache
 def canonical_mode(name: str) -> str:
     """Return the mode's name in lower case with underscores; UHD-keras' names are names of the same modes.
 
@@ -58,6 +62,7 @@ def format_size(size: tuple[int, int]) -> str:
     return f"{size[0]}x{size[1]}"
 
 
+@cache
 def input_channels(mode: str) -> int:
     """Return the channels of the network input: 3 for RGB, 2 for packed YUV, 1 for the luma modes."""
     mode = canonical_mode(mode)
@@ -66,6 +71,7 @@ def input_channels(mode: str) -> int:
     return 1 if "_y" in mode else 3
 
 
+@cache
 def is_point_sampling(mode: str) -> bool:
     """Whether the mode picks single pixels rather than interpolating."""
     return "nearest" in canonical_mode(mode)
@@ -115,7 +121,7 @@ def resize_image(image: Image, size: tuple[int, int], mode: str) -> Image:
         rows, columns = sample_indices(image.shape[0], h, "torch"), sample_indices(image.shape[1], w, "torch")
         return np.ascontiguousarray(image.take(rows, 0).take(columns, 1))
     flag = cv2.INTER_NEAREST if is_point_sampling(mode) else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(image, (w, h), interpolation=flag), np.uint8)
+    return cast("Image", cv2.resize(image, (w, h), interpolation=flag))
 
 
 def to_network(images: Image, mode: str, channels_last: bool = False) -> NDArray[np.float32]:
@@ -143,15 +149,16 @@ def to_network(images: Image, mode: str, channels_last: bool = False) -> NDArray
         out = np.empty((b, channels, h, w), np.float32)
     if not out.size:
         return out
-    # Colour conversion knows no neighbouring rows, so the batch is converted as one tall image.
-    tall = np.ascontiguousarray(images).reshape(b * h, w, 3)
-    if channels == 1:
-        luma = cv2.extractChannel(cv2.cvtColor(tall, cv2.COLOR_RGB2YUV), 0)
-        return np.asarray(cv2.LUT(luma, _luma_levels(mode)), np.float32).reshape(out.shape)
-    packed = cv2.cvtColor(tall, cv2.COLOR_RGB2YUV_YUYV) if channels == 2 else tall
-    out[:] = packed.reshape(b, h, w, channels).transpose(0, 3, 1, 2)
+    if channels < 3:
+        # Colour conversion knows no neighbouring rows, so the batch is converted as one tall image.
+        tall = np.ascontiguousarray(images).reshape(b * h, w, 3)
+        if channels == 1:
+            luma = cv2.extractChannel(cv2.cvtColor(tall, cv2.COLOR_RGB2YUV), 0)
+            return np.asarray(cv2.LUT(luma, _luma_levels(mode)), np.float32).reshape(out.shape)
+        images = np.asarray(cv2.cvtColor(tall, cv2.COLOR_RGB2YUV_YUYV), np.uint8).reshape(b, h, w, 2)
+    out[:] = images.transpose(0, 3, 1, 2)
     # A division: the product with 1/255 differs from it in the last bit of every other level.
-    out /= np.float32(255)
+    out /= _WHITE
     return out
 
 

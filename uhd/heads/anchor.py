@@ -241,10 +241,11 @@ def select(
         boxes (K, 4), scores (K,), class ids (K,).
     """
     best = scores[:, 0] if scores.shape[1] == 1 else scores.max(1)
-    index = np.flatnonzero(best >= conf_thresh)
-    best = best[index]
-    order = np.argsort(-best, kind="stable")[:topk]
-    index, best = index[order], best[order]
+    (index,) = (best >= conf_thresh).nonzero()
+    if not len(index):
+        return boxes[:0], best[:0], np.zeros(0, np.int64)
+    if len(index) > 1:
+        index = index[(-best[index]).argsort(kind="stable")[:topk]]
     class_ids = np.zeros(len(index), np.int64) if scores.shape[1] == 1 else scores[index].argmax(1)
-    found = boxes[index], best, class_ids
+    found = boxes[index], best[index], class_ids
     return found if suppression is None else suppression(*found, conf_thresh)

@@ -52,7 +52,8 @@ class OnnxPredictor(ReopenedPredictor):
         self.session = open_session(source, threads)
         where = "the graph" if isinstance(source, bytes) else str(source)
         feed = self.session.get_inputs()
-        self.outputs: list[str] = [output.name for output in self.session.get_outputs()]
+        self._asked = [output.name for output in self.session.get_outputs()]
+        self.outputs: list[str] = self._asked
         if has_old_names(self.outputs):
             self.outputs = present_names(self.outputs, source if isinstance(source, bytes) else source.read_bytes())
         if len(feed) != 1 or len(feed[0].shape) != 4 or not can_read(self.outputs):
@@ -104,7 +105,7 @@ class OnnxPredictor(ReopenedPredictor):
         """Run the network on (B, C, h, w); see :meth:`Predictor.infer`. A fixed batch is run as often as needed."""
         step, count = self.batch or max(1, len(batch)), len(batch)
         if count == step:
-            return self._read(self._run(batch))
+            return self.infer_feed(self.feed(batch))
         found: list[Prediction] = []
         for start in range(0, count, step):
             part = batch[start : start + step]
@@ -126,7 +127,7 @@ class OnnxPredictor(ReopenedPredictor):
 
     def _outputs_of(self, feed: NDArray[np.generic]) -> dict[str, NDArray[np.float32]]:
         self._arrive()
-        return dict(zip(self.outputs, self.session.run(None, {self.input_name: feed}), strict=True))
+        return dict(zip(self.outputs, self.session.run(self._asked, {self.input_name: feed}), strict=True))
 
     def _probe(self, channels: int | str) -> dict[str, NDArray[np.float32]]:
         count = channels if isinstance(channels, int) else input_channels(self.spec.resize_mode)
