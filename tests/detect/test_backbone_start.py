@@ -10,9 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from uhd.detect.backbone_start import _from_half_the_pixels, _names, backbone_rates, load_imagenet, prepare_backbone
+from uhd.detect.backbone_start import _from_half_the_pixels, backbone_rates, load_imagenet, prepare_backbone
 from uhd.detect.config import DetectConfig
 from uhd.errors import UserError
+from uhd.models.lite0_file import lite0_names
 from uhd.models.ultratinyod.build import build_ultratinyod
 from uhd.models.ultratinyod.config import UltraTinyODConfig
 from uhd.models.ultratinyod.efficientnet import EfficientNetBackbone
@@ -30,7 +31,7 @@ def backbone(config: UltraTinyODConfig = CONFIG) -> EfficientNetBackbone:
 def published(path: Path) -> dict[str, Tensor]:
     """Write drawn weights under the names of the package."""
     own = backbone()
-    state = {theirs: torch.rand_like(own.state_dict()[ours]) + 0.5 for ours, theirs in _names(own).items()}
+    state = {theirs: torch.rand_like(own.state_dict()[ours]) + 0.5 for ours, theirs in lite0_names(own).items()}
     torch.save(state | {"_fc.weight": torch.zeros(1)}, path)
     return state
 

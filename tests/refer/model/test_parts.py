@@ -25,7 +25,8 @@ from uhd.refer.model.masks import masks_of
 from uhd.refer.model.network import ReferNetwork
 from uhd.refer.model.tiny import TinyBackbone
 from uhd.refer.model.valid import Valid
-from uhd.refer.model.word_pieces import read_pieces, vocabulary_of
+from uhd.refer.model.vocabulary_file import vocabulary_of
+from uhd.refer.model.word_pieces import read_pieces
 
 LITE = ((1, 3, 1, 1, 4), (1, 3, 2, 2, 4), (1, 5, 2, 2, 8), (1, 3, 2, 2, 8), (1, 5, 1, 2, 8), (1, 5, 2, 2, 8),
         (1, 3, 1, 2, 8))  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uhd.errors import UserError
-from uhd.refer.model.vocabulary import PAD, Vocabulary, split_words
+from uhd.refer.model.vocabulary import PAD, Vocabulary
 
-_MARKS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
+PAD_MARK = "[PAD]"
+_MARKS = (PAD_MARK, "[UNK]", "[CLS]", "[SEP]")
 
 
 class WordPieces(Vocabulary):
@@ -26,7 +28,7 @@ class WordPieces(Vocabulary):
         unknown, start, end = (number[mark] for mark in _MARKS[1:])
         rows = []
         for text in texts:
-            pieces = [piece for word in split_words(text) for piece in _pieces(word, number, unknown)]
+            pieces = [piece for word in split_as_bert(text) for piece in _pieces(word, number, unknown)]
             rows.append([start, *pieces[: longest - 2], end])
         table = np.full((len(rows), max(map(len, rows), default=1)), PAD, np.int64)
         for row, numbers in zip(table, rows, strict=True):
@@ -36,7 +38,7 @@ class WordPieces(Vocabulary):
     def unknown(self, text: str) -> list[str]:
         """Return the words of a text that no pieces make."""
         number = {piece: i for i, piece in enumerate(self.words)}
-        return [word for word in split_words(text) if _pieces(word, number, -1) == [-1]]
+        return [word for word in split_as_bert(text) if _pieces(word, number, -1) == [-1]]
 
 
 def _pieces(word: str, number: dict[str, int], unknown: int) -> list[int]:
@@ -52,9 +54,16 @@ def _pieces(word: str, number: dict[str, int], unknown: int) -> list[int]:
     return found
 
 
-def vocabulary_of(words: Sequence[str]) -> Vocabulary:
-    """Return a kept list of words as the kind of vocabulary that it was."""
-    return WordPieces(tuple(words)) if words and words[0] == _MARKS[0] else Vocabulary(tuple(words))
+def split_as_bert(text: str) -> list[str]:
+    """Return words and marks of a text as BERT cuts it: lower case, without accents, every mark alone."""
+    plain = "".join(c for c in unicodedata.normalize("NFD", text.lower()) if unicodedata.category(c) != "Mn")
+    return "".join(f" {c} " if _is_mark(c) else c for c in plain).split()
+
+
+def _is_mark(letter: str) -> bool:
+    return unicodedata.category(letter)[0] == "P" or (
+        letter.isascii() and letter.isprintable() and not letter.isalnum()
+    )
 
 
 def read_pieces(path: Path) -> WordPieces:

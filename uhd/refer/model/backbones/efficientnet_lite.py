@@ -8,6 +8,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from uhd.models.lite0_file import EPSILON
 from uhd.refer.model.backbones.blocks import ConvBn, InvertedResidual
 from uhd.refer.model.valid import Valid
 
@@ -34,6 +35,9 @@ class EfficientNetLite(nn.Module):
             ins = zip((before, *[channels] * (count - 1)), (stride, *[1] * (count - 1)), strict=True)
             self.stages.append(nn.ModuleList(InvertedResidual(c, channels, ratio, F.relu6, kernel, s) for c, s in ins))
             before = channels
+        for layer in self.modules():
+            if isinstance(layer, nn.BatchNorm2d):
+                layer.eps = EPSILON  # some channels of the published weights vary less than the usual epsilon
 
     def forward(self, images: Tensor, valid: Valid | None = None) -> list[Tensor]:
         """Return the maps (B, C, ceil(H / s), ceil(W / s)) of pictures (B, 3, H, W), for s = 4, 8, 16, 32."""
