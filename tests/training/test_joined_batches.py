@@ -48,10 +48,10 @@ class OneOfTwo(Processes):
     """This process of two, whose sums over both are known beforehand."""
 
     world: int = 2
-    total: float = 0.0
+    both: float = 0.0
 
-    def sum(self, value: float) -> float:
-        return self.total
+    def total(self, value: Tensor) -> Tensor:
+        return torch.tensor(self.both)
 
     def all_finite(self, flag: Tensor) -> Tensor:
         return flag
@@ -63,13 +63,12 @@ class OneOfTwo(Processes):
         pass
 
 
+@pytest.mark.parametrize("window", [1, 2])
 @pytest.mark.parametrize("task", [PromptTask, SpotTask])
-def test_batches_of_several_processes_are_one_batch(task: type[PromptTask]) -> None:
+def test_batches_of_several_processes_are_one_batch(task: type[PromptTask], window: int) -> None:
     """Each process takes a step of its own batches; the mean of what both do is the step of all batches together."""
-    batches = [draw(seed, 8) for seed in range(3)]
-    barren = draw(3, 8)
-    barren.words[:] = 1  # nothing in it counts: it has been divided by 1, not by 0
-    batches.append(barren)
+    batches = [draw(seed, 8) for seed in range(2 * window)]
+    batches[-1].words[:] = 1  # nothing in it counts: it has been divided by 1, not by 0
     config = TrainConfig(optimizer="sgd", lr=0.1, momentum=0, weight_decay=0, grad_clip_norm=0, use_ema=False)
     counts = float(sum((batch.words == 0).sum() for batch in batches))
 
@@ -80,7 +79,8 @@ def test_batches_of_several_processes_are_one_batch(task: type[PromptTask]) -> N
         return [after.detach() - was for after, was in zip(own.model.parameters(), before, strict=True)]
 
     total = counts if task is SpotTask else float(len(batches))
-    parts = [change(batches[i], [batches[i + 1]], OneOfTwo(total=total)) for i in (0, 2)]
+    own = [batches[:window], batches[window:]]
+    parts = [change(first, more, OneOfTwo(both=total)) for first, *more in own]
     together = change(joined(*batches), [], Processes())
     for one, other, both in zip(*parts, together, strict=True):
         torch.testing.assert_close((one + other) / 2, both, rtol=1e-4, atol=1e-6)

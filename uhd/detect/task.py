@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -20,6 +22,7 @@ from uhd.data.multi_label import roles_of
 from uhd.detect.backbone_start import backbone_rates
 from uhd.detect.config import DetectConfig
 from uhd.detect.distill import Distillation
+from uhd.detect.joined import can_be_joined, join_batches, join_raw
 from uhd.evaluation.coco import coco_numbers
 from uhd.evaluation.dataset import infer_images
 from uhd.evaluation.evaluate import evaluate
@@ -27,7 +30,7 @@ from uhd.evaluation.report import Report
 from uhd.evaluation.views import Views
 from uhd.losses import build_objective
 from uhd.losses.config import LossConfig
-from uhd.models.network import DetectorNetwork
+from uhd.models.network import DetectorNetwork, Raw
 from uhd.models.predictor import TorchPredictor
 from uhd.models.weights import describe
 from uhd.nms import Suppression
@@ -88,12 +91,12 @@ class DetectTask:
 
     @property
     def divided_by(self) -> str | None:
-        """The part of the loss that all of it is divided by, for batches that are joined; None for means of any kind.
+        """The part of the loss that all of it is divided by; None where its terms are divided by several numbers.
 
-        A teacher's terms and the original's objective are means over cells: those of several batches are averaged.
+        Those of a teacher, of the original's objective and of the hardest negatives are not sums over positives alone.
         """
         loss, network = self.loss_config, self._network
-        per_positive = loss.objective == "aligned" and loss.anchor_cls_loss != "vfl-legacy"
+        per_positive = loss.objective == "aligned" and loss.anchor_cls_loss != "vfl-legacy" and not loss.ohem_ratio
         # The two branches of a one-to-one head have a number of positives each.
         one = network.kind == "anchor" or (network.kind == "ltrb" and network.repeats)
         alone = one and self.distillation is None
@@ -112,18 +115,41 @@ class DetectTask:
 
     def loss(self, model: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the total loss and its parts; see :class:`~uhd.training.task.Task`."""
+        return self.joined_loss(model, [batch])
+
+    def joins(self, batches: Sequence[Batch]) -> bool:
+        """Whether batches of one step need :meth:`joined_loss` to be as one, and can be given to it."""
+        return self.divided_by is None and can_be_joined(batches)
+
+    def joined_loss(self, model: nn.Module, batches: Sequence[Batch]) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the loss of several batches joined, and its parts; the network sees one batch after the other.
+
+        Args:
+            model: see :class:`~uhd.training.task.Task`.
+            batches: of images of one size.
+        """
         device = next(self._network.parameters()).device
-        images = torch.from_numpy(to_network(batch.images, self.data.resize_mode, channels_last=True)).to(device)
-        if self.distillation is None:
-            total, parts = self.objective(model(images), Targets.from_batch(batch, device))
-            return total, parts
-        with self.distillation.watching() as features:
-            raw = model(images)
+        watching: AbstractContextManager[list[Tensor]] = (
+            nullcontext([]) if self.distillation is None else self.distillation.watching()
+        )
+        with watching as features:
+            # What averages gradients over processes shares buffers with each of its calls, and may be called once.
+            networks = [model, *[self._network] * (len(batches) - 1)]
+            raws = [network(self._images(batch, device)) for network, batch in zip(networks, batches, strict=True)]
+        batch, raw = (batches[0], raws[0]) if len(batches) == 1 else self._join(batches, raws)
         total, parts = self.objective(raw, Targets.from_batch(batch, device))
-        taught, terms = self.distillation(raw, features, batch)
+        if self.distillation is None:
+            return total, parts
+        taught, terms = self.distillation(raw, [torch.cat(features)] if features else [], batch)
         alpha = self.distillation.config.distill_alpha
         total = total + taught if alpha is None else (1 - alpha) * total + alpha * taught
         return total, parts | {"loss": total.detach()} | terms
+
+    def _images(self, batch: Batch, device: torch.device) -> Tensor:
+        return torch.from_numpy(to_network(batch.images, self.data.resize_mode, channels_last=True)).to(device)
+
+    def _join(self, batches: Sequence[Batch], raws: Sequence[Raw]) -> tuple[Batch, Raw]:
+        return join_batches(batches), join_raw(raws, self._network.kind)
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
         """Return the metrics of a model on the validation images."""

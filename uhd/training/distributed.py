@@ -76,6 +76,14 @@ class Processes:
         distributed.all_reduce(total, group=self.host)
         return float(total)
 
+    def total(self, value: Tensor) -> Tensor:
+        """Return the sum of a number () over the processes, on its device; nobody waits for it."""
+        if self.world == 1:
+            return value
+        total = value.detach().clone()
+        distributed.all_reduce(total)
+        return total
+
     def union(self, values: Set[str]) -> set[str]:
         """Return what any process holds."""
         if self.world == 1:

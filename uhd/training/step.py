@@ -65,13 +65,19 @@ class Stepper:
         for group in self.optimiser.param_groups:
             group["lr"] = rate * group["lr_scale"]
         self._buffers.keep()
-        with self._precision():
-            total, parts = self.task.loss(self.replica, batch)
+        if more and self._joins([batch, *more]):
+            with self._precision():
+                total, parts = self.task.joined_loss(self.replica, [batch, *more])  # type: ignore[attr-defined]
+            more = ()
+        else:
+            with self._precision():
+                total, parts = self.task.loss(self.replica, batch)
         finite = self.processes.all_finite(torch.isfinite(total.detach()))
-        if more:
+        apart = bool(more) or (self.processes.world > 1 and self._divided_by is not None)
+        if apart:
             self.optimiser.zero_grad(set_to_none=True)
             parts, finite = self._join(total, parts, finite, more)
-        last = None if more else total
+        last = None if apart else total
         good = self._on_device(last, finite) if self.device.type == "cuda" else self._on_host(last, finite)
         return parts, good
 
@@ -80,7 +86,8 @@ class Stepper:
     ) -> tuple[dict[str, Tensor], Tensor]:
         """Fill in the gradient of all batches joined; returns the means of their parts, and whether all are finite.
 
-        A loss that is divided by its positives is multiplied by them again, and the sum divided by those of all
+        They are the batches of this step and those of other processes; the graph of one is gone before the next is
+        made. A loss that is divided by its positives is multiplied by them again, and the sum divided by those of all
         batches: mean losses of batches with few and with many people would not be the loss of them together. A batch
         without any has been divided by 1, which is none of them.
         """
@@ -94,7 +101,7 @@ class Stepper:
             self.scaler.scale(total * count.clamp(min=1)).backward()  # type: ignore[no-untyped-call]
             counts, seen = counts + count, [*seen, parts]
         # Gradients are means over the processes, which number together what they were divided by.
-        counts = counts.new_tensor(max(1.0, self.processes.sum(float(counts))) / self.processes.world)
+        counts = self.processes.total(counts).clamp(min=1) / self.processes.world
         for parameter in self._parameters():
             if parameter.grad is not None:
                 parameter.grad /= counts
@@ -103,8 +110,16 @@ class Stepper:
 
     def _count(self, parts: dict[str, Tensor]) -> Tensor:
         """Return the number that the loss of a batch has been divided by, if it is one, not 0; 1 for means."""
-        name = getattr(self.task, "divided_by", None)
+        name = self._divided_by
         return torch.ones((), device=self.device) if name is None else parts[name].detach().float()
+
+    @property
+    def _divided_by(self) -> str | None:
+        return getattr(self.task, "divided_by", None)
+
+    def _joins(self, batches: Sequence[Any]) -> bool:
+        joins = getattr(self.task, "joins", None)
+        return joins is not None and joins(batches)
 
     def undo_buffers(self) -> None:
         """Give back what the forward pass of a step that broke off has changed."""
