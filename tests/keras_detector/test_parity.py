@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import inspect
+import re
+import sys
+from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -101,13 +105,28 @@ def test_names() -> None:
 
 @pytest.mark.parametrize(
     ("change", "told"),
-    [({"utod_quant_arch": 3}, "utod-quant-arch"), ({"num_attributes": 2}, "multi-label")],
+    [
+        ({"utod_quant_arch": 3}, "--utod-quant-arch 3: .* --framework torch"),
+        ({"utod_backbone": "efficientnet_lite0"}, "--utod-backbone efficientnet_lite0: .* --framework torch"),
+        ({"head": "anchor_free"}, "--head anchor_free: .* --framework torch"),
+        ({"num_attributes": 2}, "--multi-label-mode: .* --framework torch"),
+    ],
 )
-def test_what_keras_has_not(change: dict[str, int], told: str) -> None:
+def test_what_keras_has_not(change: dict[str, Any], told: str) -> None:
     with pytest.raises(UserError, match=told):
         create_keras_model(replace(SMALL, **change))
     with pytest.raises(UserError, match="not divisible"):
         create_keras_model(SMALL, (60, 64))
+
+
+def test_every_option_is_built_or_refused() -> None:
+    """An option that is new in torch is not silently left out of the Keras model."""
+    source = inspect.getsource(sys.modules[create_keras_model.__module__])
+    named = set(re.findall(r"config\.(\w+)", source))
+    for name in ("anchor_sizes", "class_channels", "has_quality", "stride"):
+        named |= set(re.findall(r"self\.(\w+)", inspect.getsource(getattr(UltraTinyODConfig, name).fget)))
+    elsewhere = {"quality_power", "score_mode", "reg_max"}  # read by the decode; of the heads that are refused
+    assert {field.name for field in fields(UltraTinyODConfig)} - named == elsewhere
 
 
 def test_foreign_weights_leave_the_model_as_it_was() -> None:

@@ -124,6 +124,7 @@ def test_a_seed_gives_both_frameworks_the_same_start() -> None:
         (["--arch", "cnn"], "Keras has --arch ultratinyod only"),
         (["--qat"], "training for few bits exists in torch only"),
         (["--utod-quant-arch", "2"], "not in Keras"),
+        (["--utod-backbone", "efficientnet_lite0"], "--utod-backbone efficientnet_lite0: Keras has own only"),
     ],
 )
 def test_what_keras_has_not(

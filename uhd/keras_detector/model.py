@@ -45,6 +45,8 @@ def create_keras_model(
     Raises:
         UserError: an option that Keras does not have, or a size that the stride does not divide.
     """
+    if config.utod_backbone != "own":
+        raise UserError(f"--utod-backbone {config.utod_backbone}: Keras has own only; train it with --framework torch")
     if config.utod_quant_arch:
         raise UserError(f"--utod-quant-arch {config.utod_quant_arch}: not in Keras; train it with --framework torch")
     if config.head != "anchor":
