@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import runpy
 import sys
 import types
@@ -71,13 +70,3 @@ def test_the_script_of_the_raspberry_pi_with_a_stand_in_camera(
     monkeypatch.setattr(sys, "argv", ["camera.py", "--frames", "3"])
     runpy.run_path(str(FOLDER / "raspberry-pi/camera.py"), run_name="__main__")
     assert capsys.readouterr().out.startswith("1 people")
-
-
-@pytest.mark.skipif(importlib.util.find_spec("gradio") is None, reason="no gradio: pip install gradio")
-def test_the_demo_finds_somebody() -> None:
-    page = runpy.run_path(str(FOLDER / "gradio/app.py"))["demo"]()
-    image = cv2.cvtColor(cv2.imread(str(ROOT / "examples/astronaut.jpg")), cv2.COLOR_BGR2RGB)
-    (search, *_) = [each.fn for each in page.fns.values()]
-    seen, told = search(image, 0.3)
-    assert seen.shape == image.shape
-    assert told == "1 people"
