@@ -1,3 +1,5 @@
+/// <reference lib="dom" />
+
 /** Pixels as a canvas has them: RGBA bytes, row by row. */
 export interface Pixels {
   readonly width: number;

@@ -24,6 +24,7 @@ from uhd.runtime.web import PAGE, PageHandler, PageServer
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "integrations/npm"
 PHOTOGRAPH = ROOT / "examples/astronaut.jpg"
+TSC = os.environ.get("TSC", "tsc")
 pytestmark = pytest.mark.skipif(shutil.which("npm") is None, reason="no npm: apt-get install npm")
 
 
@@ -101,3 +102,54 @@ def test_chromium_finds_it_in_images_canvases_bitmaps_and_in_a_worker(installed:
     finally:
         server.shutdown()
         server.server_close()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(chromium.find() is None, reason="no Chromium: apt-get install chromium")
+def test_chromium_finds_it_in_a_video(installed: Path, tmp_path: Path) -> None:
+    image = cv2.resize(cv2.imread(str(PHOTOGRAPH)), (320, 256))
+    film = cv2.VideoWriter(str(installed / "film.webm"), cv2.VideoWriter.fourcc(*"VP80"), 10, (320, 256))
+    for _ in range(10):
+        film.write(image)
+    film.release()
+    there, frame = cv2.VideoCapture(str(installed / "film.webm")).read()
+    assert there
+    expected = uhd.load()(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), 0.3)
+    (installed / "video.html").write_text("<!doctype html><video id=film src=film.webm muted preload=auto></video>")
+    server = PageServer(("127.0.0.1", 0), functools.partial(PageHandler, directory=str(installed)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    call = "const { detect } = await import('/node_modules/uhd-detect/browser.js');"
+    call += "const refused = await detect(document.createElement('video')).catch((error) => error.message);"
+    call += "return [refused, await detect(film, { threshold: 0.3 })];"
+    try:
+        with chromium.Page(tmp_path / "profile") as page:
+            page.open(f"http://127.0.0.1:{server.server_address[1]}/video.html")
+            page.until("document.querySelector('video')?.readyState >= 2")
+            refused, found = page.value(f"(async () => {{ {call} }})()")
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert "a video that plays" in refused
+    # Two decoders turn YUV into RGB, each in its own way.
+    assert len(found) == len(expected) > 0
+    assert np.abs(np.array([each["xyxy"] for each in found]) - expected.xyxy).max() <= 4
+    assert np.abs([each["score"] for each in found] - expected.scores).max() < 0.05
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    shutil.which(TSC) is None, reason="no TypeScript: npm install typescript, TSC=node_modules/.bin/tsc"
+)
+@pytest.mark.parametrize("library", [["es2022", "dom"], ["es2022"]])
+@pytest.mark.parametrize(("module", "resolution"), [("nodenext", "nodenext"), ("esnext", "bundler")])
+def test_typescript_knows_the_types(
+    library: list[str], module: str, resolution: str, installed: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(installed / "node_modules", tmp_path / "node_modules")
+    shutil.copy(Path(__file__).parent / "npm/consumer.ts", tmp_path)
+    (tmp_path / "package.json").write_text('{"type": "module"}')
+    options = {"noEmit": True, "strict": True, "target": "es2022", "types": [], "lib": library}
+    options |= {"module": module, "moduleResolution": resolution}
+    (tmp_path / "tsconfig.json").write_text(json.dumps({"compilerOptions": options, "files": ["consumer.ts"]}))
+    done = subprocess.run([TSC, "-p", str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    assert done.returncode == 0, done.stdout
