@@ -7,6 +7,7 @@
 A row that is there already is not made again, so that the command can be stopped and repeated. ``--rows`` takes names:
 a transformer (with ``tiny`` and ``learned``) or a combination. ``--start`` trains nothing: it builds every combination
 at its published size, takes one step with each of ``--batches`` in a process of its own, and says seconds and memory.
+Times but for whole trainings are of the processor, in one thread, so that a busy machine does not matter much.
 """
 
 from __future__ import annotations
@@ -69,38 +70,38 @@ def peak() -> int:
 
 
 def time_answer(name: str) -> dict[str, float]:
-    """Return parameters, median milliseconds of one look and of reading one text, and megabytes, in one thread."""
+    """Return parameters, median milliseconds of one look and of reading one text, and megabytes."""
     import torch
 
     network = network_of(name).eval()
     picture, words, spent = torch.rand(1, 3, *SIZE), torch.randint(1, len(WORDS), (1, 1, 8)), []
     with torch.no_grad():
         for _ in range(22):
-            start = time.perf_counter()
+            start = time.process_time()
             network.look(picture)
-            middle = time.perf_counter()
+            middle = time.process_time()
             network.read(words)
-            spent.append((middle - start, time.perf_counter() - middle))
+            spent.append((middle - start, time.process_time() - middle))
     look, read = (statistics.median(each[i] for each in spent[2:]) * 1000 for i in (0, 1))
     count = sum(p.numel() for p in network.parameters())
     return {"parameters": count, "ms": round(look, 1), "text ms": round(read, 2), "MB": peak()}
 
 
 def time_step(name: str, batch: int) -> dict[str, float]:
-    """Return parameters, seconds of the second of two steps with ``batch`` pictures of six texts, and megabytes."""
+    """Return parameters, processor seconds of the second of two steps with six texts a picture, and megabytes."""
     import torch
 
     network = network_of(name).train()
     rule = torch.optim.AdamW(network.parameters(), 1e-4)
     pictures, words = torch.rand(batch, 3, *SIZE), torch.randint(1, len(WORDS), (batch, 6, 8))
     for _ in range(2):
-        start = time.perf_counter()
+        start = time.process_time()
         scene, scores = network(pictures, words)
         loss = scores.square().mean() + scene.last.boxes.mean() / 96 + scene.heat.square().mean()
         rule.zero_grad()
         loss.backward()
         rule.step()
-        spent = time.perf_counter() - start
+        spent = time.process_time() - start
     if not torch.isfinite(loss):
         raise RuntimeError(f"{name}: the loss of the second step is {loss}")
     return {"parameters": sum(p.numel() for p in network.parameters()), "seconds": round(spent, 2), "MB": peak()}

@@ -49,8 +49,10 @@ def export_refer(
     if size[0] % 32 or size[1] % 32:
         raise UserError(f"--img-size {format_size(size)}: both sides must be multiples of 32")
     rng = torch.Generator().manual_seed(0)
-    # Between pixels of plain noise, rounding of a keypoint's place alone would be a difference of colour.
-    coarse = torch.rand(1, 3, size[0] // 8, size[1] // 8, generator=rng)
+    # Between pixels of plain noise, rounding of a keypoint's place alone would be a difference of colour; places in a
+    # large picture are rounded more coarsely, and its noise is as much coarser.
+    cell = max(8, max(size) // 12)
+    coarse = torch.rand(1, 3, -(-size[0] // cell), -(-size[1] // cell), generator=rng)
     picture = nn.functional.interpolate(coarse, size=size, mode="bilinear")
     image = ImageGraph(network, size).eval()
     with torch.no_grad():
