@@ -49,7 +49,7 @@ def search_in_tiles(predictor: TiledPredictor, dataset: Dataset, least_score: fl
         height, width = people.image_size
         scores = np.zeros((len(people), len(predictor.spec.class_names)), np.float32)
         scores[np.arange(len(people)), people.class_ids] = people.scores
-        found.append((people.xyxy / np.array([width, height] * 2, np.float32), scores))
+        found.append(((people.xyxy / [width, height, width, height]).astype(np.float32), scores))
     return found
 
 
