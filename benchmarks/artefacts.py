@@ -24,6 +24,7 @@ from uhd.data.config import DataConfig
 from uhd.data.open import open_data, read_dataset
 from uhd.evaluation.compare import compare, to_text
 from uhd.load import default_model, load
+from uhd.model_file import model_file
 
 # Name, file, and the command that writes it; {data} holds the calibration images.
 ARTEFACTS: tuple[tuple[str, str, str], ...] = (
@@ -65,11 +66,11 @@ def main() -> None:
         files[name] = path
     predictors = {name: load(path).predictor for name, path in files.items()}
     sizes = {name: path.stat().st_size for name, path in files.items()}
-    if arguments.model == default_model().with_suffix(".safetensors") and which("node"):
+    if arguments.model == model_file("small", (".safetensors",)) and which("node"):
         predictors["browser"] = PagePredictor(predictors["torch"].spec)
         sizes["browser"] = sum(path.stat().st_size for path in (default_model().parents[1] / "web").glob("model.*"))
     else:
-        print("left out: browser: it has the model in the package, and needs node to be scored")
+        print("left out: browser: it has the model `small`, and needs node to be scored")
     data = DataConfig(image_dir=arguments.data)
     opened = open_data(data, 0)
     dataset = read_dataset(opened.val, data, opened.report)

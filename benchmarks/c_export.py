@@ -31,14 +31,14 @@ from uhd.export.c.predictor import FLAGS, CPredictor, compiler
 from uhd.export.c_target import CTarget
 from uhd.export.onnx.export import export_onnx
 from uhd.export.open_model import open_model
-from uhd.load import default_model
+from uhd.model_file import model_file
 from uhd.models.predictor import TorchPredictor
 from uhd.runtime.onnx import OnnxPredictor
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", type=Path, default=default_model().with_suffix(".safetensors"))
+    parser.add_argument("--model", type=Path, default=model_file("small", (".safetensors",)))
     parser.add_argument("--data", type=Path, help="folder with train/ and val/, for int8 and accuracy")
     parser.add_argument("--flags", default=" ".join(FLAGS), help="of the compiler")
     parser.add_argument("--runs", type=int, default=2000)

@@ -18,7 +18,7 @@ from environment import environment
 from short_run import short_run
 
 from uhd.cli.data import main as data_command
-from uhd.load import default_model
+from uhd.model_file import model_file
 from uhd.resize import RESIZE_MODES
 
 
@@ -38,7 +38,7 @@ def main() -> None:
     models = []
     for mode in arguments.modes:
         folder = arguments.output / f"{mode}_w{arguments.width}_taught_e{arguments.epochs}"
-        changes = {"resize_mode": mode, "teacher_ckpt": default_model().with_suffix(".safetensors")}
+        changes = {"resize_mode": mode, "teacher_ckpt": model_file("small", (".safetensors",))}
         short_run(folder, arguments.data, arguments.width, arguments.epochs, 0, changes, keep_weights=True)
         models.append(str(sorted(folder.glob("last_*.safetensors"))[-1]))
     data_command(["resize", str(arguments.data), "--models", ",".join(models)])

@@ -1,8 +1,8 @@
-"""What a few dozen photographs of one's own camera bring: the packaged model, ``--preset small``, from nothing.
+"""What a few dozen photographs of one's own camera bring: the model ``small``, ``--preset small``, from nothing.
 
     python benchmarks/small_data.py --data FRAMES [--seeds 0 1 2] [--output runs/small_data]
 
-FRAMES holds ``train/`` and ``val/``, better from one camera and neither seen by the packaged model. AP50 is that of the
+FRAMES holds ``train/`` and ``val/``, better from one camera and neither seen by ``small``. AP50 is that of the
 final averaged weights on ``val/``; "from nothing" is our recipe for as many epochs.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from environment import environment
 
 import uhd
-from uhd.load import default_model
+from uhd.model_file import model_file
 
 
 def main() -> None:
@@ -26,8 +26,8 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("runs/small_data"))
     options = parser.parse_args()
     print(environment(1))
-    package = default_model().with_suffix(".safetensors")
-    rows = {"the packaged model as it is": [uhd.evaluate(package, options.data).metrics["AP50"]]}
+    start = model_file("small", (".safetensors",))
+    rows = {"`small` as it is": [uhd.evaluate(start, options.data).metrics["AP50"]]}
     for name, preset in (("--preset small", "small"), ("from nothing", "uhd")):
         rows[name] = []
         for seed in options.seeds:

@@ -28,7 +28,8 @@ from uhd.cli.export import main as export
 from uhd.data.config import DataConfig
 from uhd.data.open import open_data, read_dataset
 from uhd.evaluation.dataset import evaluate_dataset
-from uhd.load import default_model, load
+from uhd.load import load
+from uhd.model_file import model_file
 from uhd.models.profile import profile
 from uhd.models.ultratinyod import UltraTinyOD, UltraTinyODConfig
 from uhd.models.ultratinyod.variants import WIDTHS
@@ -79,7 +80,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--only", nargs="+", choices=list(ROWS), default=list(ROWS))
-    parser.add_argument("--teacher", type=Path, default=default_model().with_suffix(".safetensors"))
+    parser.add_argument("--teacher", type=Path, default=model_file("small", (".safetensors",)))
     parser.add_argument("--alone", action="store_true", help="train without a teacher")
     parser.add_argument("--no-train", action="store_true")
     parser.add_argument("--output", type=Path, default=Path("runs/zoo"))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from uhd.runtime.detector import Detector
     from uhd.runtime.predictor import Predictor
 
-DEFAULT_MODEL = "ultratinyod_w32_64x64.onnx"
+DEFAULT_MODEL = f"{PACKAGED['package']}.onnx"
 # (suffix, task of the card) -> module, class, and the extra of this package that installs what it needs.
 _PREDICTORS = {
     (".onnx", "detect"): ("uhd.runtime.onnx", "OnnxPredictor", ""),
@@ -58,7 +58,7 @@ def load(
 
     Args:
         path: ``.onnx``, ``.safetensors``, ``.pt``, ``.tflite``, ``.keras`` or ``.espdl``, or the folder of a run,
-            whose best model it means; None takes the model in the package, ``nano`` the small one on eight bits. A
+            whose best model it means; None takes the model in the package, ``small`` and ``nano`` the smaller ones. A
             ``.c`` is compiled and run, so only one that an export of this user wrote is taken without ``compile``. A
             list of them is an ensemble, whose answers are fused; see :class:`uhd.runtime.ensemble.EnsemblePredictor`.
         compile: compile and run a ``.c`` of whatever origin.

@@ -12,14 +12,18 @@ from uhd.errors import UserError
 # The averaged weights lie in both; the first holds nothing else.
 _SUFFIXES = (".safetensors", ".pt")
 # Names that mean a model in the package, where no file has that name.
-PACKAGED = {"package": "ultratinyod_w32_64x64", "nano": "ultratinyod_w16_nano"}
+PACKAGED = {
+    "package": "ultratinyod_lite0_64x64",
+    "small": "ultratinyod_w32_64x64",
+    "nano": "ultratinyod_w16_nano",
+}
 
 
 def model_file(path: str | Path, suffixes: Collection[str] = (".onnx",)) -> Path:
     """Return a model file as it is, and of a run folder its best model, or its last one where none was measured yet.
 
     Args:
-        path: a file, the folder of a run, or ``package`` or ``nano``, the models that come with the package.
+        path: a file, the folder of a run, or ``package``, ``small`` or ``nano``, the models that come with uhd.
         suffixes: of which kinds one in the package may be.
 
     Raises:

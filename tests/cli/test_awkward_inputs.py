@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from uhd.cli import main
-from uhd.load import default_model
+from uhd.model_file import model_file
 
 PERSON = "0 0.5 0.5 0.4 0.8\n"
 
@@ -54,7 +54,7 @@ def test_works(kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
 def test_onnx_without_metadata_needs_the_flags_that_replace_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    graph = onnx.load(default_model())
+    graph = onnx.load(model_file("small"))
     del graph.metadata_props[:]
     onnx.save(graph, tmp_path / "bare.onnx")
     cv2.imwrite(str(tmp_path / "a.jpg"), picture())

@@ -14,7 +14,7 @@ import yaml
 from uhd.card import ModelCard
 from uhd.cli import original
 from uhd.cli.scripts import SCRIPTS
-from uhd.load import default_model
+from uhd.model_file import model_file
 
 HERE = Path(__file__).parent
 FLAGS = list(csv.DictReader((HERE / "original_flags.csv").open()))
@@ -77,7 +77,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def strip(path: Path, names: tuple[str, ...], dynamic: bool = False) -> None:
-    graph = onnx.load(default_model())
+    graph = onnx.load(model_file("small"))
     kept = [(item.key, item.value) for item in graph.metadata_props if item.key not in names]
     onnx.helper.set_model_props(graph, dict(kept))
     if dynamic:

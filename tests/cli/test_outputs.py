@@ -15,7 +15,7 @@ from uhd.cli import data as data_verbs
 from uhd.cli import main, original, predict_config
 from uhd.cli.output import JSON, claim, write_image
 from uhd.errors import UserError
-from uhd.load import default_model
+from uhd.model_file import model_file
 
 
 def photo(path: Path, value: int = 90) -> Path:
@@ -42,7 +42,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / "set" / "labels" / f"{i}.txt").write_text("0 0.5 0.5 0.3 0.6\n")
     video(tmp_path / "v.mp4")
     (tmp_path / "notes.md").write_text("mine")
-    shutil.copy(default_model().with_suffix(".safetensors"), tmp_path / "ck.safetensors")
+    shutil.copy(model_file("small", (".safetensors",)), tmp_path / "ck.safetensors")
     return tmp_path
 
 
@@ -133,7 +133,7 @@ def test_stats_counts_without_judging(place: Path, capsys: pytest.CaptureFixture
 
 VERBS = {
     "stats": [], "check": [], "anchors": ["--plot", "plot.png"], "resize": ["--count", "2"],
-    "label": ["--teacher", str(default_model()), "--output", "labelled"],
+    "label": ["--teacher", str(model_file("small")), "--output", "labelled"],
     "split": ["--output", "lists"], "clean": ["--output", "lists"], "mine": ["--output", "hard.txt"],
     "convert": ["converted", "--to", "coco"],
 }  # fmt: skip

@@ -16,7 +16,7 @@ import pytest
 from numpy.typing import NDArray
 
 from uhd.export.onnx.export import export_onnx
-from uhd.load import default_model
+from uhd.model_file import model_file
 from uhd.models.predictor import spec_of
 from uhd.models.weights import load_model
 from uhd.read import read_image
@@ -42,7 +42,7 @@ Run = Callable[[str, Path], dict[str, Any]]
 def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the model in the package in every form, ``images.npy`` (n, 3, 64, 64) and the right answers."""
     folder = tmp_path_factory.mktemp("files")
-    network, meta = load_model(default_model().with_suffix(".safetensors"))
+    network, meta = load_model(model_file("small", (".safetensors",)))
     for name, options in FORMS.items():
         export_onnx(network, folder / f"{name}.onnx", spec_of(meta), verify=False, **options)
     photos = [read_image(path) for path in sorted((ROOT / "examples").glob("*.jpg"))]

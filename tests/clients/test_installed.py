@@ -11,7 +11,7 @@ import onnx
 import pytest
 import torch
 
-from uhd.load import default_model
+from uhd.model_file import model_file
 from uhd.models.predictor import spec_of
 from uhd.models.weights import load_model
 from uhd.runtime.raw_output import raw_map, read_layout
@@ -53,7 +53,7 @@ def test_litert_alone(shipped: Path, tmp_path: Path) -> None:
     from uhd.export.litert.config import LitertConfig
     from uhd.export.litert.export import export_litert
 
-    network, meta = load_model(default_model().with_suffix(".safetensors"))
+    network, meta = load_model(model_file("small", (".safetensors",)))
     shutil.copy(shipped / "images.npy", tmp_path)
     export_litert(network, tmp_path / "m.tflite", spec_of(meta), LitertConfig(kinds=("float32",)))
     run_program(this_python(), "lite_rt", tmp_path)

@@ -28,7 +28,7 @@ from uhd.data.open import open_data, read_dataset
 from uhd.errors import UserError
 from uhd.evaluation.dataset import evaluate_dataset
 from uhd.export.onnx.export import export_onnx
-from uhd.load import default_model
+from uhd.model_file import model_file
 from uhd.resize import input_channels
 from uhd.runtime.onnx import OnnxPredictor
 
@@ -201,7 +201,7 @@ def test_large_frames_are_read_one_by_one_in_every_pass(photos: Path, tmp_path: 
 @pytest.mark.slow
 @pytest.mark.shared
 def test_the_shipped_model_keeps_its_accuracy(people: Path, tmp_path: Path) -> None:
-    graph = onnx.load(default_model())
+    graph = onnx.load(model_file("small"))
     write_int8(graph, tmp_path / "q.onnx", Int8Config(calibration=people))
     spec = OnnxPredictor(tmp_path / "q.onnx").spec
     data = DataConfig(image_dir=people, classes=(0,), img_size=spec.input_size, resize_mode=spec.resize_mode)
@@ -209,10 +209,10 @@ def test_the_shipped_model_keeps_its_accuracy(people: Path, tmp_path: Path) -> N
     dataset = read_dataset(opened.val, data, opened.report)
     exact, small = (
         evaluate_dataset(OnnxPredictor(path), dataset).metrics["AP50"]
-        for path in (default_model(), tmp_path / "q.onnx")
+        for path in (model_file("small"), tmp_path / "q.onnx")
     )
     assert small == pytest.approx(exact, abs=0.01)
-    assert (tmp_path / "q.onnx").stat().st_size < 0.4 * default_model().stat().st_size
+    assert (tmp_path / "q.onnx").stat().st_size < 0.4 * model_file("small").stat().st_size
 
 
 def test_layers_that_stay_float_keep_their_weights_on_eight_bits(photos: Path, tmp_path: Path) -> None:

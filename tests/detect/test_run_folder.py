@@ -93,5 +93,5 @@ def test_starting_from_a_run_folder_and_from_the_package(
     there = ["--output", str(earlier.parent), "--epochs", "1", "--samples", "0"]
     assert main(["train", str(photos), "--ckpt", str(earlier), "--exp-name", "b", *there]) == 0
     assert "from best.safetensors: " in capsys.readouterr().out
-    assert main(["train", str(photos), "--ckpt", "package", "--exp-name", "c", *there]) == 0
+    assert main(["train", str(photos), "--ckpt", "small", "--exp-name", "c", *there]) == 0
     assert "from ultratinyod_w32_64x64.safetensors: " in capsys.readouterr().out

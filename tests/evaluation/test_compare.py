@@ -11,7 +11,7 @@ import pytest
 
 from uhd.cli import main
 from uhd.evaluation.compare import difference
-from uhd.load import default_model
+from uhd.model_file import model_file
 from uhd.runtime.timing import time_interleaved
 
 RNG = np.random.default_rng(0)
@@ -83,7 +83,7 @@ def people_drawn(tmp_path: Path) -> Path:
 
 def test_the_command(people_drawn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("torch")
-    shipped = default_model()
+    shipped = model_file("small")
     flags = ["--data", str(people_drawn), "--split", "all", "--runs", "5", "--json", str(tmp_path / "t.json")]
     assert main(["compare", str(shipped), str(shipped.with_suffix(".safetensors")), *flags]) == 0
     out = capsys.readouterr().out.splitlines()
@@ -100,9 +100,9 @@ def test_the_command(people_drawn: Path, tmp_path: Path, capsys: pytest.CaptureF
 
 def test_threads_and_tiles_are_measured_and_ranked(people_drawn: Path, capsys: pytest.CaptureFixture[str]) -> None:
     flags = ["--data", str(people_drawn), "--split", "all", "--runs", "5", "--threads", "1,2", "--tiles", "0,5"]
-    assert main(["compare", str(default_model()), *flags, "--advise", "--json", "-"]) == 0
+    assert main(["compare", str(model_file("small")), *flags, "--advise", "--json", "-"]) == 0
     table = json.loads(capsys.readouterr().out)
-    stem = default_model().name
+    stem = model_file("small").name
     names = [f"{stem}, {threads} thread(s), {tiles}" for threads in (1, 2) for tiles in ("no tiles", "5 tiles")]
     assert [row["name"] for row in table["models"]] == names
     assert table["threads"] == [1, 2]

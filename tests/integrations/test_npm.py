@@ -65,7 +65,7 @@ def test_node_finds_what_python_finds(installed: Path) -> None:
     )
     done = subprocess.run(["node", script], cwd=installed, check=True, capture_output=True, text=True)
     boxes, refused = done.stdout.splitlines()
-    agree(json.loads(boxes), uhd.load()(installed / "photograph.png", 0.2))
+    agree(json.loads(boxes), uhd.load("small")(installed / "photograph.png", 0.2))
     assert "RGBA" in refused
 
 
@@ -73,7 +73,7 @@ def test_node_finds_what_python_finds(installed: Path) -> None:
 @pytest.mark.skipif(chromium.find() is None, reason="no Chromium: apt-get install chromium")
 def test_chromium_finds_it_in_images_canvases_bitmaps_and_in_a_worker(installed: Path, tmp_path: Path) -> None:
     (installed / "index.html").write_text("<!doctype html><img id=photograph src=photograph.png>")
-    expected = uhd.load()(installed / "photograph.png", 0.2)
+    expected = uhd.load("small")(installed / "photograph.png", 0.2)
     server = PageServer(("127.0.0.1", 0), functools.partial(PageHandler, directory=str(installed)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     package = '"/node_modules/uhd-detect/browser.js"'

@@ -24,9 +24,9 @@ def detector(request: pytest.FixtureRequest) -> Detector:
     if request.param == "onnx":
         return uhd.load(threads=2)
     pytest.importorskip("torch")
-    from uhd.load import default_model
+    from uhd.model_file import model_file
 
-    return uhd.load(default_model().with_suffix(".safetensors"))
+    return uhd.load(model_file("small", (".safetensors",)))
 
 
 def test_threads(detector: Detector) -> None:

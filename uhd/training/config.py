@@ -30,9 +30,9 @@ class TrainConfig:
     )
     ckpt: Path | None = knob(
         None,
-        "start from the weights of this checkpoint or run folder; package or nano: those that come with uhd",
+        "start from the weights of this checkpoint or run folder; package, small or nano: those that come with uhd",
         group=_RUN,
-        presets={"small": Path("package")},
+        presets={"small": Path("small")},
     )
     ckpt_non_strict: bool = knob(False, "let --ckpt lack or carry extra weights", group=_RUN)
     seed: int = knob(0, "seed of split, weights, order and augmentation", group=_RUN, minimum=0, original=42, keras=42)

@@ -164,14 +164,15 @@ def test_command_writes_files_that_load_runs(tmp_path: Path, capsys: pytest.Capt
     assert "bytes of work memory (static)" in capsys.readouterr().out
     image = drawing((50, 60))
     written = weights.with_suffix(".c")
-    found, expected = load(written)(image, 0.05), load(weights)(image, 0.05)
+    compiled = load(written)  # a compiler takes seconds
+    found, expected = compiled(image, 0.05), load(weights)(image, 0.05)
     np.testing.assert_allclose(found.scores, expected.scores, atol=1e-5)
     for i in range(3):
         cv2.imwrite(str(tmp_path / f"{i}.png"), drawing((50, 60), i))
     arguments = ["export", "--format=c", str(weights), "--int8", "--calibration", str(tmp_path)]
     assert main([*arguments, "--output", str(tmp_path / "net8.c")]) == 0
     assert "calibrated on 3 images" in capsys.readouterr().out
-    assert load(tmp_path / "net8.c").predictor.count == load(written).predictor.count
+    assert load(tmp_path / "net8.c").predictor.count == compiled.predictor.count
 
 
 def test_command_keeps_c_of_other_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,7 +14,7 @@ from uhd.cli import main
 from uhd.export.onnx.blocks import Block, blocks_of
 from uhd.export.onnx.diagram import to_svg, write_diagram
 from uhd.export.onnx.export import export_onnx
-from uhd.load import default_model
+from uhd.model_file import model_file
 from uhd.models.profile import profile
 
 ROOT = Path(__file__).parents[3]
@@ -72,14 +72,14 @@ def test_a_line_never_runs_through_a_box() -> None:
 
 
 def test_the_drawing_in_the_documentation_is_that_of_the_shipped_model(tmp_path: Path) -> None:
-    write_diagram(default_model(), tmp_path / "now.svg")
+    write_diagram(model_file("small"), tmp_path / "now.svg")
     assert (tmp_path / "now.svg").read_text() == (ROOT / "docs" / "architecture.svg").read_text(), (
         "draw it again: uhd info uhd/weights/ultratinyod_w32_64x64.onnx --diagram docs/architecture.svg"
     )
 
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["info", str(default_model()), "--diagram", str(tmp_path / "a.svg")]) == 0
+    assert main(["info", str(model_file("small")), "--diagram", str(tmp_path / "a.svg")]) == 0
     assert (tmp_path / "a.svg").read_text().startswith("<svg")
     (tmp_path / "m.pt").write_text("")
     assert main(["info", str(tmp_path / "m.pt"), "--diagram", str(tmp_path / "b.svg")]) == 2
@@ -87,6 +87,6 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
 
 
 def test_another_format_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["info", str(default_model()), "--diagram", str(tmp_path / "d.png")]) == 2
+    assert main(["info", str(model_file("small")), "--diagram", str(tmp_path / "d.png")]) == 2
     assert "written as SVG" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())

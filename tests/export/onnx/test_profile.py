@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from uhd.cli import main
 from uhd.errors import UserError
 from uhd.export.onnx.profile import profile_onnx, to_text
-from uhd.load import default_model
+from uhd.model_file import model_file
 
 
 def _conv(path: Path, free: bool = False) -> Path:
@@ -50,7 +50,7 @@ def test_a_free_axis_takes_the_shape_given(tmp_path: Path) -> None:
 
 
 def test_the_model_in_the_package_has_the_work_of_its_network() -> None:
-    rows = profile_onnx(default_model())
+    rows = profile_onnx(model_file("small"))
     # 2 x 28.96 million multiply-adds of the whole network, without the objectness branch that the score does not need.
     assert 54e6 < sum(row.flops for row in rows) < 58.8e6
     assert "Conv" in to_text(rows)
@@ -77,11 +77,11 @@ def test_activations_are_freed_after_their_last_use(tmp_path: Path) -> None:
 
 
 def test_every_layer_is_timed(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["info", str(default_model()), "--time", "--json"]) == 0
+    assert main(["info", str(model_file("small")), "--time", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
     timed = [row for row in rows if row["op"] == "Conv" and row["milliseconds"]]
     assert len(timed) > 0.9 * sum(row["op"] == "Conv" for row in rows)
-    assert main(["info", str(default_model())]) == 0
+    assert main(["info", str(model_file("small"))]) == 0
     text = capsys.readouterr().out
     for said in ("opset              1", "operators", "multiply-adds", "activation memory"):
         assert said in text

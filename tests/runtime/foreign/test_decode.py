@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from uhd.errors import UserError
-from uhd.load import default_model
+from uhd.model_file import model_file
 from uhd.runtime.foreign import kind_of, open_foreign
 from uhd.runtime.foreign.letterbox import fit_into_square
 from uhd.runtime.foreign.mediapipe_ssd import _decode, ssd_anchors
@@ -45,9 +45,9 @@ def test_anchors_of_the_ssd() -> None:
 
 
 def test_our_own_models_are_none_of_theirs(tmp_path: Path) -> None:
-    assert kind_of(default_model()) is None
+    assert kind_of(model_file("small")) is None
     with pytest.raises(UserError, match="neither a model of this package"):
-        open_foreign(default_model())
+        open_foreign(model_file("small"))
     with pytest.raises(UserError, match="no such file"):
         open_foreign(tmp_path / "none.onnx")
 
