@@ -68,7 +68,7 @@ def same(a: Trainer, b: Trainer) -> bool:
 def test_it_learns_and_keeps_the_best(tmp_path: Path, optimizer: str) -> None:
     before = PromptTask()
     rate = 0.3 if optimizer == "sgd" else 0.02
-    trainer = toy_trainer(tmp_path, 40, batches=PromptBatches(32, 8), optimizer=optimizer, lr=rate, keep=1)
+    trainer = toy_trainer(tmp_path, 20, batches=PromptBatches(32, 8), optimizer=optimizer, lr=rate, keep=1)
     metrics = trainer.fit()
     assert metrics["distance"] < 0.8 * before.evaluate(before.model)["distance"]
     distances = [float(row["val/distance"]) for row in rows(tmp_path)]
