@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from uhd.detect.config import DetectConfig
 from uhd.errors import UserError
-from uhd.models.lite0_file import DEVIATION, MEAN, read_lite0
+from uhd.models.lite0_file import DEVIATION, MEAN, fill, read_lite0
 from uhd.models.network import DetectorNetwork
 from uhd.models.ultratinyod.efficientnet import EfficientNetBackbone
 
@@ -62,10 +62,7 @@ def load_imagenet(backbone: EfficientNetBackbone, path: Path) -> None:
         raise UserError(f"{path}: takes colour images; leave out --backbone-weights or use a --resize-mode in colour")
     found["stem.bn.running_mean"] = found["stem.bn.running_mean"] + stem.sum((1, 2, 3)) * (MEAN / DEVIATION)
     found["stem.conv.weight"] = _from_half_the_pixels(stem) * (255 / DEVIATION)
-    try:
-        backbone.load_state_dict(found, strict=False)
-    except RuntimeError as error:
-        raise UserError(f"{path}: belongs to another network: {' '.join(str(error).split())[:160]}") from None
+    fill(backbone, found, path)
 
 
 def _from_half_the_pixels(kernel: Tensor) -> Tensor:

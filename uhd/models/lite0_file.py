@@ -42,6 +42,18 @@ def read_lite0(backbone: nn.Module, path: Path, norm: str = "bn") -> dict[str, T
         ) from None
 
 
+def fill(backbone: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
+    """Load the tensors of :func:`read_lite0`, as a task has fitted them to its images.
+
+    Raises:
+        UserError: a tensor has another shape than the backbone's.
+    """
+    try:
+        backbone.load_state_dict(tensors, strict=False)
+    except RuntimeError as error:
+        raise UserError(f"{path}: belongs to another network: {' '.join(str(error).split())[:160]}") from None
+
+
 def lite0_names(backbone: nn.Module, norm: str = "bn") -> dict[str, str]:
     """Return the package's name of every tensor of the stem and the stages; see :func:`read_lite0`."""
     layers = {"stem": ("_conv_stem", "_bn0")}

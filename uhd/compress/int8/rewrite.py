@@ -81,8 +81,8 @@ def keep_float(graph: onnx.ModelProto, quantised: set[str]) -> None:
 
 
 def _clip_input(graph: onnx.ModelProto, node: onnx.NodeProto, unpacked: onnx.NodeProto) -> None:
-    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.graph.initializer}
-    scale, zero = constants[unpacked.input[1]], constants[unpacked.input[2]]
+    constants = {tensor.name: tensor for tensor in graph.graph.initializer}
+    scale, zero = (numpy_helper.to_array(constants[constant]) for constant in unpacked.input[1:3])
     codes = np.iinfo(zero.dtype)
     name = f"{node.name}_in_range"
     for end, code in (("least", codes.min), ("most", codes.max)):

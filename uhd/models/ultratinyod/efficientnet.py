@@ -14,11 +14,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from uhd.models.layers import Blocks, ConvNormAct, PoolPyramid
+from uhd.models.lite0 import STAGES, STEM
 from uhd.models.ultratinyod.config import UltraTinyODConfig
 
-# Blocks, kernel, stride, ratio, channels of the stages; here they stand at strides 1, 2, 4, 8 and 8.
-STAGES = ((1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40), (3, 3, 2, 6, 80), (3, 5, 1, 6, 112))
-_STEM = 32
+_KEPT = STAGES[:5]  # here at strides 1, 2, 4, 8 and 8
 _FINE = 2  # the stage at stride 4
 
 
@@ -50,9 +49,9 @@ class EfficientNetBackbone(nn.Module):
         super().__init__()
         own = Blocks("relu6", config.use_batchnorm)
         self.frozen = 0
-        self.stem, before = own.cba(config.in_channels, _STEM, 3), _STEM
+        self.stem, before = own.cba(config.in_channels, STEM, 3), STEM
         self.stages = nn.ModuleList()
-        for count, kernel, stride, ratio, channels in STAGES:
+        for count, kernel, stride, ratio, channels in _KEPT:
             shapes = [(before, stride)] + [(channels, 1)] * (count - 1)
             self.stages.append(
                 nn.Sequential(*(InvertedResidual(own, c, channels, ratio, kernel, s) for c, s in shapes))
@@ -61,7 +60,7 @@ class EfficientNetBackbone(nn.Module):
         self.sppf = PoolPyramid(blocks, before, 4 * config.cnn_width, config.utod_sppf_scale)
         self.fine: ConvNormAct | None = None
         if config.stride == 4:
-            self.fine = blocks.cba(STAGES[_FINE][4], 4 * config.cnn_width)
+            self.fine = blocks.cba(_KEPT[_FINE][4], 4 * config.cnn_width)
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images (B, C, H, W) to the feature map (B, 4c, h, w) that the head reads, c the width."""

@@ -8,13 +8,12 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from uhd.models.lite0 import STAGES, STEM
 from uhd.models.lite0_file import EPSILON
 from uhd.refer.model.backbones.blocks import ConvBn, InvertedResidual
 from uhd.refer.model.valid import Valid
 
-# Blocks, kernel, stride, ratio, channels; a map leaves after the last of each stride.
-STAGES = ((1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40), (3, 3, 2, 6, 80), (3, 5, 1, 6, 112), (4, 5, 2, 6, 192),
-          (1, 3, 1, 6, 320))  # fmt: skip
+# A map leaves after the last stage of each stride.
 _LEAVES = (1, 2, 4, 6)
 
 
@@ -26,7 +25,7 @@ class EfficientNetLite(nn.Module):
         stem: channels at stride 2.
     """
 
-    def __init__(self, stages: tuple[tuple[int, ...], ...] = STAGES, stem: int = 32) -> None:
+    def __init__(self, stages: tuple[tuple[int, ...], ...] = STAGES, stem: int = STEM) -> None:
         super().__init__()
         self.channels = tuple(stages[i][4] for i in _LEAVES)
         self.stem, before = ConvBn(3, stem, 3, 2, act=F.relu6), stem

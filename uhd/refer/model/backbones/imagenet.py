@@ -7,7 +7,7 @@ from pathlib import Path
 from torch import nn
 
 from uhd.errors import UserError
-from uhd.models.lite0_file import DEVIATION, MEAN, read_lite0
+from uhd.models.lite0_file import DEVIATION, MEAN, fill, read_lite0
 from uhd.refer.model.backbones.efficientnet_lite import EfficientNetLite
 
 _LESS, _TIMES = 2.0, 4.0  # a backbone sees 4 * picture - 2, pictures from 0 to 1
@@ -31,7 +31,4 @@ def load_imagenet(backbone: nn.Module, path: Path) -> None:
     missing = scale * _LESS / _TIMES - MEAN / DEVIATION
     found["stem.norm.running_mean"] = found["stem.norm.running_mean"] - stem.sum((1, 2, 3)) * missing
     found["stem.conv.weight"] = stem * (scale / _TIMES)
-    try:
-        backbone.load_state_dict(found, strict=False)
-    except RuntimeError as error:
-        raise UserError(f"{path}: belongs to another network: {' '.join(str(error).split())[:160]}") from None
+    fill(backbone, found, path)
