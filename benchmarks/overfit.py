@@ -48,6 +48,7 @@ class Case:
         size: of the input, height and width.
         train: fields of the training configuration.
         loss: fields of the objective.
+        framework: that computes the network.
     """
 
     arch: str
@@ -56,6 +57,7 @@ class Case:
     size: tuple[int, int] = (64, 64)
     train: dict[str, Any] = field(default_factory=dict)
     loss: dict[str, Any] = field(default_factory=dict)
+    framework: str = "torch"
 
 
 SMALL_DETR = Case(
@@ -63,6 +65,7 @@ SMALL_DETR = Case(
 )
 CASES = {
     "ultratinyod": Case("ultratinyod", 150, {"cnn_width": 16}),
+    "ultratinyod, keras": Case("ultratinyod", 150, {"cnn_width": 16}, framework="keras"),
     "CenterNet": Case(
         "cnn",
         120,
@@ -98,7 +101,7 @@ def learn_by_heart(case: Case, place: Path, seed: int) -> tuple[float, int, floa
             **case.train,
         )  # fmt: skip
         torch.manual_seed(seed)
-        detect = DetectConfig(arch=case.arch)
+        detect = DetectConfig(arch=case.arch, framework=case.framework)
         network = build_network(Settings(train, detect, data, model), opened, dataset)
         task = DetectTask(network, data, LossConfig(**case.loss), dataset, opened.names, detect.conf_thresh)
         loader = Loader(dataset, None, data.img_size, data.resize_mode, train.batch_size, seed)
@@ -127,7 +130,7 @@ def main() -> None:
         chosen = case.model | case.train | case.loss
         settings = ", ".join(f"{key} {value}" for key, value in chosen.items())
         print(
-            f"AP50 {score:.4f}  {name:<17} {parameters:>7,} parameters  {case.epochs:>3} epochs  {seconds:>4.0f} s  "
+            f"AP50 {score:.4f}  {name:<18} {parameters:>7,} parameters  {case.epochs:>3} epochs  {seconds:>4.0f} s  "
             f"{case.size[0]}x{case.size[1]}, {settings}",
             flush=True,
         )

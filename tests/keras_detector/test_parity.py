@@ -16,11 +16,17 @@ import torch
 pytest.importorskip("keras", reason="keras is not installed: pip install '.[keras]'")
 import keras
 
+import uhd
+from uhd.assigners.targets import Targets
+from uhd.config import from_plain
 from uhd.errors import UserError
 from uhd.keras_detector.convert import assign_state_dict, state_dict_of
 from uhd.keras_detector.model import anchor_table, create_keras_model
+from uhd.losses import build_objective
+from uhd.losses.config import LossConfig
 from uhd.models.ultratinyod.config import UltraTinyODConfig
 from uhd.models.ultratinyod.network import UltraTinyOD
+from uhd.models.weights import read_weights
 
 SMALL = UltraTinyODConfig(cnn_width=8, num_anchors=3)
 PLAIN = replace(
@@ -56,10 +62,24 @@ def state_of(network: torch.nn.Module) -> dict[str, np.ndarray]:
     return {name: tensor.detach().numpy() for name, tensor in network.state_dict().items()}
 
 
-@pytest.mark.parametrize(("config", "size"), CONFIGURATIONS.values(), ids=CONFIGURATIONS)
-def test_forward_and_weights(config: UltraTinyODConfig, size: tuple[int, int]) -> None:
-    network = used(config)
-    model = create_keras_model(config, size)
+def trained(config: UltraTinyODConfig, size: tuple[int, int]) -> UltraTinyOD:
+    """A torch network after some steps of the recipe's objective, on noise and three people."""
+    torch.manual_seed(0)
+    network = UltraTinyOD(config)
+    objective, optimiser = build_objective(network, LossConfig()), torch.optim.AdamW(network.parameters(), 3e-3)
+    boxes = torch.tensor([[[0.1, 0.2, 0.3, 0.7], [0.5, 0.1, 0.9, 0.9]], [[0.4, 0.4, 0.5, 0.6], [0.0, 0.0, 0.0, 0.0]]])
+    targets = Targets(boxes, torch.tensor([[0, 0], [0, -1]]), torch.zeros(2, 0, 4))
+    for _ in range(20):
+        loss, _ = objective(network(torch.rand(2, config.in_channels, *size)), targets)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    return network.eval()
+
+
+def assert_twins(network: UltraTinyOD, size: tuple[int, int]) -> None:
+    """The Keras model with a network's weights puts out its raw map, and gives the weights back to the bit."""
+    model, config = create_keras_model(network.config, size), network.config
     assign_state_dict(model, state_of(network))
     images = np.random.default_rng(0).random((2, *size, config.in_channels), np.float32)
     with torch.inference_mode():
@@ -72,6 +92,26 @@ def test_forward_and_weights(config: UltraTinyODConfig, size: tuple[int, int]) -
     for name, tensor in state_of(network).items():
         if not name.endswith("num_batches_tracked"):
             assert np.array_equal(back[name], tensor), name
+
+
+@pytest.mark.parametrize(("config", "size"), CONFIGURATIONS.values(), ids=CONFIGURATIONS)
+def test_forward_and_weights(config: UltraTinyODConfig, size: tuple[int, int]) -> None:
+    assert_twins(used(config), size)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("config", "size"), CONFIGURATIONS.values(), ids=CONFIGURATIONS)
+def test_forward_and_weights_after_training(config: UltraTinyODConfig, size: tuple[int, int]) -> None:
+    assert_twins(trained(config, size), size)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["ultratinyod_w32_64x64", "zoo/ultratinyod_w16_rgb"])
+def test_forward_of_weights_that_come_with_the_package(name: str) -> None:
+    state, meta = read_weights(Path(uhd.__file__).parent / f"weights/{name}.safetensors")
+    network = UltraTinyOD(from_plain(UltraTinyODConfig, meta["model_config"], name)).eval()
+    network.load_state_dict(state)
+    assert_twins(network, (64, 64))
 
 
 def test_a_file_opens_without_custom_objects_and_is_equal_to_the_bit(tmp_path: Path) -> None:
