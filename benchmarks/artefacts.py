@@ -1,9 +1,11 @@
 """Everything one checkpoint is shipped as, each made by its command and scored itself on the same images.
 
     python benchmarks/artefacts.py --data PEOPLE [--model FILE.safetensors] [--output runs/artefacts] [--again]
+        [--without s3_mixed.espdl]
 
 Calibration images are those of ``train/``; scores and differences are those of ``val/``. What needs a tool that is not
-installed (esp-ppq, litert-torch, a C compiler) is left out, and said. Files that exist are not made again without
+installed (esp-ppq, litert-torch, a C compiler) is left out, and said, like the files named by ``--without``: choosing
+the layers of the mixed one tries every layer, an hour for a backbone of Lite0's depth. Files that exist are not made again without
 ``--again``.
 """
 
@@ -51,6 +53,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=default_model().with_suffix(".safetensors"))
     parser.add_argument("--output", type=Path, default=Path("runs/artefacts"))
     parser.add_argument("--again", action="store_true", help="write every file anew")
+    parser.add_argument("--without", nargs="+", default=[], metavar="FILE", choices=[row[1] for row in ARTEFACTS])
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     print(environment(1))
@@ -58,6 +61,9 @@ def main() -> None:
     files = {"torch": arguments.model}
     for name, file, words in ARTEFACTS:
         path = arguments.output / file
+        if file in arguments.without:
+            print(f"left out: {name}: as asked", flush=True)
+            continue
         if arguments.again or not path.exists():
             made, said = _write(words, path, arguments.model, arguments.data)
             if not made:

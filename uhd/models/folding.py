@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import torch
 from torch import nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -21,8 +21,18 @@ def fold(network: nn.Module) -> None:
     for module in network.modules():
         convolution, norm = getattr(module, "conv", None), getattr(module, "bn", None)
         if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-            module.conv, module.bn = fuse_conv_bn_eval(convolution, norm), nn.Identity()
+            # Written in place: torch's own whole-module form copies the convolution first.
+            convolution.weight, convolution.bias = fuse_conv_bn_weights(
+                convolution.weight, convolution.bias, *_statistics(norm), norm.eps, norm.weight, norm.bias
+            )
+            module.bn = nn.Identity()
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def _statistics(norm: nn.BatchNorm2d) -> tuple[torch.Tensor, torch.Tensor]:
+    assert norm.running_mean is not None, "a batch-norm without statistics of its own cannot be folded"
+    assert norm.running_var is not None
+    return norm.running_mean, norm.running_var
 
 
 def folded(network: Network) -> Network:
