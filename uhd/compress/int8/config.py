@@ -37,5 +37,5 @@ class Int8Config:
         minimum=-1,
     )
     tolerance: float = knob(
-        0.05, "with auto: largest error of the detections (1 - IoU + difference of scores)", group=_GROUP, minimum=0
+        0.03, "with auto: largest error of the detections (1 - IoU + difference of scores)", group=_GROUP, minimum=0
     )
