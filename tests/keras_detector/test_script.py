@@ -7,11 +7,16 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 
+from tests.drawn_figures import draw_figures
 from uhd.augment.pipeline import Pipeline
 from uhd.cli.keras_train import train
+from uhd.data.config import DataConfig
+from uhd.data.loader import Loader
+from uhd.data.open import open_data, read_dataset
 from uhd.training.config import TrainConfig
 from uhd.training.schedule import learning_rate
 
@@ -107,3 +112,21 @@ def test_the_augmentation_files_are_found_from_everywhere(tmp_path: Path, monkey
     kinds = [type(each).__name__ for each in Pipeline.load(Path("uhd_keras/aug.yaml")).operations]
     assert len(kinds) == 5
     assert Pipeline.load(Path("uhd_keras/no_aug.yaml")).operations == ()
+
+
+def test_augmentation_is_drawn_anew_in_every_epoch_and_misses_no_image(tmp_path: Path) -> None:
+    """UHD-keras kept the first epoch for all others, and the same images fell out of each."""
+    draw_figures([tmp_path / "train"] * 10 + [tmp_path / "val"], 32)
+    (tmp_path / "train/09.txt").write_text("")  # nobody: stays, as background
+    data = DataConfig(image_dir=tmp_path)
+    opened = open_data(data)
+    dataset = read_dataset(opened.train, data, opened.report, False)
+    assert len(dataset) == 10
+    pipeline = Pipeline.load(Path("uhd_keras/aug.yaml"))
+    loader = Loader(dataset, pipeline, (32, 32), "opencv_inter_nearest", 4, drop_last=False)
+    epochs = [
+        {name: image for batch in loader.epoch(i) for name, image in zip(batch.names, batch.images, strict=True)}
+        for i in range(2)
+    ]
+    assert len(epochs[0]) == len(epochs[1]) == 10
+    assert sum(not np.array_equal(image, epochs[1][name]) for name, image in epochs[0].items()) >= 8

@@ -112,5 +112,5 @@ def _write_heatmaps(
 def _plural(found: Detections) -> str:
     if len(found.class_names) == 1:
         name = found.class_names[0]
-        return name if len(found) == 1 else {"person": "people"}.get(name, f"{name}s")
+        return name if len(found) == 1 else {"person": "people", "body": "bodies"}.get(name, f"{name}s")
     return "object" if len(found) == 1 else "objects"
