@@ -5,8 +5,8 @@
 
 Calibration images are those of ``train/``; scores and differences are those of ``val/``. What needs a tool that is not
 installed (esp-ppq, litert-torch, a C compiler) is left out, and said, like the files named by ``--without``: choosing
-the layers of the mixed one tries every layer, an hour for a backbone of Lite0's depth. Files that exist are not made again without
-``--again``.
+the layers of the mixed one tries every layer, an hour for a backbone of Lite0's depth. Files that exist are not
+made again without ``--again``.
 """
 
 from __future__ import annotations
