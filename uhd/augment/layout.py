@@ -13,6 +13,7 @@ import yaml
 
 from uhd.augment import affine, colour, cutout, geometry, mixing, noise, outliers, soften, weather
 from uhd.config import flag_of, from_plain
+from uhd.config.hints import type_hints
 from uhd.errors import UserError, nearest
 
 GEOMETRY: tuple[type[Any], ...] = (
@@ -200,7 +201,7 @@ def _operation(name: str, value: Any, where: str, swap: Any, classes: Sequence[i
     else:
         given = {} if value is True else {_SCALAR.get(name, "prob"): value}
     flip = given.pop(_SWAP, None) if kind is geometry.HorizontalFlip else None
-    hints, keys = typing.get_type_hints(kind), option_keys(kind)
+    hints, keys = type_hints(kind), option_keys(kind)
     either_way = getattr(kind, "EITHER_WAY", ())
     options: dict[str, Any] = {}
     for key, item in given.items():

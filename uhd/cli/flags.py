@@ -8,11 +8,12 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar
 
 from uhd.cli.parser import Help, Parser, ShortHelp, add_flag, dash_name
 from uhd.cli.settings_file import read_settings, write_settings
 from uhd.config import PRESETS, flag_of, from_plain, knob_of, preset, to_plain
+from uhd.config.hints import type_hints
 from uhd.errors import UserError, nearest
 
 T = TypeVar("T")
@@ -97,7 +98,7 @@ class Flags:
         groups: dict[str, Any] = {}
         seen: dict[str, Any] = {}
         for kind in self.kinds:
-            defaults, hints = preset(kind, self.default_preset), get_type_hints(kind)
+            defaults, hints = preset(kind, self.default_preset), type_hints(kind)
             for field in dataclasses.fields(kind):
                 if knob_of(field).hidden:
                     continue

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from functools import cache
-from typing import Any, get_type_hints
+from typing import Any
 
 from uhd.config import knob_of
+from uhd.config.hints import type_hints
 from uhd.errors import UserError
 from uhd.models import ARCHITECTURES
 
@@ -20,7 +21,7 @@ def override_config(taken: frozenset[str] = frozenset()) -> type[Any]:
     """
     fields: dict[str, tuple[str, Any, Any]] = {}
     for name, architecture in ARCHITECTURES.items():
-        hints = get_type_hints(architecture.config)
+        hints = type_hints(architecture.config)
         for field in dataclasses.fields(architecture.config):
             rule = knob_of(field)
             if not rule.hidden and field.name not in fields and field.name not in taken:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from typing import Any, NoReturn, get_type_hints
+from typing import Any, NoReturn
 
 from uhd.config import flag_of, knob_of
+from uhd.config.hints import type_hints
 from uhd.errors import UserError
 
 WIDTH = 110
@@ -61,7 +62,7 @@ def add_flag(group: Any, kind: type[Any], field: dataclasses.Field[Any], default
     rule, dest = knob_of(field), f".{field.name}"
     flag = f"--{flag_of(field)}".replace("_", "-")
     text = rule.help.replace("%", "%%")
-    if get_type_hints(kind)[field.name] in (bool, bool | None):
+    if type_hints(kind)[field.name] in (bool, bool | None):
         negative = f"--no-{flag[2:]}" if not flag.startswith("--no-") else f"--{flag[5:]}"
         # --use-nms is switched off by --no-use-nms and by what people try first, --no-nms.
         off = [negative, f"--no-{flag[6:]}"] if flag.startswith("--use-") else [negative]

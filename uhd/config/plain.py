@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from uhd.config.hints import type_hints
 from uhd.config.knob import flag_of, knob_of
 from uhd.config.ranges import validate
 from uhd.errors import UserError, nearest
@@ -52,7 +53,7 @@ def parse_value(config_type: type[Any], field: dataclasses.Field[Any], value: An
     Raises:
         UserError: the value does not fit the type.
     """
-    hint = typing.get_type_hints(config_type)[field.name]
+    hint = type_hints(config_type)[field.name]
     name = f"{where}: {flag_of(field)}"
     if value is None or (isinstance(value, str) and value.lower() in {"none", "null"} and _optional(hint)):
         if _optional(hint):

@@ -16,7 +16,7 @@ def plot_curves(report: Report, folder: Path) -> Path:
     """
     curve = report.curve
     threshold, f1, precision, recall = curve.best()
-    figure, (left, right) = new_figure(10, 4.2)
+    figure, (left, right) = new_figure(10, 4.2, fit=False)
     left.plot(curve.recall, curve.precision, color=BLUE)
     left.plot([recall], [precision], "o", color=RED, label=f"best F1 {f1:.3f}")
     left.set(

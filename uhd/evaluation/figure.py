@@ -10,8 +10,20 @@ from uhd.errors import UserError, install_hint
 BLUE, RED = "#2060c0", "#c04020"
 
 
-def new_figure(width: float, height: float, rows: int = 1, columns: int = 2) -> tuple[Any, Any]:
+# Inches around plots whose labels are known to fit: left and right of all, above and below, between two.
+_LEFT, _RIGHT, _TOP, _BOTTOM, _BETWEEN = 0.7, 0.2, 0.4, 0.55, 0.8
+
+
+def new_figure(width: float, height: float, rows: int = 1, columns: int = 2, fit: bool = True) -> tuple[Any, Any]:
     """Return a figure of so many inches and its axes.
+
+    Args:
+        width: of the figure.
+        height: of the figure.
+        rows: of axes.
+        columns: of axes.
+        fit: room is made for labels of any length, which takes as long as drawing does; False: for one row of
+            plots whose labels are numbers and one line of words.
 
     Raises:
         UserError: matplotlib is not installed.
@@ -20,8 +32,13 @@ def new_figure(width: float, height: float, rows: int = 1, columns: int = 2) -> 
         from matplotlib.figure import Figure
     except ImportError:
         raise UserError(f"plots need matplotlib: {install_hint('train')}") from None
-    figure = Figure(figsize=(width, height), layout="constrained")
-    return figure, figure.subplots(rows, columns)
+    if fit:
+        figure = Figure(figsize=(width, height), layout="constrained")
+        return figure, figure.subplots(rows, columns)
+    figure = Figure(figsize=(width, height))
+    plot = (width - _LEFT - _RIGHT - (columns - 1) * _BETWEEN) / columns
+    edges = {"left": _LEFT / width, "right": 1 - _RIGHT / width, "top": 1 - _TOP / height, "bottom": _BOTTOM / height}
+    return figure, figure.subplots(rows, columns, gridspec_kw={**edges, "wspace": _BETWEEN / plot})
 
 
 def save_figure(figure: Any, path: Path) -> Path:

@@ -28,7 +28,7 @@ def plot_results(metrics_csv: Path, path: Path) -> Path:
         UserError: the file is missing or holds no epoch, or matplotlib is not installed.
     """
     columns = read_metrics(metrics_csv)
-    figure, (left, middle, right) = new_figure(14, 4.2, columns=3)
+    figure, (left, middle, right) = new_figure(14, 4.2, columns=3, fit=False)
     parts = {
         name.removeprefix("train/"): series
         for name, series in columns.items()
