@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,18 @@ from uhd.models.weights import read_checkpoint, read_weights
 __all__ = ["photos"]
 
 
+@pytest.fixture(scope="module")
+def trained(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished run of one epoch, to be copied."""
+    output = tmp_path_factory.mktemp("trained")
+    assert main(arguments(photos, output, 1)) == 0
+    return output / "a"
+
+
 @pytest.fixture
-def earlier(photos: Path, tmp_path: Path) -> Path:
-    """The folder of a finished run of one epoch."""
-    assert main(arguments(photos, tmp_path, 1)) == 0
-    return tmp_path / "a"
+def earlier(trained: Path, tmp_path: Path) -> Path:
+    """The same, each test its own."""
+    return shutil.copytree(trained, tmp_path / "a", symlinks=True)
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -55,10 +63,10 @@ def test_overwriting_moves_the_earlier_run_aside(
     assert read_checkpoint(earlier / "last.pt")["epoch"] == 1
 
 
-def test_settings_repeat_the_run(photos: Path, earlier: Path) -> None:
-    again = ["train", "--config", str(earlier / "settings.yaml"), "--exp-name", "again"]
+def test_settings_repeat_the_run(photos: Path, trained: Path) -> None:
+    again = ["train", "--config", str(trained / "settings.yaml"), "--exp-name", "again"]
     assert main(again) == 0
-    first, second = (read_weights(earlier.with_name(name) / "last.safetensors")[0] for name in ("a", "again"))
+    first, second = (read_weights(trained.with_name(name) / "last.safetensors")[0] for name in ("a", "again"))
     assert all((first[name] == second[name]).all() for name in first)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import cv2
 import pytest
 
+from tests.plotless import plots
 from tests.training.test_resume_exactly import photos
 from uhd.cli import main, original
 from uhd.training.checkpoint import newest_last
@@ -30,7 +31,8 @@ def train(photos: Path, output: Path, *more: str) -> list[str]:
 def run(request: pytest.FixtureRequest, photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp(request.param)
     flags = ["--arch", request.param, *NETWORKS[request.param], "--val-aug-config", "uhd/aug_val_s.yaml"]
-    assert main(train(photos, output, *flags)) == 0
+    with plots():
+        assert main(train(photos, output, *flags)) == 0
     return output / "a"
 
 
@@ -49,12 +51,14 @@ def test_samples_are_drawn_as_the_model_sees_them(run: Path) -> None:
     # Labels stand on the left, what was found on the right.
     assert {cv2.imread(str(path)).shape[:2] for path in pictures} == {(384, 512 + 6 + 512)}
     assert pictures[0].name.startswith("0001_")
-    assert cv2.imread(str(run / "results.png")) is not None
+    assert all(cv2.imread(str(run / name)) is not None for name in ("curves.png", "results.png"))
 
 
 def test_what_val_only_measures_and_draws(run: Path, photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
     asked = ["--with-heatmap-mean", "--val-count", "3", "--samples", "2", "--coco-eval", "--coco-per-class"]
-    folder, report = val_only(run, photos, *asked)
+    with plots():
+        folder, report = val_only(run, photos, *asked)
+    assert cv2.imread(str(folder / "curves.png")) is not None
     assert report["counts"]["images"] == 3
     said = capsys.readouterr().out
     assert "COCO/AP50" in said
