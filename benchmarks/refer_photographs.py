@@ -33,7 +33,8 @@ from uhd.outlines import fill_outline
 from uhd.refer.answers import Found
 from uhd.refer.config import PromptConfig, ReferDataConfig
 from uhd.refer.data import ReferData, decode, read_parts
-from uhd.refer.photographs.dataset import is_whole, read_photographs
+from uhd.refer.photographs.dataset import read_photographs
+from uhd.refer.photographs.described import is_whole
 from uhd.refer.prompt_batches import place_prompt
 from uhd.refer.referrer import Referrer
 from uhd.refer.run import ReferSettings, build_trainer

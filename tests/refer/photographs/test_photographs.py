@@ -16,9 +16,13 @@ from uhd.data.formats.run_length import outline_of_bitmap
 from uhd.data.formats.yolo import ClassMap
 from uhd.data.problems import Report
 from uhd.data.records import Record
+from uhd.data.split import split_records
 from uhd.objects import Objects
-from uhd.refer.photographs.dataset import described
+from uhd.read import read_image
+from uhd.refer.photographs.dataset import read_photographs
+from uhd.refer.photographs.described import described
 from uhd.refer.photographs.facts import photograph_facts
+from uhd.refer.photographs.paste import pasted_photograph
 from uhd.refer.world.describe import facts_of
 from uhd.refer.world.scene import Scene, draw_scene
 
@@ -69,7 +73,7 @@ def test_files_say_it_once_and_keep_everybody(tmp_path: Path, capsys: pytest.Cap
         cv2.imwrite(str(tmp_path / f"{i}.png"), cv2.cvtColor(scene.image, cv2.COLOR_RGB2BGR))
         images.append((Path(f"{i}.png"), Record(tmp_path / f"{i}.png", objects_of(scene), (160, 160))))
     write_coco(source, images, ("person",))
-    words = ["refer", "data", str(tmp_path / "out"), "--keypoints", str(source), "--json"]
+    words = ["refer", "data", str(tmp_path / "out"), "--keypoints", str(source), "--paste", "2", "--json"]
     assert main(words) == 0
     told = json.loads(capsys.readouterr().out)
     parts = {
@@ -80,7 +84,15 @@ def test_files_say_it_once_and_keep_everybody(tmp_path: Path, capsys: pytest.Cap
     for part, records in parts.items():
         assert sum(len(record.boxes) for record in records) == told[part]["people"]
         assert sum(len(texts) for r in records for texts in r.objects.texts or ()) == told[part]["texts"]
-    for record in parts["train"]:
+    pasted = [record for record in parts["train"] if record.image.name.startswith("pasted_")]
+    assert len(pasted) == told["train"]["pasted"] > 0
+    assert told["val"]["pasted"] == 0
+    train = split_records(read_photographs(source, Report()), 0.8, 0.2, 0)[0]
+    for record in pasted:
+        image, people = pasted_photograph(train, int(record.image.stem[-6:])) or pytest.fail("not the same picture")
+        assert (read_image(record.image) == image).all()
+        assert sorted(record.objects.texts or ()) == sorted(people.texts or ())
+    for record in [record for record in parts["train"] if record not in pasted]:
         wanted = described(SCENES[int(record.image.stem)].image, objects_of(SCENES[int(record.image.stem)]))
         assert wanted.texts is not None
         found = record.objects.texts or ((),) * len(record.boxes)

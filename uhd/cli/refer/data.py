@@ -30,6 +30,11 @@ class PhotographConfig:
         None, "describe the people of these photographs instead of drawing: a COCO file with keypoints and masks"
     )
     least_keypoints: int = knob(5, "keypoints of who is described (--keypoints)", minimum=1, maximum=17)
+    paste: int = knob(
+        0,
+        "further training pictures with persons of other photographs pasted in, by their masks (--keypoints)",
+        minimum=0,
+    )
     val_split: float = knob(0.2, "share of the photographs to validate on (--keypoints)", minimum=0.0, maximum=1.0)
 
 
@@ -64,9 +69,11 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _describe(config: PhotographConfig, source: Path, folder: Path, world: WorldConfig) -> int:
+    from uhd.data.problems import Report
     from uhd.refer.photographs.dataset import write_photographs
 
-    told = write_photographs(source, folder, config.least_keypoints, config.val_split, world.seed)
+    report = Report()
+    told = write_photographs(source, folder, config.least_keypoints, config.val_split, world.seed, config.paste, report)
     if world.json:
         print(json.dumps({part: vars(counts) for part, counts in told.items()}))
         return 0
@@ -74,6 +81,9 @@ def _describe(config: PhotographConfig, source: Path, folder: Path, world: World
         print(
             f"{part}: {counts.pictures} photographs with {counts.people} people; "
             f"{counts.described} of them have a mask and are described by {counts.texts} texts"
+            + (f"; persons of others are pasted into {counts.pasted} of them" if counts.pasted else "")
         )
+    for line in report.lines():
+        print(line)
     print(f"wrote {folder}: images/ and RefHuman_train.json, RefHuman_val.json; every text is synthetic")
     return 0

@@ -4,38 +4,25 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from uhd.data.formats.coco import read_coco
-from uhd.data.formats.coco_writer import write_coco
-from uhd.data.formats.rows import record_of, rows_of
 from uhd.data.formats.yolo import ClassMap
 from uhd.data.problems import Report
 from uhd.data.records import Record
 from uhd.data.split import split_records
 from uhd.errors import UserError
 from uhd.files import save_atomic
-from uhd.objects import Objects
 from uhd.read import UnreadableImage, read_image
 from uhd.refer.made_with import check_same
-from uhd.refer.photographs.facts import photograph_facts
-from uhd.refer.world.describe import unique_texts
+from uhd.refer.photographs.described import described, is_whole
+from uhd.refer.photographs.part import DescribedPart, PhotographCounts
+from uhd.refer.photographs.paste import pasted_photograph
+from uhd.refer.png_file import write_png
 
 ABOUT = "photographs; all texts are synthetic, derived from boxes, keypoints, masks and pixels"
-_MOST_TEXTS = 4  # for each person
-
-
-@dataclass
-class PhotographCounts:
-    """What was written: photographs, people in them, people who are described, texts."""
-
-    pictures: int = 0
-    people: int = 0
-    described: int = 0
-    texts: int = 0
 
 
 def read_photographs(path: Path, report: Report) -> list[Record]:
@@ -62,26 +49,10 @@ def read_photographs(path: Path, report: Report) -> list[Record]:
     return found
 
 
-def described(image: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], people: Objects) -> Objects:
-    """Return the people of an RGB photograph (H, W, 3) with at most four texts each, the shortest."""
-    facts = photograph_facts(image, people)
-    texts = [
-        tuple(text for text, said in unique_texts(people.count, who, facts) if said)[:_MOST_TEXTS]
-        for who in range(people.count)
-    ]
-    return replace(people, texts=tuple(texts) + ((),) * (len(people) - people.count))
-
-
-def is_whole(people: Objects, who: int, least: int) -> bool:
-    """Return whether a person has a mask and at least so many keypoints: who has less is no good to measure by."""
-    if people.masks is None or people.keypoints is None or who >= people.count:
-        return False
-    return bool(people.masks[who]) and int((people.keypoints[who, :, 2] > 0).sum()) >= least
-
-
 def write_photographs(
-    source: Path, folder: Path, least: int = 5, val_split: float = 0.2, seed: int = 0
-) -> dict[str, PhotographCounts]:
+    source: Path, folder: Path, least: int = 5, val_split: float = 0.2, seed: int = 0, pasted: int = 0,
+    report: Report | None = None,
+) -> dict[str, PhotographCounts]:  # fmt: skip
     """Write ``folder/RefHuman_train.json`` and ``_val.json`` with copies of the photographs in ``folder/images``.
 
     No photograph is in both parts. Whoever has a mask and ``least`` keypoints is described, as far as a text means
@@ -92,49 +63,50 @@ def write_photographs(
         folder: is created.
         least: keypoints of who is described.
         val_split: share of the photographs to validate on.
-        seed: of the split.
+        seed: of the split and of what is pasted.
+        pasted: further pictures of the training part, with persons of other photographs of that part pasted in;
+            fewer are written where nothing would mean these persons alone.
+        report: receives photographs that cannot be read.
 
     Raises:
         UserError: nobody to describe, or ``folder`` holds another data set.
     """
     made = {"source": source.name, "least_keypoints": least, "val_split": val_split, "seed": seed, "synthetic": True}
+    made |= {"pasted": pasted} if pasted else {}
     for part in ("train", "val"):
         check_same(folder / f"RefHuman_{part}.json", made)
-    report = Report()
-    records = read_photographs(source, report)
-    train, val = split_records(records, 1 - val_split, val_split, seed)
+    records = read_photographs(source, Report() if report is None else report)
+    split = dict(zip(("train", "val"), split_records(records, 1 - val_split, val_split, seed), strict=True))
     (folder / "images").mkdir(parents=True, exist_ok=True)
     told = {}
-    for part, chosen, first in (("train", train, 1), ("val", val, 1_000_000)):
-        told[part] = _write_part(folder / f"RefHuman_{part}.json", chosen, least, first, made)
+    for part, chosen in split.items():
+        written = DescribedPart(partial(is_whole, least=least))
+        for record in chosen:
+            written.add(copy_photograph(record.image, folder / "images"), record)
+        for number in range(pasted if part == "train" else 0):
+            _add_pasted(written, chosen, number, seed, least, folder / "images")
+        info = {"description": ABOUT, "made_with": made}
+        written.write(folder / f"RefHuman_{part}.json", 1 if part == "train" else 1_000_000, info)
+        told[part] = written.counts
     if not any(counts.texts for counts in told.values()):
         raise UserError(f"{source}: nobody has a mask, {least} keypoints and something that is true of nobody else")
     return told
 
 
-def _write_part(
-    path: Path, records: Sequence[Record], least: int, first: int, made: dict[str, object]
-) -> PhotographCounts:
-    images: list[tuple[Path, Record]] = []
-    captions: list[str] = []
-    counts = PhotographCounts()
-    silent: list[tuple[Path, Record]] = []
-    for record in records:
-        place = path.parent / "images" / record.image.name
-        save_atomic(place, lambda temporary, source=record.image: shutil.copyfile(source, temporary))  # type: ignore[misc]
-        rows, others = rows_of(record), []
-        for who, row in enumerate(rows):
-            texts = row.texts if is_whole(record.objects, who, least) else ()
-            own = record_of(record.image, [replace(row, texts=())], record.size)
-            images += [(Path(place.name), own)] * len(texts)
-            captions += texts
-            counts.described, counts.texts = counts.described + bool(texts), counts.texts + len(texts)
-            if not texts:
-                others.append(replace(row, texts=()))
-        counts.pictures, counts.people = counts.pictures + 1, counts.people + record.objects.count
-        if others:
-            silent.append((Path(place.name), record_of(record.image, others, record.size)))
-    captions += [""] * len(silent)
-    info = {"description": ABOUT, "made_with": made}
-    write_coco(path, images + silent, ("person",), first, captions, info)
-    return counts
+def copy_photograph(source: Path, images: Path) -> str:
+    """Copy a photograph into a folder; returns its name there."""
+    save_atomic(images / source.name, lambda temporary: shutil.copyfile(source, temporary))
+    return source.name
+
+
+def _add_pasted(
+    part: DescribedPart, records: Sequence[Record], number: int, seed: int, least: int, images: Path
+) -> None:
+    found = pasted_photograph(records, number, seed, least)
+    if found is None:
+        return
+    image, people = found
+    name = f"pasted_{number:06d}.png"
+    write_png(images / name, image)
+    part.add(name, Record(images / name, people, (image.shape[0], image.shape[1])))
+    part.counts.pasted += 1

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
@@ -16,6 +15,7 @@ from tqdm import tqdm
 from uhd.files import save_atomic
 from uhd.keypoints import KEYPOINT_NAMES, SKELETON
 from uhd.refer.made_with import check_same
+from uhd.refer.png_file import write_png
 from uhd.refer.prompts import scribble_in
 from uhd.refer.world.describe import Fact, descriptions, facts_of, held_out
 from uhd.refer.world.scene import Person, Scene, draw_scene
@@ -69,7 +69,7 @@ def write_world(folder: Path, count: int, seed: int = 0, part: str = "train", si
         rng = np.random.default_rng([seed, PARTS[part], i])
         scene = draw_scene(rng, (size, size))
         name = f"{part}_{i:06d}.png"
-        _write_png(folder / "images" / name, scene.image)
+        write_png(folder / "images" / name, scene.image)
         counts.pictures += 1
         counts.people += len(scene.people)
         counts.texts += _describe(table, scene, name, part, rng)
@@ -127,8 +127,3 @@ def run_lengths(mask: NDArray[np.bool_]) -> list[int]:
     edges = np.concatenate([[0], turns, [mask.size]])
     runs = np.diff(edges)
     return [int(run) for run in (runs[:-1] if len(turns) and turns[-1] == mask.size else runs)]
-
-
-def _write_png(path: Path, image: NDArray[np.uint8]) -> None:
-    data = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1].tobytes()
-    save_atomic(path, lambda temporary: temporary.write_bytes(data))
