@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.export.c.conftest import STRICT
 from tests.export.conftest import class_names, make_family
 from tests.heads import toy_head
 from uhd.assigners.targets import Targets
@@ -81,7 +82,7 @@ def test_c_says_what_numpy_says(name: str, tmp_path: Path) -> None:
     network = make_family(name)
     card = ModelCard(input_size=(32, 32), class_names=class_names(network))
     export_c(open_network(network, card), tmp_path / "net.c")
-    agree(_best(CPredictor(tmp_path / "net.c"), name), _best(TorchPredictor(network, card), name, 60))
+    agree(_best(CPredictor(tmp_path / "net.c", flags=STRICT), name), _best(TorchPredictor(network, card), name, 60))
 
 
 @pytest.mark.parametrize("name", ["utod", "utod_classes", "centernet_classes", "utod_anchor_free", "utod_one_to_one"])

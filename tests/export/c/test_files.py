@@ -172,7 +172,7 @@ def test_command_writes_files_that_load_runs(tmp_path: Path, capsys: pytest.Capt
     arguments = ["export", "--format=c", str(weights), "--int8", "--calibration", str(tmp_path)]
     assert main([*arguments, "--output", str(tmp_path / "net8.c")]) == 0
     assert "calibrated on 3 images" in capsys.readouterr().out
-    assert load(tmp_path / "net8.c").predictor.count == compiled.predictor.count
+    assert in_c(tmp_path / "net8.c").count == compiled.predictor.count
 
 
 def test_command_keeps_c_of_other_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
