@@ -61,13 +61,14 @@ def batched_nms(
 
 def survivors(count: int, better: NDArray[np.intp], worse: NDArray[np.intp]) -> NDArray[np.bool_]:
     """Return which of the ranked boxes survive, given the pairs of duplicates by ascending better one."""
-    keep: NDArray[np.bool_] = np.ones(count, bool)
     # By rank: whoever could drop the better one of a pair has been looked at before.
     if len(better) <= _FEW:
+        stays = bytearray(b"\1" * count)
         for i, j in zip(better.tolist(), worse.tolist(), strict=True):
-            if keep[i]:
-                keep[j] = False
-        return keep
+            if stays[i]:
+                stays[j] = 0
+        return np.frombuffer(stays, bool)
+    keep: NDArray[np.bool_] = np.ones(count, bool)
     start = np.flatnonzero(np.concatenate([[True], better[1:] != better[:-1]]))
     for i, low, high in zip(better[start].tolist(), start.tolist(), [*start[1:].tolist(), len(better)], strict=True):
         if keep[i]:

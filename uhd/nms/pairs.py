@@ -27,43 +27,48 @@ def duplicate_pairs(
         iou: above 0, at most 1.
         class_ids: (N,), or None where all are of one class.
     """
-    x1, y1, x2, y2 = (np.ascontiguousarray(side) for side in boxes.T)
+    if len(boxes) < 2:
+        return np.zeros(0, np.intp), np.zeros(0, np.intp)
+    x1, y1, x2, y2 = boxes.T
     with np.errstate(invalid="ignore", over="ignore"):
         area = np.maximum(x2 - x1, 0) * np.maximum(y2 - y1, 0)
     # Boxes without area overlap nothing; nor do those that are not numbers.
-    solid = np.flatnonzero((area > 0) & np.isfinite(area))
-    if len(solid) < len(boxes):
+    if not (area.min() > 0 and area.max() < np.inf):
+        solid = np.flatnonzero((area > 0) & (area < np.inf))
         found = duplicate_pairs(boxes[solid], iou, None if class_ids is None else class_ids[solid])
         return solid[found[0]], solid[found[1]]
     order, runs = (_sweep if len(boxes) <= _SWEEP else _strips)(boxes, iou, class_ids)
     # In the order of the sort every run is read from front to back.
-    x1, y1, x2, y2, area = (side[order] for side in (x1, y1, x2, y2, area))
+    x1, y1, x2, y2, area = (side.take(order) for side in (x1, y1, x2, y2, area))
     kinds = None if class_ids is None else class_ids[order]
     share, least = np.float32(iou), (y2 - y1) * np.float32(iou / _SLACK)
     pairs = []
-    for a, b in _portions(runs):
-        high = np.minimum(y2[b], y2[a])
-        high -= np.maximum(y1[b], y1[a])
-        near = np.flatnonzero(high >= least[a])
-        a, b, overlap = a[near], b[near], high[near]
-        width = np.minimum(x2[a], x2[b])
-        width -= np.maximum(x1[a], x1[b])
+    for some, counts, b in _portions(runs):
+        # Values of the first box are repeated, which is quicker than picking them one by one.
+        high = y2.take(b)
+        np.minimum(high, y2[some].repeat(counts), out=high)
+        high -= np.maximum(y1.take(b), y1[some].repeat(counts))
+        near = (high >= least[some].repeat(counts)).nonzero()[0]
+        a = np.arange(some.start, some.stop).repeat(counts).take(near)
+        b, overlap = b.take(near), high.take(near)
+        width = np.minimum(x2.take(a), x2.take(b))
+        width -= np.maximum(x1.take(a), x1.take(b))
         overlap *= width
-        union = area[a] + area[b]
+        union = area.take(a) + area.take(b)
         union -= overlap
         union *= share
         same = (overlap >= union) & (overlap > 0)
         if kinds is not None:
             same &= kinds[a] == kinds[b]
-        hit = np.flatnonzero(same)
-        pairs.append((order[a[hit]], order[b[hit]]))
+        hit = same.nonzero()[0]
+        pairs.append((order.take(a.take(hit)), order.take(b.take(hit))))
     if not pairs:
         return np.zeros(0, np.intp), np.zeros(0, np.intp)
     a, b = pairs[0] if len(pairs) == 1 else (np.concatenate(side) for side in zip(*pairs, strict=True))
     better, worse = np.minimum(a, b), np.maximum(a, b)
     # Numbers of 16 bits are sorted by counting, several times faster.
-    order = np.argsort(better.astype(np.uint16) if len(boxes) <= 1 << 16 else better, kind="stable")
-    return better[order], worse[order]
+    order = (better.astype(np.uint16) if len(boxes) <= 1 << 16 else better).argsort(kind="stable")
+    return better.take(order), worse.take(order)
 
 
 def _sweep(boxes: NDArray[np.float32], iou: float, _class_ids: NDArray[np.int64] | None) -> tuple[Index, list[Run]]:
@@ -74,10 +79,12 @@ def _sweep(boxes: NDArray[np.float32], iou: float, _class_ids: NDArray[np.int64]
     The overlap of two such boxes is at least t of the wider one's width, so the right one begins at most 1 - t of the
     left one's width behind it.
     """
-    order = np.argsort(boxes[:, 0], kind="stable")
-    left = boxes[order, 0].astype(np.float64)
-    reach = (boxes[order, 2] - left) * (max(1 - iou, 0.0) * _SLACK + 1e-6)
-    return order, [(np.arange(1, len(order) + 1), np.searchsorted(left, left + reach, "right"))]
+    order = np.argsort(boxes[:, 0])
+    left = boxes[:, 0].take(order).astype(np.float64)
+    reach = boxes[:, 2].take(order) - left
+    reach *= max(1 - iou, 0.0) * _SLACK + 1e-6
+    reach += left
+    return order, [(np.arange(1, len(order) + 1), left.searchsorted(reach, "right"))]
 
 
 def _strips(boxes: NDArray[np.float32], iou: float, class_ids: NDArray[np.int64] | None) -> tuple[Index, list[Run]]:
@@ -117,18 +124,17 @@ def _strips(boxes: NDArray[np.float32], iou: float, class_ids: NDArray[np.int64]
     return order, runs
 
 
-def _portions(runs: Sequence[Run]) -> Iterator[tuple[Index, Index]]:
-    """Yield pairs: every box as often as it has partners, and the partners, a portion at a time."""
+def _portions(runs: Sequence[Run]) -> Iterator[tuple[slice, Index, Index]]:
+    """Yield some boxes, how many partners each has, and these partners one after the other, a portion at a time."""
     for start, end in runs:
         counts = np.maximum(end - start, 0)
-        total = np.cumsum(counts)
+        total = counts.cumsum()
         done = 0
         while done < len(counts):
             before = int(total[done - 1]) if done else 0
-            until = max(done + 1, int(np.searchsorted(total, before + _MOST_PAIRS, "right")))
-            some = counts[done:until]
-            box = np.repeat(np.arange(done, until), some)
-            partner = np.repeat(start[done:until] - (total[done:until] - some - before), some)
-            partner += np.arange(len(box))
-            yield box, partner
+            until = max(done + 1, int(total.searchsorted(before + _MOST_PAIRS, "right")))
+            some, number = slice(done, until), counts[done:until]
+            partner = (start[some] - (total[some] - number - before)).repeat(number)
+            partner += np.arange(len(partner))
+            yield some, number, partner
             done = until
