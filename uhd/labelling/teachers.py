@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uhd.labelling.pseudo_labels import Answers
+from uhd.runtime.foreign.kept_answers import KeptAnswers
 
 _LEAST = 0.05  # answers below are never asked for; they would fill the cache
 
@@ -33,16 +32,13 @@ class Teacher:
     def __init__(self, path: Path, cache: Path, threads: int = 1) -> None:
         self.name, self._detect = _open(path, threads)
         self.asked = 0
-        cache.mkdir(parents=True, exist_ok=True)
-        self._path = cache / f"{path.stem}-{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}.jsonl"
-        self._known = _read(self._path)
-        self._file = self._path.open("a", encoding="utf-8")
+        self._kept = KeptAnswers(cache, path, (5,))
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._file.close()
+        self._kept.close()
 
     def answers(self, content: str, image: Callable[[], NDArray[np.uint8]]) -> Answers:
         """Return boxes (N, 4) ``xyxy`` normalised and scores (N,) for a photograph.
@@ -51,15 +47,12 @@ class Teacher:
             content: digest of the photograph's file.
             image: reads its RGB pixels (H, W, 3); called only when the answer is not known.
         """
-        if content not in self._known:
+        if content not in self._kept:
             boxes, scores = self._detect(image())
             enough = scores >= _LEAST
-            rows = np.concatenate([boxes[enough], scores[enough, None]], 1).round(5)
-            self._file.write(json.dumps({"image": content, "rows": rows.tolist()}) + "\n")
-            self._file.flush()
-            self._known[content] = rows.astype(np.float32)
+            self._kept.add(content, np.concatenate([boxes[enough], scores[enough, None]], 1))
             self.asked += 1
-        rows = self._known[content]
+        rows = self._kept[content]
         return rows[:, :4], rows[:, 4]
 
 
@@ -80,17 +73,3 @@ def _open(path: Path, threads: int) -> tuple[str, Callable[[NDArray[np.uint8]], 
         return np.asarray(found.xyxy / limit, np.float32), found.scores
 
     return path.name, detect
-
-
-def _read(path: Path) -> dict[str, NDArray[np.float32]]:
-    known: dict[str, NDArray[np.float32]] = {}
-    if not path.is_file():
-        return known
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    whole = [line for line in lines if line.endswith("\n")]
-    if len(whole) < len(lines):  # killed in the middle of a line: what follows must not be glued to it
-        path.write_text("".join(whole), encoding="utf-8")
-    for line in whole:
-        entry = json.loads(line)
-        known[entry["image"]] = np.array(entry["rows"], np.float32).reshape(-1, 5)
-    return known

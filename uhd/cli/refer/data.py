@@ -10,6 +10,7 @@ from pathlib import Path
 from uhd.cli.flags import Flags
 from uhd.config import knob
 from uhd.errors import UserError
+from uhd.refer.photographs.pose_rules import PoseRules
 
 
 @dataclass(frozen=True)
@@ -29,22 +30,28 @@ class PhotographConfig:
     keypoints: Path | None = knob(
         None, "describe the people of these photographs instead of drawing: a COCO file with keypoints and masks"
     )
-    least_keypoints: int = knob(5, "keypoints of who is described (--keypoints)", minimum=1, maximum=17)
+    photographs: Path | None = knob(
+        None, "describe the people of this folder of photographs with box labels; poses are a teacher's (--poses)"
+    )
+    poses: Path | None = knob(None, "model of poses, MoveNet as .onnx or .tflite (--photographs)")
+    least_keypoints: int = knob(5, "keypoints of who is described (--keypoints, --photographs)", minimum=1, maximum=17)
     paste: int = knob(
         0,
         "further training pictures with persons of other photographs pasted in, by their masks (--keypoints)",
         minimum=0,
     )
-    val_split: float = knob(0.2, "share of the photographs to validate on (--keypoints)", minimum=0.0, maximum=1.0)
+    val_split: float = knob(
+        0.2, "share of the photographs to validate on (--keypoints, --photographs)", minimum=0.0, maximum=1.0
+    )
 
 
 def main(argv: Sequence[str]) -> int:
     """Draw; returns the exit code."""
     about = (
         "Draw scenes of articulated figures with exact keypoints, masks and true, unique texts, as RefHuman's files; "
-        "or describe the people of annotated photographs (--keypoints)."
+        "or describe the people of annotated photographs (--keypoints), or of photographs with boxes (--photographs)."
     )
-    flags = Flags("uhd refer data", about, (WorldConfig, PhotographConfig))
+    flags = Flags("uhd refer data", about, (WorldConfig, PhotographConfig, PoseRules))
     flags.add_positional("folder", nargs="?", type=Path, help="folder to create")
     resolved = flags.resolve(argv)
     config, folder = resolved[WorldConfig], resolved.positional.get("folder")
@@ -52,8 +59,10 @@ def main(argv: Sequence[str]) -> int:
         raise UserError("uhd refer data needs a folder to create: uhd refer data world/")
 
     photographs = resolved[PhotographConfig]
-    if photographs.keypoints is not None:
-        return _describe(photographs, photographs.keypoints, folder, config)
+    if (photographs.photographs is None) != (photographs.poses is None):
+        raise UserError("--photographs DIR and --poses MODEL belong together: boxes are there, poses are a teacher's")
+    if photographs.photographs is not None or photographs.keypoints is not None:
+        return _describe(photographs, resolved[PoseRules], folder, config)
 
     from uhd.refer.world.dataset import write_world
 
@@ -68,22 +77,31 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def _describe(config: PhotographConfig, source: Path, folder: Path, world: WorldConfig) -> int:
+def _describe(config: PhotographConfig, rules: PoseRules, folder: Path, world: WorldConfig) -> int:
     from uhd.data.problems import Report
     from uhd.refer.photographs.dataset import write_photographs
+    from uhd.refer.photographs.posed import write_posed
 
-    report = Report()
-    told = write_photographs(source, folder, config.least_keypoints, config.val_split, world.seed, config.paste, report)
+    report, least, share = Report(), config.least_keypoints, config.val_split
+    if config.photographs is None or config.poses is None:
+        assert config.keypoints is not None
+        told = write_photographs(config.keypoints, folder, least, share, world.seed, config.paste, report)
+    elif config.keypoints is not None or config.paste:
+        raise UserError("--photographs goes neither with --keypoints nor with --paste: its people have no masks")
+    else:
+        told = write_posed(config.photographs, folder, config.poses, rules, least, share, world.seed, report)
     if world.json:
         print(json.dumps({part: vars(counts) for part, counts in told.items()}))
         return 0
     for part, counts in told.items():
         print(
             f"{part}: {counts.pictures} photographs with {counts.people} people; "
-            f"{counts.described} of them have a mask and are described by {counts.texts} texts"
+            f"{counts.described} of them are described by {counts.texts} texts"
             + (f"; persons of others are pasted into {counts.pasted} of them" if counts.pasted else "")
         )
     for line in report.lines():
         print(line)
     print(f"wrote {folder}: images/ and RefHuman_train.json, RefHuman_val.json; every text is synthetic")
+    if config.poses is not None:
+        print(f"every pose is a pseudo-label by {config.poses.name}")
     return 0

@@ -1,14 +1,14 @@
-"""Detectors of other projects as teachers and as peers: one file per kind, found by what the model file looks like.
+"""Detectors and poses of other projects as teachers and peers: one file per kind, found by what the file looks like.
 
-To add one: write a file with a class that has ``recognises`` and ``__call__`` as in :class:`ForeignDetector`, and add
-a line to ``DETECTORS``.
+To add one: write a file with a class that has ``recognises`` and ``__call__`` as in :class:`ForeignDetector` or
+:class:`ForeignPoses`, and add a line to ``DETECTORS`` or ``POSES``.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,10 @@ Found = tuple[NDArray[np.float32], NDArray[np.float32]]
 DETECTORS: dict[str, tuple[str, ...]] = {
     ".onnx": ("uhd.runtime.foreign.nanodet:NanoDet",),
     ".tflite": ("uhd.runtime.foreign.mediapipe_ssd:MediaPipeSsd",),
+}
+POSES: dict[str, tuple[str, ...]] = {
+    ".onnx": ("uhd.runtime.foreign.movenet:MoveNet",),
+    ".tflite": ("uhd.runtime.foreign.movenet:MoveNet",),
 }
 
 
@@ -51,14 +55,40 @@ class ForeignDetector(Protocol):
         ...
 
 
+@runtime_checkable
+class ForeignPoses(Protocol):
+    """The keypoints of people whose boxes are known, by a model that is not of this package.
+
+    Attributes:
+        name: of the model and its licence, for records.
+    """
+
+    name: str
+
+    @classmethod
+    def recognises(cls, path: Path) -> bool:
+        """Whether a file of the right suffix is a model of this kind; looks at names and shapes only."""
+        ...
+
+    def __init__(self, path: Path, threads: int = 1) -> None: ...
+
+    def __call__(self, image: NDArray[np.uint8], boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the 17 keypoints of each person in an RGB image (H, W, 3) uint8 of any size.
+
+        Args:
+            image: the picture.
+            boxes: (N, 4) float32 ``xyxy`` normalised to it.
+
+        Returns:
+            (N, 17, 3) float32: x and y normalised to the image, not clipped, and a score in [0, 1].
+        """
+        ...
+
+
 def kind_of(path: Path) -> type[ForeignDetector] | None:
     """Return the class that runs a model file, or None when no known detector looks like it."""
-    for place in DETECTORS.get(path.suffix.lower(), ()):
-        module, name = place.split(":")
-        kind: type[ForeignDetector] = getattr(import_module(module), name)
-        if kind.recognises(path):
-            return kind
-    return None
+    kind: type[ForeignDetector] | None = _first(DETECTORS, path)
+    return kind
 
 
 def open_foreign(path: Path, threads: int = 1) -> ForeignDetector:
@@ -71,6 +101,33 @@ def open_foreign(path: Path, threads: int = 1) -> ForeignDetector:
         raise UserError(f"{path}: there is no such file")
     kind = kind_of(path)
     if kind is None:
-        known = ", ".join(place.split(":")[1] for places in DETECTORS.values() for place in places)
+        known = _names(DETECTORS)
         raise UserError(f"{path}: neither a model of this package nor of a known kind ({known}); docs/labelling.md")
     return kind(path, threads)
+
+
+def open_poses(path: Path, threads: int = 1) -> ForeignPoses:
+    """Open a model of poses.
+
+    Raises:
+        UserError: there is no such file, or none of ``POSES`` looks like it.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: there is no such file")
+    kind: type[ForeignPoses] | None = _first(POSES, path)
+    if kind is None:
+        raise UserError(f"{path}: no model of poses of a known kind ({_names(POSES)}); docs/refer.md")
+    return kind(path, threads)
+
+
+def _first(table: dict[str, tuple[str, ...]], path: Path) -> Any:
+    for place in table.get(path.suffix.lower(), ()):
+        module, name = place.split(":")
+        kind = getattr(import_module(module), name)
+        if kind.recognises(path):
+            return kind
+    return None
+
+
+def _names(table: dict[str, tuple[str, ...]]) -> str:
+    return ", ".join(dict.fromkeys(place.split(":")[1] for places in table.values() for place in places))
