@@ -41,7 +41,7 @@ def nms(
     order = np.argsort(-scores, kind="stable")
     if iou_threshold <= 0 or len(order) < 2:
         return order.astype(np.int64, copy=False)
-    ranked = boxes[order]
+    ranked = boxes.take(order, 0)
     ids = None if class_ids is None else class_ids[order]
     if ids is not None and (ids == ids[0]).all():
         ids = None
