@@ -95,6 +95,7 @@ def test_files_hold_pseudo_labels_and_say_so(
     [
         (["PHOTOS/new", "--photographs", "PHOTOS", "--poses", "m.onnx"], "never written to"),
         (["out", "--photographs", "PHOTOS"], "belong together"),
+        (["out", "--procedural", "--keypoints", "k.json"], "give one"),
         (["out", "--poses", "m.onnx"], "belong together"),
         (["out", "--photographs", "PHOTOS", "--poses", "m.onnx", "--paste", "3"], "no masks"),
         (["out", "--photographs", "PHOTOS", "--poses", "m.onnx"], "no such file"),

@@ -17,6 +17,7 @@ from uhd.refer.photographs.pose_rules import PoseRules
 class WorldConfig:
     """How much is drawn."""
 
+    procedural: bool = knob(False, "draw scenes; what is done without --keypoints and --photographs, too")
     count: int = knob(1000, "scenes of the training part; the validation part has a tenth", minimum=10)
     size: int = knob(256, "side of the square pictures in pixels", minimum=64, maximum=2048)
     seed: int = knob(0, "of everything: one seed is one data set", minimum=0)
@@ -62,6 +63,8 @@ def main(argv: Sequence[str]) -> int:
     if (photographs.photographs is None) != (photographs.poses is None):
         raise UserError("--photographs DIR and --poses MODEL belong together: boxes are there, poses are a teacher's")
     if photographs.photographs is not None or photographs.keypoints is not None:
+        if config.procedural:
+            raise UserError("--procedural draws scenes, --keypoints and --photographs read photographs: give one")
         return _describe(photographs, resolved[PoseRules], folder, config)
 
     from uhd.refer.world.dataset import write_world
