@@ -35,6 +35,9 @@ ARCHITECTURES = {
     "mask_rcnn_R_101_FPN_3x": _Zoo(_MASKS, "segment", 0.02, "ROI_HEADS"),
     "keypoint_rcnn_R_50_FPN_3x": _Zoo(_POINTS, "pose", 0.02, "ROI_HEADS"),
 }
+# Of how far an annotator's points scatter, as a share of the person, where COCO's 17 values do not apply:
+# the mean of them (https://cocodataset.org/#keypoints-eval).
+_SCATTER = 0.067
 _SCRIPT = '''\
 """Train with Detectron2: python {folder}/train_detectron2.py"""
 
@@ -90,6 +93,7 @@ def detectron2(facts: Facts, data: Path, task: str, arch: str | None, epochs: in
     # Linear scaling: https://arxiv.org/abs/1706.02677
     rate = round(zoo.rate * batch / 16, 6)
     table: dict[str, Any] = {
+        "VERSION": 2,
         "DATASETS": {"TRAIN": ["people_train"], "TEST": ["people_val"]},
         "DATALOADER": {"FILTER_EMPTY_ANNOTATIONS": False, "NUM_WORKERS": 4},
         "INPUT": {"MIN_SIZE_TRAIN": [side * share // 100 for share in (80, 90, 100)], "MIN_SIZE_TEST": side,
@@ -106,6 +110,8 @@ def detectron2(facts: Facts, data: Path, task: str, arch: str | None, epochs: in
     metadata = f"thing_classes={list(facts.names)!r}"
     if task == "pose":
         table["MODEL"]["ROI_KEYPOINT_HEAD"] = {"NUM_KEYPOINTS": facts.keypoints or 17}
+        if facts.keypoints not in (0, 17):
+            table["TEST"]["KEYPOINT_OKS_SIGMAS"] = [_SCATTER] * facts.keypoints
         metadata += ", keypoint_names=NAMES, keypoint_flip_map=[]"
     script = _SCRIPT.format(zoo=f"{zoo.config}/{arch}.yaml", folder=folder, metadata=metadata)
     if task == "pose":
