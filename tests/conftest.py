@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 
@@ -19,6 +20,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("shared"):
             item.add_marker(pytest.mark.skip(reason="the shared folder of photographs is not beside this checkout"))
+
+
+def pytest_collection_finish() -> None:
+    """Keep the collector of garbage from looking through a million objects of imported libraries again and again."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_unconfigure() -> None:
+    """Let everything go at the end, as extensions expect that count what they have handed out."""
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")

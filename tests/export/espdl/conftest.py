@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,6 +33,8 @@ def esp_ppq() -> None:
     """Skip where esp-ppq is not installed."""
     with chatter_to(None):
         pytest.importorskip("esp_ppq", reason="esp-ppq is not installed: pip install '.[espdl]'")
+    # It collects garbage after each of its steps, among all that it has imported.
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -139,9 +139,8 @@ def save_network(path: Path) -> None:
 
 
 @pytest.fixture
-def graphs(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+def graphs(monkeypatch: pytest.MonkeyPatch, esp_ppq: None) -> list[Any]:
     """The graphs that were quantised, quickly."""
-    pytest.importorskip("esp_ppq")
     # The name uhd.export is a function, which hides the package.
     module, run = import_module("uhd.export.espdl.quantise"), import_module("uhd.export.espdl.finetune.run")
     found: list[Any] = []
