@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from uhd.data.config import DataConfig
-from uhd.data.discover import yaml_names
+from uhd.data.data_yaml import yaml_names
 from uhd.data.formats import annotation_format
 from uhd.errors import UserError, nearest
 

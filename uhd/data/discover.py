@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from uhd.data.data_yaml import count_contradiction, keypoint_shape, names_in, read_yaml
 from uhd.data.formats import annotation_format
+from uhd.data.given_path import find_given
 from uhd.data.problems import MISSING_IMAGE, Report
 from uhd.errors import UserError
 from uhd.read import IMAGE_SUFFIXES, is_image_name
 
+OTHER_MACHINE = "list entry with folders of another machine (found by the end of its path)"
+_LABELS = {"images": "labels", "Images": "Labels", "IMAGES": "LABELS", "JPEGImages": "labels"}
 VAL_NAMES = ("val", "valid", "validation")
 # Folders that hold a part, whatever their case; COCO's end in a year.
 _PARTS = {
@@ -73,8 +76,7 @@ def discover(image_dir: Path | None, train_list: Path | None, val_list: Path | N
     found = _find_in_folder(image_dir, report)
     for name in ("data.yaml", "data.yml"):  # its paths are of the machine that wrote it; the form of a line is not
         if (image_dir / name).is_file():
-            shape = _read_yaml(image_dir / name).get("kpt_shape")
-            return replace(found, keypoints=_keypoint_shape(shape, image_dir / name))
+            return replace(found, keypoints=keypoint_shape(read_yaml(image_dir / name), image_dir / name))
     return found
 
 
@@ -115,7 +117,8 @@ def read_list(path: Path, image_dir: Path | None, report: Report) -> list[Path]:
     """Return the images of a text list, one path per line, in the list's order.
 
     A relative entry is tried against the list's folder, ``image_dir``, ``image_dir`` with the entry's file name only,
-    and the working directory.
+    and the working directory; then as :func:`uhd.data.given_path.find_given` does. Lines that begin with ``#`` are
+    comments, unless a file is named so.
 
     Raises:
         UserError: the list is missing or no entry leads to a file.
@@ -130,15 +133,12 @@ def read_list(path: Path, image_dir: Path | None, report: Report) -> list[Path]:
         entry = line.strip()
         if not entry:
             continue
-        candidates = [path.parent / entry]
-        if folder is not None:
-            candidates += [folder / entry, folder / Path(entry).name]
-        candidates.append(Path(entry))
-        image = next((candidate for candidate in candidates if candidate.is_file()), None)
-        if image is None:
-            report.problem(MISSING_IMAGE, f"{path}:{number}: {entry}: there is no such file")
-        else:
+        image, elsewhere = _image_named(entry, path.parent, folder)
+        if image is not None:
             found.append(image)
+            report.note(OTHER_MACHINE, int(elsewhere), case=f"{path}:{number}: {entry}" if elsewhere else "")
+        elif not entry.startswith("#"):
+            report.problem(MISSING_IMAGE, f"{path}:{number}: {entry}: there is no such file")
     if not found:
         raise UserError(f"{path}: no line names an existing image: paths are relative to {path.parent}")
     return found
@@ -150,31 +150,27 @@ def read_data_yaml(path: Path, report: Report) -> Found:
     Raises:
         UserError: not YAML, no ``train``, or a folder is missing.
     """
-    content = _read_yaml(path)
+    content = read_yaml(path)
     if not content.get("train"):
         raise UserError(f"{path}: needs a key 'train' with a folder or list of images")
     root = path.parent
     if content.get("path"):
-        root = next((p for p in (root / str(content["path"]), Path(str(content["path"]))) if p.is_dir()), root)
+        place, _ = find_given(str(content["path"]), [root])
+        root = root if place is None else place
     train = _yaml_images(content["train"], root, path, report)
     val = next((content[name] for name in VAL_NAMES if content.get(name)), None)
     test = content.get("test")
+    names = names_in(content, path)
+    contradiction = count_contradiction(content, names, path)
+    if contradiction:
+        report.remark(contradiction)
     return Found(
         train,
         None if val is None else _yaml_images(val, root, path, report),
-        _names(content.get("names"), path),
+        names,
         None if not test else _test_images(test, root, path, report),
-        _keypoint_shape(content.get("kpt_shape"), path),
+        keypoint_shape(content, path),
     )
-
-
-def yaml_names(path: Path) -> tuple[str, ...]:
-    """Return the class names that a data.yaml gives, by number; () where it gives none.
-
-    Raises:
-        UserError: not YAML, or ``names`` of another form.
-    """
-    return _names(_read_yaml(path).get("names"), path)
 
 
 def label_path(image: Path) -> Path:
@@ -185,12 +181,7 @@ def label_path(image: Path) -> Path:
     beside = image.with_suffix(".txt")
     if beside.is_file():
         return beside
-    other, parts = beside, image.parts
-    for at in range(len(parts) - 2, -1, -1):
-        if parts[at].lower() == "images":
-            folder = parts[at].replace("images", "labels").replace("Images", "Labels").replace("IMAGES", "LABELS")
-            other = Path(*parts[:at], folder, *parts[at + 1 :]).with_suffix(".txt")
-            break
+    other = _in_labels(image) or _in_labels(image.absolute()) or beside
     if other.is_file():
         return other
     for place in dict.fromkeys((beside, other)):
@@ -198,6 +189,16 @@ def label_path(image: Path) -> Path:
             if (place.parent / name).is_file():
                 return place.parent / name
     return other
+
+
+def _in_labels(image: Path) -> Path | None:
+    """Return the label file in ``labels`` of an image below ``images`` or ``JPEGImages``; None for other places."""
+    parts = image.parts
+    for at in range(len(parts) - 2, -1, -1):
+        folder = _LABELS.get(parts[at])
+        if folder is not None:
+            return Path(*parts[:at], folder, *parts[at + 1 :]).with_suffix(".txt")
+    return None
 
 
 def part_named(text: str) -> str:
@@ -226,14 +227,25 @@ def _find_in_folder(folder: Path, report: Report) -> Found:
         if stray and "val" not in parts:
             continue
         report.note(f"image beside {parts['train'][0].name}/ in {base} (left out: not in any part)", stray)
-        found = {
-            part: [image for at in folders for image in find_images(at, report)] for part, folders in parts.items()
-        }
-        return Found(found["train"], found.get("val"), test=found.get("test"))
+        found = {part: _images_of(folders, part, report) for part, folders in parts.items()}
+        return Found(found["train"] or [], found.get("val"), test=found.get("test"))
     # Beside images/ there may be masks/ or previews/ that are no photographs of the data set.
     if images is not None and not _holds_images(folder):
         folder = images
     return Found(find_images(folder, report))
+
+
+def _images_of(folders: list[Path], part: str, report: Report) -> list[Path] | None:
+    """Return the images of a part; None for one that is empty, which only the one to train on must not be."""
+    images: list[Path] = []
+    for folder in folders:
+        try:
+            images += find_images(folder, report)
+        except UserError:
+            if part == "train" and len(folders) == 1:
+                raise
+            report.remark(f"{folder}: holds no image: as if it were not there")
+    return images or None
 
 
 def _part_folders(base: Path) -> dict[str, list[Path]]:
@@ -252,29 +264,37 @@ def _holds_images(folder: Path) -> bool:
 
 def _yaml_images(value: Any, root: Path, where: Path, report: Report) -> list[Path]:
     images: list[Path] = []
-    for entry in value if isinstance(value, list) else [value]:
+    for entry in map(str, value if isinstance(value, list) else [value]):
         # Some exporters write ../train/images although the folder lies beside the file.
-        candidates = [root / str(entry), root / str(entry).removeprefix("../"), Path(str(entry))]
-        place = next((candidate for candidate in candidates if candidate.exists()), None)
+        place, elsewhere = find_given(entry, [root], shortest=1)
+        pattern = (root / entry).as_posix()
+        if place is None and glob.has_magic(entry):
+            images += sorted(Path(name) for name in glob.iglob(pattern, recursive=True) if is_image_name(name))  # noqa: PTH207
+            continue
         if place is None:
             raise UserError(f"{where}: {entry}: no such file or folder below {root}: mend 'path' or the entry")
+        if elsewhere and not entry.startswith("../"):
+            report.remark(f"{where}: {entry} is not there: {place} is taken")
         images += find_images(place, report) if place.is_dir() else _listed(place, root, report)
+    if not images:
+        raise UserError(f"{where}: {value}: no image matches below {root}: mend 'path' or the entry")
     return images
+
+
+def _image_named(entry: str, beside: Path, folder: Path | None) -> tuple[Path | None, bool]:
+    """Return the image that a line of a list names, and whether only the end of its path was found."""
+    folders = [beside] if folder is None else [beside, folder]
+    image, elsewhere = find_given(entry, folders)
+    if (image is None or elsewhere) and folder is not None:
+        by_name = folder / entry.replace("\\", "/").rpartition("/")[2]
+        if image is None and by_name.is_file():
+            return by_name, False
+    return (image, elsewhere) if image is not None and image.is_file() else (None, False)
 
 
 def _listed(path: Path, folder: Path | None, report: Report) -> list[Path]:
     """Return the images of a text list; a file of annotations stands for its own."""
     return [path] if annotation_format(path) is not None and path.is_file() else read_list(path, folder, report)
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"{path}: cannot be read as YAML ({' '.join(str(error).split())})") from None
-    if not isinstance(content, dict):
-        raise UserError(f"{path}: needs a key 'train' with a folder or list of images")
-    return content
 
 
 def _test_images(value: Any, root: Path, where: Path, report: Report) -> list[Path] | None:
@@ -284,21 +304,3 @@ def _test_images(value: Any, root: Path, where: Path, report: Report) -> list[Pa
     except UserError:
         report.note("test part named in data.yaml, but not there")
         return None
-
-
-def _keypoint_shape(value: Any, where: Path) -> tuple[int, int] | None:
-    if value is None:
-        return None
-    if isinstance(value, list) and len(value) == 2 and all(isinstance(n, int) for n in value) and value[1] in (2, 3):
-        return int(value[0]), int(value[1])
-    raise UserError(f"{where}: 'kpt_shape' must be [number of keypoints, 2 or 3], not {value!r}")
-
-
-def _names(value: Any, where: Path) -> tuple[str, ...]:
-    if value is None:
-        return ()
-    if isinstance(value, list):
-        return tuple(map(str, value))
-    if isinstance(value, dict) and all(isinstance(key, int) and key >= 0 for key in value):
-        return tuple(str(value.get(number, number)) for number in range(max(value, default=-1) + 1))
-    raise UserError(f"{where}: 'names' must be a list of names, or number: name")

@@ -81,6 +81,9 @@ def open_data(config: DataConfig, seed: int = 42, divide: bool = True, report: R
     if not train or not val:
         empty = "training" if not train else "validation"
         raise UserError(f"{where}: no {empty} images: change --train-split or --val-split, or add images")
+    both = 0 if drawn else len({record.image for record in train} & {record.image for record in val})
+    if both:
+        report.remark(f"{both} of the {len(val)} validation images are trained on too: figures will be too good")
     return OpenedData(train, val, class_names(config, reader.names), report, test, drawn)
 
 

@@ -140,7 +140,9 @@ def read_objects(path: Path, classes: ClassMap, report: Report, form: LineForm =
     """
     try:
         text = read_text(path)
-    except (IsADirectoryError, PermissionError) as error:
+    except FileNotFoundError:
+        raise
+    except OSError as error:  # a folder, no permission, a link to itself
         report.problem(BAD_LABEL, f"{path}: {error.strerror}")
         text = ""
     return parse_objects(text, classes, str(path), report, form)
