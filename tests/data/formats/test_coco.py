@@ -56,3 +56,32 @@ def test_not_coco(tmp_path: Path) -> None:
         read_coco(tmp_path / "x.json", (0,), Report())
     with pytest.raises(UserError, match="none of its 3 images"):
         read_coco(write(tmp_path / "y.json"), (0,), Report())
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "told"),
+    [
+        ("keypoints", [10, 20, 2, 30], "annotation 1: keypoints [10, 20, 2, 30] are not"),
+        ("keypoints", ["x", 20, 2], "annotation 1: keypoints ['x', 20, 2] are not"),
+        ("keypoints", [float("nan"), 20, 2], "annotation 1: keypoints [nan, 20, 2] are not"),
+        ("segmentation", [[1, 2, 3, 4, 5, "six"]], "annotation 1: segmentation [1, 2, 3, 4, 5, 'six'] is not"),
+        ("segmentation", [[1, 2, 3, 4, 5]], "annotation 1: segmentation [1, 2, 3, 4, 5] is not"),
+        ("segmentation", {"size": [4, 4], "counts": [1, 90]}, "annotation 1: segmentation is not a mask"),
+        ("segmentation", [[1, 2, 3, 4]], ""),  # a ring without area, as COCO's own files have some
+        ("segmentation", [], ""),
+        ("keypoints", None, ""),
+    ],
+)
+def test_malformed_keypoints_and_masks_are_named_and_left_out(
+    field: str, value: object, told: str, tmp_path: Path
+) -> None:
+    entry = {"id": 1, "image_id": 6, "category_id": 1, "bbox": [10, 20, 30, 20], field: value}
+    path = write(tmp_path / "a.json", annotations=[entry])
+    (tmp_path / "a.jpg").touch()
+    report = Report()
+    (record,) = read_coco(path, (0,), report)[0]
+    assert len(record.boxes) == 1
+    assert record.objects.keypoints is None
+    assert record.objects.masks is None
+    assert report.counts.get(BAD_LABEL, 0) == bool(told)
+    assert told in " ".join(report.lines(examples=9))

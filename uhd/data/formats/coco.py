@@ -168,10 +168,10 @@ def _rows(
     """Return what the annotations of one image say."""
     rows: list[Row] = []
     for annotation in annotations:
+        where = f"{path}: annotation {annotation.get('id')}"
         box = _normalised(annotation.get("bbox"), entry)
         if box is None:
             shown = str(annotation.get("bbox"))[:_PLACES_SHOWN]
-            where = f"{path}: annotation {annotation.get('id')}"
             report.problem(BAD_LABEL, f"{where}: bbox {shown} is not a box in the image")
             continue
         scale = np.array([float(entry["width"]), float(entry["height"])])
@@ -181,34 +181,57 @@ def _rows(
                 box,
                 bool(annotation.get("iscrowd") or annotation.get("ignore")),
                 frozenset(mark for mark in MARKS if annotation.get(mark)),
-                _outline(annotation.get("segmentation"), scale),
-                _keypoints(annotation.get("keypoints"), scale),
+                _outline(annotation.get("segmentation"), scale, where, report),
+                _keypoints(annotation.get("keypoints"), scale, where, report),
                 tuple(map(str, annotation.get("texts") or ())),
             )
         )
     return rows
 
 
-def _outline(segmentation: Any, scale: NDArray[np.float64]) -> Outline:
-    """Return the rings of a polygon or of a run-length mask, normalised; () for none."""
+def _outline(segmentation: Any, scale: NDArray[np.float64], where: str, report: Report) -> Outline:
+    """Return the rings of a polygon or of a run-length mask, normalised; () for none, what is malformed reported.
+
+    A ring of fewer than three points, as COCO's own files have some, is passed over.
+    """
     if isinstance(segmentation, dict):
-        return outline_of_runs(segmentation)
-    if not isinstance(segmentation, list):
-        return ()
+        outline = outline_of_runs(segmentation)
+        if not outline:
+            report.problem(BAD_LABEL, f"{where}: segmentation is not a mask in run lengths, or an empty one: left out")
+        return outline
     rings = []
-    for ring in segmentation:
-        if isinstance(ring, list) and len(ring) >= 6 and len(ring) % 2 == 0:
-            rings.append(np.clip(np.array(ring, np.float64).reshape(-1, 2) / scale, 0, 1).astype(np.float32))
+    for ring in segmentation if isinstance(segmentation, list) else ():
+        points = _numbers(ring, 2)
+        if points is None:
+            shown = str(ring)[:_PLACES_SHOWN]
+            report.problem(BAD_LABEL, f"{where}: segmentation {shown} is not a list of x and y: left out")
+        elif len(points) >= 3:
+            rings.append(np.clip(points / scale, 0, 1).astype(np.float32))
     return tuple(rings)
 
 
-def _keypoints(values: Any, scale: NDArray[np.float64]) -> NDArray[np.float32] | None:
-    """Return (K, 3) normalised keypoints, or None."""
-    if not isinstance(values, list) or not values or len(values) % 3:
+def _keypoints(values: Any, scale: NDArray[np.float64], where: str, report: Report) -> NDArray[np.float32] | None:
+    """Return (K, 3) normalised keypoints, or None for none; what is malformed is reported."""
+    if not values:
         return None
-    points = np.array(values, np.float64).reshape(-1, 3)
+    points = _numbers(values, 3)
+    if points is None:
+        shown = str(values)[:_PLACES_SHOWN]
+        report.problem(BAD_LABEL, f"{where}: keypoints {shown} are not x, y and visibility of each: left out")
+        return None
     points[:, :2] /= scale
     return points.astype(np.float32)
+
+
+def _numbers(values: Any, columns: int) -> NDArray[np.float64] | None:
+    """Return a list of finite numbers as a table (N, columns), None where it is something else."""
+    if not isinstance(values, list) or len(values) % columns:
+        return None
+    try:
+        table = np.array(values, np.float64).reshape(-1, columns)
+    except (TypeError, ValueError):
+        return None
+    return table if np.isfinite(table).all() else None
 
 
 def _normalised(bbox: Any, image: dict[str, Any]) -> tuple[float, float, float, float] | None:
