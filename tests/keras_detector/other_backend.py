@@ -63,12 +63,14 @@ def fit(folder: Path) -> dict[str, Any]:
     """Return the losses of three epochs, and how far a fit that is taken up after the second is from them."""
     images, targets = examples(16)
     options: dict[str, Any] = {"batch_size": 8, "shuffle": False, "verbose": 0}
-    whole = compiled()
+    # XLA takes TensorFlow many minutes; other parts try it.
+    how: dict[str, Any] = {"jit_compile": False} if keras.backend.backend() == "tensorflow" else {}
+    whole = compiled(**how)
     losses = whole.fit(images, targets, epochs=2, **options).history["loss"]
     place = folder / f"{keras.backend.backend()}.weights.h5"
     whole.save_weights(place)
     losses += whole.fit(images, targets, epochs=3, initial_epoch=2, **options).history["loss"]
-    again = compiled(rate=1.0)  # the rate is one of the file's numbers
+    again = compiled(rate=1.0, **how)  # the rate is one of the file's numbers
     again.optimizer.build(again.trainable_variables)  # Keras skips the numbers of an optimiser that has none yet
     again.load_weights(place)
     again.fit(images, targets, epochs=3, initial_epoch=2, **options)
