@@ -10,6 +10,8 @@ from pathlib import Path
 from uhd.data.config import DataConfig
 from uhd.data.data_yaml import yaml_names
 from uhd.data.formats import annotation_format
+from uhd.data.formats.coco import category_names
+from uhd.data.parts import part_annotations
 from uhd.errors import UserError, nearest
 
 _LISTS = ("classes.txt", "obj.names", "_darknet.labels")
@@ -54,6 +56,8 @@ def known_names(config: DataConfig) -> tuple[str, ...]:
     for name in ("data.yaml", "data.yml"):
         if (folder / name).is_file():
             return yaml_names(folder / name)
+    for path in part_annotations(folder).get("train", ())[:1] if source.is_dir() else ():
+        return category_names(path)
     return next((_read_list(folder / name) for name in _LISTS if (folder / name).is_file()), ())
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import os
-import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 from uhd.data.data_yaml import count_contradiction, keypoint_shape, names_in, read_yaml
 from uhd.data.formats import annotation_format
 from uhd.data.given_path import find_given
+from uhd.data.parts import part_annotations, part_folders
 from uhd.data.problems import MISSING_IMAGE, Report
 from uhd.errors import UserError
 from uhd.read import IMAGE_SUFFIXES, is_image_name
@@ -19,11 +19,6 @@ from uhd.read import IMAGE_SUFFIXES, is_image_name
 OTHER_MACHINE = "list entry with folders of another machine (found by the end of its path)"
 _LABELS = {"images": "labels", "Images": "Labels", "IMAGES": "LABELS", "JPEGImages": "labels"}
 VAL_NAMES = ("val", "valid", "validation")
-# Folders that hold a part, whatever their case; COCO's end in a year.
-_PARTS = {
-    part: re.compile(rf"({names})([-_]?\d{{4}})?", re.IGNORECASE)
-    for part, names in (("train", "train|training"), ("val", "val|valid|validation"), ("test", "test|testing"))
-}
 
 
 @dataclass(frozen=True)
@@ -201,26 +196,16 @@ def _in_labels(image: Path) -> Path | None:
     return None
 
 
-def part_named(text: str) -> str:
-    """Return the part, ``train``, ``val`` or ``test``, that the name of a folder or file speaks of, "" for none.
-
-    Example:
-        >>> part_named("instances_train2017")
-        'train'
-    """
-    for word in re.split(r"[^0-9A-Za-z]+", text):
-        part = next((part for part, pattern in _PARTS.items() if pattern.fullmatch(word)), "")
-        if part:
-            return part
-    return ""
-
-
 def _find_in_folder(folder: Path, report: Report) -> Found:
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder: check --image-dir")
+    annotations = part_annotations(folder)
+    if annotations:
+        report.remark(f"{folder}: read by {', '.join(str(p) for files in annotations.values() for p in files)}")
+        return Found(annotations["train"], annotations.get("val"), test=annotations.get("test"))
     images = next((folder / name for name in ("images", "Images", "IMAGES") if (folder / name).is_dir()), None)
     for base in (folder, images):
-        parts = {} if base is None else _part_folders(base)
+        parts = {} if base is None else part_folders(base)
         if base is None or "train" not in parts:
             continue
         stray = sum(entry.is_file() and is_image_name(entry.name) for entry in os.scandir(base))
@@ -246,16 +231,6 @@ def _images_of(folders: list[Path], part: str, report: Report) -> list[Path] | N
                 raise
             report.remark(f"{folder}: holds no image: as if it were not there")
     return images or None
-
-
-def _part_folders(base: Path) -> dict[str, list[Path]]:
-    """Return the folders that hold the parts of a data set, by part."""
-    found: dict[str, list[Path]] = {}
-    for entry in sorted(os.scandir(base), key=lambda entry: entry.name):
-        for part, pattern in _PARTS.items():
-            if pattern.fullmatch(entry.name) and entry.is_dir():
-                found.setdefault(part, []).append(Path(entry.path))
-    return found
 
 
 def _holds_images(folder: Path) -> bool:

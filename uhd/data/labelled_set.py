@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from uhd.data.discover import part_named
 from uhd.data.formats.rows import relabel
+from uhd.data.parts import part_named
 from uhd.data.records import Record
 from uhd.errors import UserError, nearest
 
@@ -65,10 +65,11 @@ def map_classes(
     Raises:
         UserError: no such class, or names and classes do not fit.
     """
+    exact = {name: i for i, name in reversed(list(enumerate(found.names)))}
     by_name = {name.casefold(): i for i, name in reversed(list(enumerate(found.names)))}
     chosen: list[int] = []
     for entry in classes or range(len(found.names)):
-        number = entry if isinstance(entry, int) else by_name.get(entry.casefold(), -1)
+        number = entry if isinstance(entry, int) else exact.get(entry, by_name.get(entry.casefold(), -1))
         if not 0 <= number < len(found.names):
             raise UserError(f"--classes {entry}: no such class{nearest(str(entry), found.names)}: {_listed(found)}")
         chosen.append(number)

@@ -17,6 +17,7 @@ from uhd.data.formats import annotation_format
 from uhd.data.formats.yolo import ClassMap, LineForm, holds_corners, read_objects, read_text
 from uhd.data.ignore import IgnoreRegions
 from uhd.data.multi_label import arrange_classes, count_lonely, roles_of
+from uhd.data.parts import other_annotations
 from uhd.data.problems import BAD_LABEL, Report
 from uhd.data.records import Record
 from uhd.data.split import split_records
@@ -165,7 +166,8 @@ class LabelReader:
         """
         if not self._read:
             first = None if self._first is None else label_path(self._first)
-            raise UserError(f"{self._where}: no label files: {first} is missing, and so are all others")
+            other = "" if self._where is None or not self._where.is_dir() else other_annotations(self._where)
+            raise UserError(f"{self._where}: no label files: {first} is missing, and so are all others{other}")
         wanted, passed_over = self._classes.wanted, self._classes.passed_over
         if not any(len(record.boxes) for record in records):
             reasons = self._report.first_reasons()

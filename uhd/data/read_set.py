@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from xml.etree.ElementTree import Element
 
 from uhd.data.class_names import known_names
 from uhd.data.config import DataConfig
-from uhd.data.discover import part_named
 from uhd.data.formats.coco import category_names, read_coco
 from uhd.data.formats.cvat import cvat_names, read_cvat
 from uhd.data.formats.labelme import is_labelme, labelme_names, read_labelme
@@ -19,7 +19,8 @@ from uhd.data.formats.voc import read_voc, read_xml, voc_names
 from uhd.data.formats.voc_writer import REGION
 from uhd.data.formats.yolo import ClassMap
 from uhd.data.labelled_set import LabelledSet, part_of, set_of
-from uhd.data.problems import Report
+from uhd.data.parts import part_named
+from uhd.data.problems import BAD_LABEL, Report
 from uhd.data.read_yolo_set import read_yolo_set
 from uhd.data.records import Record
 from uhd.errors import UserError
@@ -51,8 +52,8 @@ def guess_format(place: Path) -> str:
         return "yolo"
     if place.is_dir() and any((place / name).is_file() for name in ("data.yaml", "data.yml")):
         return "yolo"
-    for path in _files(place, ".xml"):
-        tag = read_xml(path).tag
+    for _, root in _roots(place, Report()):
+        tag = root.tag
         if tag in ("annotation", "annotations"):
             return "voc" if tag == "annotation" else "cvat"
     for path in _files(place, ".json"):
@@ -96,7 +97,7 @@ def _joined(place: Path, report: Report, read: Callable[..., tuple[list[Record],
 
 
 def _read_voc_set(place: Path, report: Report) -> LabelledSet:
-    found = [(path, root) for path in _files(place, ".xml") if (root := read_xml(path)).tag == "annotation"]
+    found = [(path, root) for path, root in _roots(place, report) if root.tag == "annotation"]
     if not found:
         raise UserError(f"{place}: holds no VOC annotation: an XML file with <annotation>")
     names = _ordered(place, voc_names([root for _, root in found]) - {REGION})
@@ -122,7 +123,7 @@ def _read_voc_set(place: Path, report: Report) -> LabelledSet:
 
 
 def _read_cvat_set(place: Path, report: Report) -> LabelledSet:
-    files = [(path, root) for path in _files(place, ".xml") if (root := read_xml(path)).tag == "annotations"]
+    files = [(path, root) for path, root in _roots(place, report) if root.tag == "annotations"]
     if not files:
         raise UserError(f"{place}: holds no CVAT annotation file: an XML file with <annotations>")
     names = list(dict.fromkeys(name for _, root in files for name in cvat_names(root)))
@@ -158,6 +159,23 @@ def _files(place: Path, suffix: str) -> list[Path]:
     if place.is_file():
         return [place] if place.suffix.lower() == suffix else []
     return sorted(path for path in place.rglob("*") if path.suffix.lower() == suffix and path.is_file())
+
+
+def _roots(place: Path, report: Report) -> Iterator[tuple[Path, Element]]:
+    """Yield the XML files of a data set with their content; broken ones are reported, and an error where all are."""
+    broken: list[UserError] = []
+    read = 0
+    for path in _files(place, ".xml"):
+        try:
+            root = read_xml(path)
+        except UserError as error:
+            report.problem(BAD_LABEL, str(error))
+            broken.append(error)
+            continue
+        read += 1
+        yield path, root
+    if broken and not read:
+        raise broken[0]
 
 
 def _content(path: Path) -> Any:

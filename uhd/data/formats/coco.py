@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import math
+import os
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 from numpy.typing import NDArray
 
+from uhd.data.formats.coco_content import read_content
 from uhd.data.formats.rows import Row, record_of
 from uhd.data.formats.run_length import outline_of_runs
 from uhd.data.formats.yolo import ClassMap
@@ -51,7 +53,7 @@ def read_coco(
     Raises:
         UserError: not a COCO annotation file.
     """
-    content = read_content(path)
+    content = read_content(path, report)
     categories = _categories(content)
     number = {category["id"]: position for position, category in enumerate(categories)}
     names = tuple(str(category.get("name", "")) for category in categories)
@@ -66,9 +68,10 @@ def read_coco(
     _name_dangling(content, number, path, report)
     records = []
     for entry in content["images"]:
-        image = find_image(path, str(entry.get("file_name", "")))
+        name = str(entry.get("file_name") or str(entry.get("coco_url", "")).rpartition("/")[2])
+        image = find_image(path, name)
         if image is None:
-            report.problem(MISSING_IMAGE, f"{path}: {entry.get('file_name')}: there is no such file")
+            report.problem(MISSING_IMAGE, f"{path}: {name or entry}: there is no such file")
             continue
         if _size(entry) is None:
             entry = entry | _size_of_file(image)
@@ -91,27 +94,9 @@ def category_names(path: Path) -> tuple[str, ...]:
     return tuple(str(category.get("name", "")) for category in _categories(read_content(path)))
 
 
-def read_content(path: Path) -> dict[str, Any]:
-    """Return the tables of an annotation file.
-
-    Raises:
-        UserError: not a COCO annotation file.
-    """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise UserError(f"{path}: there is no such file") from None
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read as JSON ({error})") from None
-    parts = ("images", "annotations", "categories")
-    if not isinstance(content, dict) or not all(isinstance(content.get(part), list) for part in parts):
-        raise UserError(f"{path}: is no COCO annotation file: needs lists {', '.join(parts)}")
-    return content
-
-
 def _categories(content: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the categories sorted by id, without a first one that is only the parent of all others."""
-    found: list[dict[str, Any]] = sorted(content["categories"], key=lambda category: category["id"])
+    """Return the categories, without a first one that is only the parent of all others."""
+    found: list[dict[str, Any]] = content["categories"]
     if len(found) > 1 and str(found[0].get("supercategory")) in ("none", "None", ""):
         parents = {category.get("supercategory") for category in found[1:]}
         if parents == {found[0].get("name")}:
@@ -126,8 +111,8 @@ def find_image(path: Path, name: str) -> Path | None:
               folder.parent / "images" / split)  # fmt: skip
     # Windows writes images\a.jpg; some exporters write folders of the machine that the file was made on.
     upright = name.replace("\\", "/")
-    for each in dict.fromkeys((name, upright, upright.rpartition("/")[2])):
-        found = next((place / each for place in places if each and (place / each).is_file()), None)
+    for each in dict.fromkeys((name, upright, upright.rpartition("/")[2], unquote(upright.rpartition("/")[2]))):
+        found = next((place / each for place in places if each and os.path.isfile(place / each)), None)  # noqa: PTH113
         if found is not None:
             return found
     return None
@@ -157,9 +142,10 @@ def _size_of_file(image: Path) -> dict[str, int]:
 
 def _size(entry: dict[str, Any]) -> tuple[int, int] | None:
     try:
-        return int(entry["height"]), int(entry["width"])
-    except (KeyError, TypeError, ValueError):
+        height, width = int(entry["height"]), int(entry["width"])
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None
+    return (height, width) if min(height, width) > 0 else None
 
 
 def _rows(
@@ -168,20 +154,22 @@ def _rows(
     """Return what the annotations of one image say."""
     rows: list[Row] = []
     for annotation in annotations:
+        size = _size(entry)
+        scale = np.array([1.0, 1.0] if size is None else [float(size[1]), float(size[0])])
         where = f"{path}: annotation {annotation.get('id')}"
-        box = _normalised(annotation.get("bbox"), entry)
+        outline = _outline(annotation.get("segmentation"), scale, where, report)
+        box = _normalised(annotation.get("bbox") or _bounds(outline, scale), entry)
         if box is None:
             shown = str(annotation.get("bbox"))[:_PLACES_SHOWN]
             report.problem(BAD_LABEL, f"{where}: bbox {shown} is not a box in the image")
             continue
-        scale = np.array([float(entry["width"]), float(entry["height"])])
         rows.append(
             Row(
                 -1 if annotation.get("ignore") else labels[annotation["category_id"]],
                 box,
                 bool(annotation.get("iscrowd") or annotation.get("ignore")),
                 frozenset(mark for mark in MARKS if annotation.get(mark)),
-                _outline(annotation.get("segmentation"), scale, where, report),
+                outline,
                 _keypoints(annotation.get("keypoints"), scale, where, report),
                 tuple(map(str, annotation.get("texts") or ())),
             )
@@ -199,6 +187,8 @@ def _outline(segmentation: Any, scale: NDArray[np.float64], where: str, report: 
         if not outline:
             report.problem(BAD_LABEL, f"{where}: segmentation is not a mask in run lengths, or an empty one: left out")
         return outline
+    if isinstance(segmentation, list) and len(segmentation) >= 6 and not isinstance(segmentation[0], list):
+        segmentation = [segmentation]  # one ring, without the list around it
     rings = []
     for ring in segmentation if isinstance(segmentation, list) else ():
         points = _numbers(ring, 2)
@@ -208,6 +198,15 @@ def _outline(segmentation: Any, scale: NDArray[np.float64], where: str, report: 
         elif len(points) >= 3:
             rings.append(np.clip(points / scale, 0, 1).astype(np.float32))
     return tuple(rings)
+
+
+def _bounds(outline: Outline, scale: NDArray[np.float64]) -> list[float] | None:
+    """Return ``bbox`` of an annotation that gives an outline alone."""
+    if not outline:
+        return None
+    points = np.concatenate(outline) * scale
+    low, high = points.min(axis=0), points.max(axis=0)
+    return [*map(float, low), *map(float, high - low)]
 
 
 def _keypoints(values: Any, scale: NDArray[np.float64], where: str, report: Report) -> NDArray[np.float32] | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from uhd.data.formats.coco import read_coco, read_content
+from uhd.data.formats.coco import read_coco
+from uhd.data.formats.coco_content import read_content
 from uhd.data.formats.rows import Row, record_of, rows_of
 from uhd.data.formats.yolo import ClassMap
 from uhd.data.problems import Report

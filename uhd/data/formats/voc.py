@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 import numpy as np
+from numpy.typing import NDArray
 
 from uhd.data.formats.coco import find_image
 from uhd.data.formats.rows import Row, record_of
@@ -89,11 +90,17 @@ def _row(entry: Element, numbers: dict[str, int], size: tuple[int, int]) -> Row 
         return f"box {places} lies outside the image of {height}x{width}"
     marks = frozenset(mark for mark in MARKS if _is_set(entry, mark)) - ({"difficult"} if ignored else set())
     outline, points = _outline(entry, size), entry.find("keypoints")
-    keypoints = None
-    if points is not None and points.text:
-        triples = np.array(points.text.split(), np.float64).reshape(-1, 3)
-        keypoints = (triples / np.array([width, height, 1])).astype(np.float32)
+    keypoints = None if points is None else _keypoints(points.text or "", size)
     return Row(numbers.get(name, -1), (left, top, right, bottom), ignored, marks, outline, keypoints)
+
+
+def _keypoints(text: str, size: tuple[int, int]) -> NDArray[np.float32] | None:
+    """Return (K, 3) normalised keypoints of a text ``x y v x y v ...``; None where it is none."""
+    try:
+        triples = np.array(text.split(), np.float64).reshape(-1, 3)
+    except ValueError:
+        return None
+    return (triples / np.array([size[1], size[0], 1])).astype(np.float32) if len(triples) else None
 
 
 def _outline(entry: Element, size: tuple[int, int]) -> Outline:
