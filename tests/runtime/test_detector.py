@@ -86,3 +86,10 @@ def test_unreadable_files(tmp_path: Path) -> None:
     ):
         with pytest.raises(UserError, match=reason):
             as_rgb(path)
+
+
+@pytest.mark.parametrize("bad", ["0.5", 50, -1, float("nan")])
+@pytest.mark.parametrize("name", ["conf_thresh", "nms_iou"])
+def test_thresholds_that_are_none(predictor: FixedPredictor, name: str, bad: object) -> None:
+    with pytest.raises(UserError, match=f"{name} is a number from 0 to 1"):
+        Detector(predictor)(RGB, **{name: bad})  # type: ignore[call-overload]

@@ -93,6 +93,8 @@ def test_files_that_are_neither(tmp_path: Path, content: bytes) -> None:
 def test_what_does_not_exist(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such file"):
         open_source(tmp_path / "no.mp4")
+    with pytest.raises(UserError, match="empty text"):
+        open_source("")
     with pytest.raises(UserError, match="no images"):
         open_source(tmp_path)
     with pytest.raises(UserError, match="camera 97"):

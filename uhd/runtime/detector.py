@@ -67,8 +67,12 @@ class Detector:
             bgr: arrays are in OpenCV's channel order.
 
         Raises:
-            UserError: an image cannot be read or has the wrong form.
+            UserError: an image cannot be read or has the wrong form, or a threshold is no number from 0 to 1.
         """
+        for name, value in (("conf_thresh", conf_thresh), ("nms_iou", nms_iou)):
+            # A text, a percentage or NaN would find nothing, or all, without a word.
+            if value is not None and not (isinstance(value, int | float | np.number) and 0 <= value <= 1):
+                raise UserError(f"{name} is a number from 0 to 1, not {value!r}")
         if isinstance(source, list | tuple):
             return self.predictor.predict([as_rgb(item, bgr) for item in source], conf_thresh, nms_iou)
         return self.predictor.predict([as_rgb(source, bgr)], conf_thresh, nms_iou)[0]

@@ -78,6 +78,8 @@ def open_source(source: str | int | Path) -> ImageSource | VideoSource:
     if isinstance(source, int) or (str(source).isdecimal() and not Path(source).exists()):
         return VideoSource(int(str(source)), f"camera {source}", live=True)
     text = str(source)
+    if not text.strip():  # an unset variable of a shell, which would mean the working directory
+        raise UserError("an empty text names no image, folder or camera; the working directory is .")
     if is_address(text):
         return VideoSource(text, without_password(text), live=True)
     path = Path(text)
