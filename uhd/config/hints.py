@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Mapping
-from functools import cache
 from types import MappingProxyType
 from typing import Any
 
+_READ: dict[type[Any], Mapping[str, Any]] = {}
 
-@cache
+
 def type_hints(kind: type[Any]) -> Mapping[str, Any]:
     """Return the type of every field of a class by its name."""
-    return MappingProxyType(typing.get_type_hints(kind))
+    if kind not in _READ:
+        _READ[kind] = MappingProxyType(typing.get_type_hints(kind))
+    return _READ[kind]
