@@ -3,7 +3,6 @@ from __future__ import annotations
 import dataclasses
 import os
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -166,41 +165,6 @@ def test_waiting_is_measured(make) -> None:
         waits[prefetch] = loader.wait_seconds
     assert waits[False] > 0.09
     assert waits[True] < 0.7 * waits[False]
-
-
-def test_a_paused_thread_rests_until_it_is_needed(make) -> None:
-    made: list[str] = []
-    permits = threading.Semaphore(0)
-
-    def count(sample: Sample, *_: object) -> Sample:
-        permits.acquire()
-        made.append(sample.name)
-        return Sample(resize_image(sample.image, SIZE, MODE))
-
-    loader = make(count, batch_size=2)
-    batches = loader.epoch(0)
-    permits.release(4)
-    next(batches)
-    loader._pending[0].result(timeout=10)
-    loader.pause()  # within the first sample of the third batch, or before it
-    permits.release(2 * len(loader))
-    with pytest.raises(TimeoutError):
-        loader._pending[1].result(timeout=0.05)
-    assert len(made) in (4, 5)
-    loader.resume()
-    loader._pending[1].result(timeout=10)
-    loader.pause()
-    assert len([*batches]) == len(loader) - 1  # asking for a batch lets the thread go on
-    assert len(made) == 2 * len(loader)
-
-
-def test_a_thread_that_is_late_is_not_paused(make) -> None:
-    loader = make(batch_size=2)
-    batches = loader.epoch(0)
-    next(batches)
-    loader._pending.clear()
-    loader.pause()
-    assert loader._gate.is_set()
 
 
 def test_killed_worker_is_explained(make) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -85,25 +84,16 @@ class BatchMaker:
         # Nothing to balance when all images are of one kind.
         self.object_share = object_share if len(self.shown) and len(self.empty) else None
 
-    def __call__(self, job: Job, gate: threading.Event | None = None) -> Made:
-        """Return the batch of a job, and what is to be said of images that could not be read.
-
-        Args:
-            job: what to make.
-            gate: waited for before every sample.
-        """
+    def __call__(self, job: Job) -> Made:
+        """Return the batch of a job, and what is to be said of images that could not be read."""
+        jobs = list(zip(job.positions.tolist(), job.indices.tolist(), strict=True))
         broken: list[str] = []
-        images = None
-        if self.teacher_view is not None:
-            images = np.empty((len(job.positions), *self.teacher_view[0], 3), np.uint8)
-        samples = []
-        for k, (position, index) in enumerate(zip(job.positions.tolist(), job.indices.tolist(), strict=True)):
-            if gate is not None:
-                gate.wait()
-            second = None
-            if images is not None and self.teacher_view is not None:
-                second = SecondImage(images[k], self.teacher_view[1])
-            samples.append(self._sample(job, position, index, second, broken))
+        if self.teacher_view is None:
+            return self.collate([self._sample(job, p, i, None, broken) for p, i in jobs], None), broken
+        (height, width), mode = self.teacher_view
+        images = np.empty((len(jobs), height, width, 3), np.uint8)
+        seconds = [SecondImage(image, mode) for image in images]
+        samples = [self._sample(job, p, i, one, broken) for (p, i), one in zip(jobs, seconds, strict=True)]
         return self.collate(samples, images), broken
 
     def _sample(self, job: Job, position: int, index: int, second: SecondImage | None, broken: list[str]) -> Sample:

@@ -11,7 +11,6 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from functools import partial
 from typing import Protocol
 
 import cv2
@@ -105,9 +104,6 @@ class Loader:
         self.prefetch, self.start_method = prefetch, start_method
         self.wait_seconds = 0.0
         self._executor: Executor | None = None
-        self._pending: deque[Future[Made]] = deque()
-        self._gate = threading.Event()
-        self._gate.set()
 
     def __len__(self) -> int:
         mine = -(-len(self._make.dataset) // self.world)
@@ -137,7 +133,6 @@ class Loader:
         parts = ((i, positions[i * self.batch_size : (i + 1) * self.batch_size]) for i in range(start_batch, len(self)))
         for make in self._ahead(Job(epoch, size_at(epoch, i), stage, part, order[part]) for i, part in parts):
             began = time.perf_counter()
-            self.resume()
             try:
                 batch, broken = make()
             except BrokenProcessPool:
@@ -149,22 +144,8 @@ class Loader:
                     self._report.problem(BAD_IMAGE, message)
             yield batch
 
-    def pause(self) -> None:
-        """Let the thread rest until :meth:`resume` or the next batch is asked for, if that batch is made already.
-
-        Augmentation is many short calls. While the caller makes many short calls, too, as in a forward pass, each
-        waits for the other's interpreter lock and nothing is won; a backward pass is one long call without the lock.
-        """
-        if not self.num_workers and self._pending and self._pending[0].done():
-            self._gate.clear()
-
-    def resume(self) -> None:
-        """Let the thread go on."""
-        self._gate.set()
-
     def close(self) -> None:
         """Stop thread or processes; a later epoch starts them again."""
-        self.resume()
         if self._executor is not None:
             self._executor.shutdown(cancel_futures=True)
             self._executor = None
@@ -178,8 +159,8 @@ class Loader:
         if self._executor is None:
             self._executor = self._start()
         executor = self._executor
-        run: Callable[[Job], Made] = _run if self.num_workers else partial(self._make, gate=self._gate)
-        pending = self._pending = deque()
+        run: Callable[[Job], Made] = _run if self.num_workers else self._make
+        pending: deque[Future[Made]] = deque()
         try:
             for job in jobs:
                 pending.append(executor.submit(run, job))

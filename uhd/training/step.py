@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -30,7 +30,6 @@ class Stepper:
         device: where the model is.
         processes: this process among several.
         steps_per_epoch: for averages that begin late.
-        before_backward: called before the gradients are computed, a long time without the interpreter's lock.
 
     Attributes:
         replica: the model, or what averages its gradients over the processes.
@@ -38,16 +37,9 @@ class Stepper:
     """
 
     def __init__(
-        self,
-        task: Task,
-        config: TrainConfig,
-        device: torch.device,
-        processes: Processes,
-        steps_per_epoch: int = 1,
-        before_backward: Callable[[], None] | None = None,
+        self, task: Task, config: TrainConfig, device: torch.device, processes: Processes, steps_per_epoch: int = 1
     ) -> None:
         self.task, self.config, self.device, self.processes = task, config, device, processes
-        self._before_backward = before_backward
         self.companions = [] if task.companion is None else list(task.companion.parameters())
         self.optimiser = build_optimiser(task.parameter_groups(), config, self.companions)
         self.ema = _average(task.model, config, steps_per_epoch) if config.use_ema else None
@@ -100,13 +92,13 @@ class Stepper:
         without any has been divided by 1, which is none of them.
         """
         counts, seen = self._count(parts), [parts]
-        self._backward(total * counts.clamp(min=1))
+        self.scaler.scale(total * counts.clamp(min=1)).backward()  # type: ignore[no-untyped-call]
         for batch in more:
             with self._precision():
                 total, parts = self.task.loss(self.replica, batch)
             finite = finite & self.processes.all_finite(torch.isfinite(total.detach()))
             count = self._count(parts)
-            self._backward(total * count.clamp(min=1))
+            self.scaler.scale(total * count.clamp(min=1)).backward()  # type: ignore[no-untyped-call]
             counts, seen = counts + count, [*seen, parts]
         # Gradients are means over the processes, which number together what they were divided by.
         counts = self.processes.total(counts).clamp(min=1) / self.processes.world
@@ -174,18 +166,13 @@ class Stepper:
     def _gradients(self, total: Tensor | None) -> Tensor:
         """Fill in the gradients, averaged, unscaled and clipped; returns their norm before. None: they are there."""
         if total is not None:
-            self._backward(total)
+            self.scaler.scale(total).backward()  # type: ignore[no-untyped-call]
         self.processes.average(self.companions)
         if self.scaler.is_enabled():
             self.scaler.unscale_(self.optimiser)
         most = self.config.grad_clip_norm
         norms = [self._norm(parameters, most) for parameters in (list(self.task.model.parameters()), self.companions)]
         return torch.stack([norm for norm in norms if norm is not None]).sum()
-
-    def _backward(self, total: Tensor) -> None:
-        if self._before_backward is not None:
-            self._before_backward()
-        self.scaler.scale(total).backward()  # type: ignore[no-untyped-call]
 
     @staticmethod
     def _norm(parameters: list[nn.Parameter], most: float) -> Tensor | None:

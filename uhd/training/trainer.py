@@ -68,11 +68,7 @@ class Trainer:
     ) -> None:
         self.task, self.batches, self.config, self.folder, self.device = task, batches, config, folder, device
         self.processes = processes or Processes()
-        # On a GPU the forward pass is short for the host, and a thread that feeds it should never rest.
-        waits = device.type == "cpu"
-        self._pause = getattr(batches, "pause", None) if waits else None
-        resume = getattr(batches, "resume", None) if waits else None
-        self.stepper = Stepper(task, config, device, self.processes, self.steps_per_epoch, resume)
+        self.stepper = Stepper(task, config, device, self.processes, self.steps_per_epoch)
         self.hooks = list(hooks)
         self.epoch, self.batch, self.step_count = 0, 0, 0
         self.best: float | None = None
@@ -105,8 +101,6 @@ class Trainer:
     def step(self, batch: Any, *more: Any) -> dict[str, Tensor]:
         """Take one optimiser step with one batch, or several joined; returns the loss parts as detached scalars."""
         rate = learning_rate(self.config, self.step_count, self.steps_per_epoch)
-        if self._pause is not None:
-            self._pause()
         parts, good = self.stepper.take(batch, rate, more)
         self.step_count += 1
         self.means.add(parts, good)
