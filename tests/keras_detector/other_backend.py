@@ -63,8 +63,13 @@ def fit(folder: Path) -> dict[str, Any]:
     """Return the losses of three epochs, and how far a fit that is taken up after the second is from them."""
     images, targets = examples(16)
     options: dict[str, Any] = {"batch_size": 8, "shuffle": False, "verbose": 0}
-    # XLA takes TensorFlow many minutes; other parts try it.
-    how: dict[str, Any] = {"jit_compile": False} if keras.backend.backend() == "tensorflow" else {}
+    how: dict[str, Any] = {}
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow
+
+        # Two equal fits are equal only where sums are taken in one order. XLA does that, and compiles for minutes.
+        tensorflow.config.experimental.enable_op_determinism()
+        how["jit_compile"] = False
     whole = compiled(**how)
     losses = whole.fit(images, targets, epochs=2, **options).history["loss"]
     place = folder / f"{keras.backend.backend()}.weights.h5"
