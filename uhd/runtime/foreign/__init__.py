@@ -28,36 +28,8 @@ POSES: dict[str, tuple[str, ...]] = {
 }
 
 
-@runtime_checkable
-class ForeignDetector(Protocol):
-    """People found by a detector that is not of this package.
-
-    Attributes:
-        name: of the detector and its licence, for records.
-    """
-
-    name: str
-
-    @classmethod
-    def recognises(cls, path: Path) -> bool:
-        """Whether a file of the right suffix is a model of this kind; looks at names and shapes only."""
-        ...
-
-    def __init__(self, path: Path, threads: int = 1) -> None: ...
-
-    def __call__(self, image: NDArray[np.uint8]) -> Found:
-        """Return the people in an RGB image (H, W, 3) uint8 of any size.
-
-        Returns:
-            boxes (N, 4) float32 ``xyxy`` normalised to the image and clipped, scores (N,) float32 in [0, 1], best
-            first; overlapping answers are not suppressed.
-        """
-        ...
-
-
-@runtime_checkable
-class ForeignPoses(Protocol):
-    """The keypoints of people whose boxes are known, by a model that is not of this package.
+class ForeignModel(Protocol):
+    """A model file that is not of this package.
 
     Attributes:
         name: of the model and its licence, for records.
@@ -71,6 +43,25 @@ class ForeignPoses(Protocol):
         ...
 
     def __init__(self, path: Path, threads: int = 1) -> None: ...
+
+
+@runtime_checkable
+class ForeignDetector(ForeignModel, Protocol):
+    """People found by a detector that is not of this package."""
+
+    def __call__(self, image: NDArray[np.uint8]) -> Found:
+        """Return the people in an RGB image (H, W, 3) uint8 of any size.
+
+        Returns:
+            boxes (N, 4) float32 ``xyxy`` normalised to the image and clipped, scores (N,) float32 in [0, 1], best
+            first; overlapping answers are not suppressed.
+        """
+        ...
+
+
+@runtime_checkable
+class ForeignPoses(ForeignModel, Protocol):
+    """The keypoints of people whose boxes are known, by a model that is not of this package."""
 
     def __call__(self, image: NDArray[np.uint8], boxes: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the 17 keypoints of each person in an RGB image (H, W, 3) uint8 of any size.
