@@ -62,6 +62,8 @@ def main(argv: Sequence[str]) -> int:
     photographs = resolved[PhotographConfig]
     if (photographs.photographs is None) != (photographs.poses is None):
         raise UserError("--photographs DIR and --poses MODEL belong together: boxes are there, poses are a teacher's")
+    if photographs.photographs is not None and not photographs.photographs.is_dir():
+        raise UserError(f"--photographs {photographs.photographs}: no such folder")
     if photographs.photographs is not None or photographs.keypoints is not None:
         if config.procedural:
             raise UserError("--procedural draws scenes, --keypoints and --photographs read photographs: give one")
