@@ -58,15 +58,15 @@ def main() -> None:
             loader = Loader(train, Pipeline.load(None), data.img_size, data.resize_mode, 64, object_share=0.7)
             trainer = Trainer(task, loader, config, Path(folder), torch.device("cpu"))
             batches = endless(loader)
-            streams[count] = (trainer, batches, [], opening)
+            streams[count] = (trainer, batches, [], opening, loader)
         for i in range(arguments.batches + 5):
-            for trainer, batches, taken, _ in streams.values():
+            for trainer, batches, taken, *_ in streams.values():
                 began = time.perf_counter()
                 trainer.step(next(batches))
                 if i >= 5:
                     taken.append(time.perf_counter() - began)
-        for count, (trainer, _, taken, opening) in streams.items():
-            trainer.loader.close()
+        for count, (_, _, taken, opening, loader) in streams.items():
+            loader.close()
             per_image = statistics.median(taken) / 64 * 1000
             print(f"{count} images: {per_image:.3f} ms per image (decoding once {opening / count * 1000:.2f} ms each)")
     print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")

@@ -75,6 +75,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.parametrize("backend", ["torch", "tensorflow", "jax"])
+def test_a_file_opens_where_this_package_is_not_imported(folder: Path, backend: str) -> None:
+    python = sys.executable if backend == "torch" else interpreter(backend)
+    program = (
+        "import sys, keras; model = keras.saving.load_model(sys.argv[1]); "
+        "assert model.input_shape == (None, 64, 64, 3); assert 'uhd' not in sys.modules"
+    )
+    words = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | {"KERAS_BACKEND": backend}
+    command = [python, "-c", program, str(folder / "m0.keras")]
+    done = subprocess.run(command, env=words, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
 @pytest.fixture(scope="module", params=["tensorflow", "jax"])
 def found(request: pytest.FixtureRequest, folder: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """What a backend wrote."""

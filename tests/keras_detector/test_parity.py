@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import sys
+import zipfile
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,14 @@ import keras
 
 import uhd
 from uhd.assigners.targets import Targets
-from uhd.config import from_plain
+from uhd.card import ModelCard
+from uhd.config import from_plain, to_plain
 from uhd.errors import UserError
+from uhd.keras_detector.anchor_table import AnchorTable
 from uhd.keras_detector.convert import assign_state_dict, state_dict_of
-from uhd.keras_detector.model import anchor_table, create_keras_model
+from uhd.keras_detector.files import open_keras_model, save_keras_model
+from uhd.keras_detector.loss.fit import DetectionLoss
+from uhd.keras_detector.model import create_keras_model
 from uhd.losses import build_objective
 from uhd.losses.config import LossConfig
 from uhd.models.ultratinyod.config import UltraTinyODConfig
@@ -114,17 +119,51 @@ def test_forward_of_weights_that_come_with_the_package(name: str) -> None:
     assert_twins(network, (64, 64))
 
 
+def weights_of(model: keras.Model) -> dict[str, np.ndarray]:
+    return {each.path: keras.ops.convert_to_numpy(each) for each in model.weights}
+
+
 def test_a_file_opens_without_custom_objects_and_is_equal_to_the_bit(tmp_path: Path) -> None:
     model = create_keras_model(SMALL)
     assign_state_dict(model, state_of(used(SMALL)))
-    model.save(tmp_path / "a.keras")
-    again = keras.saving.load_model(tmp_path / "a.keras")
-    for ours, theirs in zip(model.weights, again.weights, strict=True):
-        assert np.array_equal(keras.ops.convert_to_numpy(ours), keras.ops.convert_to_numpy(theirs)), ours.path
-    assert anchor_table(again).card == anchor_table(model).card
+    model.compile("sgd", DetectionLoss(model, LossConfig()))  # whose loss is not Keras' own
+    save_keras_model(model, tmp_path / "a.keras", SMALL, ModelCard((64, 64), class_names=("someone",)))
+    with zipfile.ZipFile(tmp_path / "a.keras") as file:
+        named = set(re.findall(r'"(?:module|registered_name)": "([^"]+)"', file.read("config.json").decode()))
+    assert {"keras", "keras.layers"} <= named
+    assert all(each.split(".")[0] in ("keras", "Functional", "builtins") for each in named), named
+
+    native, again = keras.saving.load_model(tmp_path / "a.keras"), open_keras_model(tmp_path / "a.keras")
+    before, of_keras, after = (weights_of(each) for each in (model, native, again[0]))
+    assert before.keys() - of_keras.keys() == {"head/anchors", "head/wh_scale"}
+    assert before.keys() == after.keys()
+    for found in (of_keras, after):
+        assert all(np.array_equal(before[name], values) for name, values in found.items())
+    assert again[1:] == (SMALL, ModelCard((64, 64), class_names=("someone",)))
     images = np.random.default_rng(1).random((1, 64, 64, 3), np.float32)
-    outputs = [keras.ops.convert_to_numpy(each(images, training=False)) for each in (model, again)]
-    assert np.array_equal(*outputs)
+    outputs = [keras.ops.convert_to_numpy(each(images, training=False)) for each in (model, native, again[0])]
+    assert np.array_equal(outputs[0], outputs[1])
+    assert np.array_equal(outputs[0], outputs[2])
+
+
+def test_a_file_whose_graph_holds_the_anchors_opens(tmp_path: Path) -> None:
+    model = create_keras_model(SMALL)
+    assign_state_dict(model, state_of(used(SMALL)))
+    told = {"model_config": to_plain(SMALL), "card": ModelCard((64, 64)).to_metadata()}
+    table = AnchorTable(SMALL.anchor_sizes, SMALL.use_improved_head, told, name="head")
+    old = keras.Model(model.inputs, table(model.outputs[0]))  # as files were before
+    assign_state_dict(old, state_dict_of(model))
+    old.save(tmp_path / "old.keras")
+    again, config, _ = open_keras_model(tmp_path / "old.keras")
+    assert config == SMALL
+    expected = state_dict_of(model)
+    assert all(np.array_equal(expected[name], values) for name, values in state_dict_of(again).items())
+
+
+def test_a_file_that_keras_saved_alone_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    create_keras_model(SMALL).save(tmp_path / "a.keras")
+    with pytest.raises(UserError, match="save_keras_model keeps anchors and card"):
+        open_keras_model(tmp_path / "a.keras")
 
 
 def test_a_fresh_model_starts_like_the_torch_one() -> None:

@@ -40,7 +40,8 @@ def read_keras(path: Path) -> dict[str, Any]:
         "parameters": sum(int(values.size) for values in arrays.values()),
         "metadata": {**tables["metadata.json"], "class_name": tables["config.json"].get("class_name")},
     }
-    found["metadata"] |= _card(tables["config.json"])
+    ours = found["metadata"].pop("uhd", None)
+    found["metadata"] |= _card(ours or _anchor_layer(tables["config.json"]))
     found |= _anchors(arrays)
     found["tensors"] = {name: f"{list(values.shape)} {values.dtype}" for name, values in arrays.items()}
     return found
@@ -65,13 +66,16 @@ def _arrays(content: bytes, path: Path) -> dict[str, NDArray[Any]]:
     return arrays
 
 
-def _card(config: dict[str, Any]) -> dict[str, Any]:
+def _card(ours: dict[str, Any]) -> dict[str, Any]:
     """Return what a detector of this package says of itself, beside its anchors."""
-    layers = config.get("config", {}).get("layers", [])
-    told: dict[str, Any] = next(
-        (each["config"].get("card", {}) for each in layers if each.get("class_name") == "AnchorTable"), {}
-    )
+    told = ours.get("card", {})
     return {**told.get("model_config", {}), **told.get("card", {})}
+
+
+def _anchor_layer(config: dict[str, Any]) -> dict[str, Any]:
+    """Return the configuration of the layer that held the anchors in earlier files."""
+    layers = config.get("config", {}).get("layers", [])
+    return next((each["config"] for each in layers if each.get("class_name") == "AnchorTable"), {})
 
 
 def _anchors(arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:

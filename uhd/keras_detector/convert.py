@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uhd.errors import UserError
-from uhd.keras_detector.model import anchor_table
+from uhd.keras_detector.anchor_table import anchor_table
 
 Array = NDArray[np.float32]
 # Keras weight -> torch tensor.
@@ -47,7 +47,7 @@ def _names(layer: keras.layers.Layer) -> dict[str, tuple[str, tuple[int, ...], t
 def pairs_of(model: keras.Model) -> dict[str, Pair]:
     """Return the variables of a Keras detector by the names of the torch network's tensors."""
     found = {}
-    for layer in model.layers:
+    for layer in dict.fromkeys([*model.layers, anchor_table(model)]):  # once, where an old file has it as a layer
         names = _names(layer) if layer.weights else {}
         for variable in layer.weights:
             theirs, there, back = names[variable.name]
@@ -75,7 +75,6 @@ def assign_state_dict(model: keras.Model, state: Mapping[str, NDArray[Any]]) -> 
     Raises:
         UserError: a tensor is missing, is left over, or has another shape; the model is unchanged then.
     """
-    anchor_table(model)
     pairs = pairs_of(model)
     wanted = {name: value for name, value in state.items() if not name.endswith("num_batches_tracked")}
     missing, extra = sorted(pairs.keys() - wanted.keys()), sorted(wanted.keys() - pairs.keys())

@@ -10,7 +10,7 @@ from keras import layers
 
 from uhd.config import to_plain
 from uhd.errors import UserError
-from uhd.keras_detector.anchor_table import AnchorTable
+from uhd.keras_detector.anchor_table import AnchorTable, attach_table
 from uhd.keras_detector.layers import (
     Blocks,
     LayerKinds,
@@ -60,19 +60,7 @@ def create_keras_model(
     features = _shared(blocks, _backbone(blocks, images, config), config)
     raw = _assemble(_branches(blocks, features, config), config)
     table = AnchorTable(config.anchor_sizes, config.use_improved_head, {"model_config": to_plain(config)}, name="head")
-    return keras.Model(images, table(raw), name="ultratinyod")
-
-
-def anchor_table(model: keras.Model) -> AnchorTable:
-    """Return the layer that holds a detector's anchors.
-
-    Raises:
-        UserError: the model is none of these detectors.
-    """
-    for layer in model.layers:
-        if isinstance(layer, AnchorTable):
-            return layer
-    raise UserError(f"{model.name}: a Keras model without anchors, none of this package's detectors")
+    return attach_table(keras.Model(images, raw, name="ultratinyod"), table)
 
 
 def _backbone(blocks: Blocks, x: Tensor, config: UltraTinyODConfig) -> Tensor:

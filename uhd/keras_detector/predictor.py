@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uhd.heads import decode
+from uhd.keras_detector.anchor_table import anchor_table
 from uhd.keras_detector.files import open_keras_model
-from uhd.keras_detector.model import anchor_table
 from uhd.models.ultratinyod.layout import layout_of
 from uhd.runtime.predictor import Prediction, Predictor
 

@@ -7,8 +7,8 @@ from typing import Any
 import keras
 
 from uhd.config import from_plain
+from uhd.keras_detector.anchor_table import anchor_table
 from uhd.keras_detector.loss.objectives import check_loss, detection_loss
-from uhd.keras_detector.model import anchor_table
 from uhd.losses.config import LossConfig
 from uhd.models.ultratinyod.config import UltraTinyODConfig
 from uhd.models.ultratinyod.layout import layout_of
