@@ -3,7 +3,7 @@
     pip install mmengine 'albumentations<2.1' torchvision; pip install --no-deps mmdet fvcore iopath yacs
 
 Detectron2 comes from its own page. Nothing of Ultralytics, which is AGPL, is installed or imported: its arguments are
-compared with those of its documentation, written down here.
+compared with the names in its documentation, written down here.
 """
 
 from __future__ import annotations
@@ -29,15 +29,22 @@ from uhd.detect.recipe.mmdet import mmdet
 from uhd.detect.recipe.ultralytics import ultralytics
 
 FACTS = Facts(90, 9, 3, 200, ("person", "it's"), (150, 50), (0.1,) * 5, 4, (480, 640), 5, False)
-# https://docs.ultralytics.com/usage/cfg/ : arguments of a training, and of its augmentation, with their ranges.
+# Names of the arguments of a training, and of its augmentation with their ranges and the tasks they are not for: the
+# tables of https://docs.ultralytics.com/usage/cfg/ (docs/macros/train-args.md at 0035a7d, augmentation-args.md at
+# 0c29a20 of the documentation), without those of depth and distillation; task and mode are the command's own words.
 TRAINING = {
-    "task", "mode", "model", "data", "epochs", "batch", "imgsz", "patience", "optimizer", "cos_lr", "seed",
-    "single_cls", "close_mosaic",
+    "task", "mode", "model", "data", "epochs", "time", "patience", "batch", "imgsz", "save", "save_period", "cache",
+    "device", "workers", "project", "name", "exist_ok", "save_dir", "pretrained", "optimizer", "seed", "deterministic",
+    "verbose", "single_cls", "classes", "rect", "multi_scale", "cos_lr", "close_mosaic", "resume", "amp", "fraction",
+    "profile", "freeze", "lr0", "lrf", "momentum", "weight_decay", "warmup_epochs", "warmup_momentum", "warmup_bias_lr",
+    "box", "cls", "dfl", "pose", "kobj", "nbs", "overlap_mask", "mask_ratio", "dropout", "val", "plots",
 }  # fmt: skip
+WHOLE = {"epochs", "patience", "batch", "imgsz", "seed", "close_mosaic"}
 RANGES = {
     "hsv_h": 1, "hsv_s": 1, "hsv_v": 1, "degrees": 180, "translate": 1, "scale": 1, "shear": 180, "perspective": 0.001,
-    "flipud": 1, "fliplr": 1, "mosaic": 1, "mixup": 1, "copy_paste": 1,
+    "flipud": 1, "fliplr": 1, "bgr": 1, "mosaic": 1, "mixup": 1, "cutmix": 1, "copy_paste": 1, "erasing": 1,
 }  # fmt: skip
+ONLY_FOR = {"copy_paste": "segment", "erasing": "classify", "auto_augment": "classify"}
 
 
 def _unknown(own: Mapping[str, Any], theirs: Mapping[str, Any], where: str = "") -> Iterator[str]:
@@ -48,12 +55,16 @@ def _unknown(own: Mapping[str, Any], theirs: Mapping[str, Any], where: str = "")
             yield from _unknown(value, theirs[key], f"{where}{key}.")
 
 
+@pytest.mark.parametrize("arch", [None, "yolo26n"])
 @pytest.mark.parametrize("task", ["detect", "segment", "pose"])
-def test_ultralytics_documents_every_argument(task: str) -> None:
-    text = ultralytics(FACTS, Path("in"), task, None, 12, 4, Path("out")).files["ultralytics.yaml"]
+def test_ultralytics_documents_every_argument(task: str, arch: str | None) -> None:
+    text = ultralytics(FACTS, Path("in"), task, arch, 12, 4, Path("out")).files["ultralytics.yaml"]
     table = yaml.safe_load(text)
     assert set(table) <= TRAINING | set(RANGES)
+    assert all(type(table[name]) is int for name in set(table) & WHOLE)
     assert all(0 <= table[name] <= RANGES[name] for name in set(table) & set(RANGES))
+    assert not [name for name, other in ONLY_FOR.items() if other != task and table.get(name)]
+    assert str(table["model"]).removesuffix(".pt").endswith({"detect": "n", "segment": "-seg", "pose": "-pose"}[task])
 
 
 @pytest.mark.slow

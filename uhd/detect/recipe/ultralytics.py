@@ -13,7 +13,7 @@ from uhd.errors import UserError, nearest
 
 # Task -> suffix of the weights.
 _TASKS = {"detect": "", "segment": "-seg", "pose": "-pose"}
-ARCHITECTURES = tuple(f"yolo{family}{size}" for family in ("v8", "11") for size in "nsmlx")
+ARCHITECTURES = tuple(f"yolo{family}{size}" for family in ("v8", "11", "26") for size in "nsmlx")
 _SMALL_SIDE = 320
 
 
