@@ -129,3 +129,34 @@ def test_augmentation_is_printed_or_written_once(tmp_path: Path, capsys) -> None
     assert yaml.safe_load(capsys.readouterr().out)["data_augment"]["RandomWindow"]["scale"] == [0.8, 1.2]
     command = ["data", "augment-config", "--target", "torchvision", "--output", str(tmp_path / "t.py")]
     assert [main(command), main(command), main([*command, "--overwrite"])] == [0, 2, 0]
+
+
+def test_parts_of_annotation_files_keep_their_labels(frames: Path, tmp_path: Path, capsys) -> None:
+    """A list of images would leave behind what a COCO file says of them."""
+    assert main(["data", "convert", str(frames), str(tmp_path / "coco"), "--to", "coco"]) == 0
+    file = next((tmp_path / "coco").rglob("*.json"))
+    content = json.loads(file.read_text())
+    content["licenses"] = [{"id": 7}]
+    content["annotations"][0] |= {"iscrowd": 1, "mine": "kept"}
+    file.write_text(json.dumps(content))
+    command = ["data", "split", str(file), "--val-split", "0.25", "--output", str(tmp_path / "p")]
+    assert main(command) == 0
+    assert "--train-list" in capsys.readouterr().out
+    parts = [json.loads((tmp_path / "p" / f"{name}.json").read_text()) for name in ("train", "val")]
+    assert [len(part["images"]) for part in parts] == [90, 30]
+    for key in ("images", "annotations"):
+        assert sum(len(part[key]) for part in parts) == len(content[key])
+    assert all(part["licenses"] == [{"id": 7}] for part in parts)
+    assert [each["mine"] for part in parts for each in part["annotations"] if "mine" in each] == ["kept"]
+    lists = [tmp_path / "p/train.json", tmp_path / "p/val.json"]
+    opened = open_data(DataConfig(train_list=lists[0], val_list=lists[1]))
+    assert [len(opened.train), len(opened.val)] == [90, 30]
+    assert sum(len(record.boxes) for record in [*opened.train, *opened.val]) == len(content["annotations"]) - 1
+    state = {path: path.stat().st_mtime_ns for path in lists}
+    assert main(command) == 0
+    assert {path: path.stat().st_mtime_ns for path in lists} == state
+    both = ["--train-list", str(lists[0]), "--val-list", str(lists[1])]
+    assert main(["data", "split", *both, "--output", str(tmp_path / "again")]) == 0  # ids of two files meet
+    again = [json.loads((tmp_path / "again" / f"{name}.json").read_text()) for name in ("train", "val")]
+    assert len({image["id"] for part in again for image in part["images"]}) == 120
+    assert sum(len(part["annotations"]) for part in again) == len(content["annotations"])

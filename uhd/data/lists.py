@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from uhd.data.records import Record
+from uhd.data.config import DataConfig
+from uhd.data.discover import discover
+from uhd.data.formats import annotation_format
+from uhd.data.formats.coco_parts import coco_parts
+from uhd.data.problems import Report
 from uhd.errors import UserError
 from uhd.files import save_text
 
@@ -15,25 +19,39 @@ def list_of(images: Iterable[Path]) -> str:
     return "".join(f"{image.absolute()}\n" for image in images)
 
 
+def annotation_files(config: DataConfig) -> list[Path]:
+    """Return the files of annotations that a data set is read from, [] where every image has a label file."""
+    found = discover(config.image_dir, config.train_list, config.val_list, Report())
+    every = [path for part in (found.train, found.val, found.test) for path in part or ()]
+    return list(dict.fromkeys(path for path in every if annotation_format(path) is not None))
+
+
 def write_lists(
-    folder: Path, parts: Mapping[str, Sequence[Record]], source: Path | None, overwrite: bool = False
+    folder: Path, parts: Mapping[str, Sequence[Path]], config: DataConfig, overwrite: bool = False
 ) -> dict[str, Path]:
     """Write ``folder/PART.txt`` with absolute image paths, one per line; returns the files by part.
 
-    A list that is there already and the same stays untouched; every file is looked at before the first is written.
+    Images whose labels do not lie beside them would lose these in a list: of a data set that annotation files hold,
+    ``PART.json`` is written, an annotation file with absolute paths, which stands where a list may stand. What is there
+    already and the same stays untouched; every file is looked at before the first is written.
 
     Args:
         folder: is created.
         parts: name -> images.
-        source: the data set, which is never written to.
+        config: the data set, which is never written to.
         overwrite: replace lists that say something else.
 
     Raises:
         UserError: ``folder`` lies in the data set, or holds another list.
     """
+    source = config.image_dir
     if source is not None and source.is_dir() and folder.resolve().is_relative_to(source.resolve()):
         raise UserError(f"{folder}: lies in the data set {source}, which is never written to: name another folder")
-    texts = {folder / f"{name}.txt": list_of(record.image for record in records) for name, records in parts.items()}
+    files = annotation_files(config)
+    if files:
+        texts = {folder / f"{name}.json": text for name, text in coco_parts(files, parts).items()}
+    else:
+        texts = {folder / f"{name}.txt": list_of(images) for name, images in parts.items()}
     for path, text in texts.items():
         if path.exists() and path.read_text(encoding="utf-8", errors="surrogateescape") != text and not overwrite:
             raise UserError(f"{path}: holds another list: name another folder, or give --overwrite")

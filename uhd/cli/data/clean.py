@@ -18,7 +18,7 @@ from uhd.errors import UserError
 class CleanConfig(JsonText):
     """Where the lists go, and how strict they are."""
 
-    output: Path | None = knob(None, "folder of train.txt, val.txt (and test.txt)")
+    output: Path | None = knob(None, "folder of train.txt, val.txt (and test.txt; .json of a COCO file)")
     near: bool = knob(False, "leave out images that only look like another of their part, too")
     overwrite: bool = knob(False, "replace lists that say something else")
 
@@ -33,17 +33,15 @@ def main(argv: Sequence[str]) -> int:
     from uhd.data.check import check_data
     from uhd.data.clean import FullReport, refused_images
     from uhd.data.lists import write_lists
-    from uhd.data.records import Record
-    from uhd.objects import Objects
 
     report = FullReport()
     found = check_data(data, split_seed(data, resolved[SeedConfig].seed), report=report)
     refused = refused_images(found, report, config.near)
     parts = {
-        name: [Record(path, Objects.empty()) for path in dict.fromkeys(paths) if str(path) not in refused]
+        name: [path for path in dict.fromkeys(paths) if str(path) not in refused]
         for name, paths in found.images.items()
     }
-    written = write_lists(config.output, parts, data.image_dir, config.overwrite)
+    written = write_lists(config.output, parts, data, config.overwrite)
     if config.json:
         kept = {name: len(part) for name, part in parts.items()}
         print(

@@ -18,7 +18,7 @@ from uhd.errors import UserError
 class DivideConfig(JsonText):
     """How the images are divided, and where the lists go."""
 
-    output: Path | None = knob(None, "folder of train.txt, val.txt and test.txt")
+    output: Path | None = knob(None, "folder of train.txt, val.txt and test.txt (.json of a COCO file)")
     test_split: float = knob(
         0.0, "share kept apart for the last measurement, taken from that to train on", minimum=0, maximum=1
     )
@@ -51,7 +51,8 @@ def main(argv: Sequence[str]) -> int:
         raise UserError(f"--group {config.group}: found in no path, such as {records[0].image}")
     shares = {"train": train, "val": data.val_split, "test": config.test_split}
     parts = stratify(records, shares, split_seed(data, resolved[SeedConfig].seed), data.img_size[0], pattern)
-    written = write_lists(folder, parts, data.image_dir, config.overwrite)
+    images = {name: [record.image for record in part] for name, part in parts.items()}
+    written = write_lists(folder, images, data, config.overwrite)
     table = {
         name: {"images": len(part), "people": sum(len(record.boxes) for record in part), "list": str(written[name])}
         for name, part in parts.items()

@@ -54,7 +54,7 @@ def read_coco(
         UserError: not a COCO annotation file.
     """
     content = read_content(path, report)
-    categories = _categories(content)
+    categories = categories_of(content)
     number = {category["id"]: position for position, category in enumerate(categories)}
     names = tuple(str(category.get("name", "")) for category in categories)
     chosen = classes if isinstance(classes, ClassMap) else ClassMap.of(classes)
@@ -68,7 +68,7 @@ def read_coco(
     _name_dangling(content, number, path, report)
     records = []
     for entry in content["images"]:
-        name = str(entry.get("file_name") or str(entry.get("coco_url", "")).rpartition("/")[2])
+        name = name_of(entry)
         image = find_image(path, name)
         if image is None:
             report.problem(MISSING_IMAGE, f"{path}: {name or entry}: there is no such file")
@@ -91,10 +91,10 @@ def category_names(path: Path) -> tuple[str, ...]:
     Raises:
         UserError: not a COCO annotation file.
     """
-    return tuple(str(category.get("name", "")) for category in _categories(read_content(path)))
+    return tuple(str(category.get("name", "")) for category in categories_of(read_content(path)))
 
 
-def _categories(content: dict[str, Any]) -> list[dict[str, Any]]:
+def categories_of(content: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the categories, without a first one that is only the parent of all others."""
     found: list[dict[str, Any]] = content["categories"]
     if len(found) > 1 and str(found[0].get("supercategory")) in ("none", "None", ""):
@@ -102,6 +102,11 @@ def _categories(content: dict[str, Any]) -> list[dict[str, Any]]:
         if parents == {found[0].get("name")}:
             return found[1:]
     return found
+
+
+def name_of(entry: dict[str, Any]) -> str:
+    """Return the file that an entry of ``images`` names."""
+    return str(entry.get("file_name") or str(entry.get("coco_url", "")).rpartition("/")[2])
 
 
 def find_image(path: Path, name: str) -> Path | None:
