@@ -3,9 +3,9 @@
     python benchmarks/ranges.py --data PEOPLE [--photographs 1500] [--epochs 6] [--width 16] [--minutes 60]
 
 PEOPLE holds ``train/`` and ``val/``; every run sees epochs x photographs views of an even share of ``train/``. AP50 is
-that of the final averaged weights on ``val/``. Every value is tried with seed 0; then the defaults and the values that
-lie furthest from them are tried with seed 1. Finished runs are not repeated, and after ``--minutes`` none begins;
-``--minutes 0`` prints what is there.
+that of the final averaged weights on ``val/``. Every value is tried with seed 0, the first of every setting first; then
+the defaults and the values that lie furthest from them are tried with seed 1. Finished runs are not repeated, and
+after ``--minutes`` none begins; ``--minutes 0`` prints what is there.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -26,15 +27,15 @@ from uhd.augment.layout import RECIPE
 from uhd.data.lists import list_of
 
 ADAMW = {"optimizer": "adamw"}
-# Knob -> its default, and value -> the fields of the configurations that differ from the recipe.
+# Knob -> its default, and value -> the fields that differ from the recipe, the most telling values first.
 KNOBS: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
-    "`muon_lr`": ("0.03", {f"{value:g}": {"muon_lr": value} for value in (0.003, 0.01, 0.1)}),
+    "`muon_lr`": ("0.03", {f"{value:g}": {"muon_lr": value} for value in (0.003, 0.1, 0.01)}),
     "`lr` beside Muon": ("0.006", {f"{value:g}": {"lr": value} for value in (0.0015, 0.03)}),
-    "`lr` of AdamW": ("Muon", {f"{value:g}": ADAMW | {"lr": value} for value in (0.001, 0.003, 0.012, 0.03)}),
+    "`lr` of AdamW": ("Muon", {f"{value:g}": ADAMW | {"lr": value} for value in (0.003, 0.012, 0.03, 0.001)}),
     "`object_share`": ("0.7", {f"{value:g}": {"object_share": value} for value in (0.3, 1.0)}),
-    "`loss_weight_box`": ("2.5", {f"{value:g}": {"loss_weight_box": value} for value in (0.5, 1.0, 10.0)}),
+    "`loss_weight_box`": ("2.5", {f"{value:g}": {"loss_weight_box": value} for value in (0.5, 10.0, 1.0)}),
     "share of mosaics": ("0.5", {f"{value:g}": {"aug_config": value} for value in (0.0, 1.0)}),
-    "`batch_size`": ("16", {f"{value:g}": {"batch_size": value} for value in (8, 32)}),
+    "`batch_size`": ("16", {f"{value:g}": {"batch_size": value} for value in (32, 8)}),
 }
 Run = tuple[str, str, int]  # knob, value, seed; "" twice for the defaults
 DEFAULTS = ("", "")
@@ -77,7 +78,8 @@ class Runs:
 
     def order(self) -> Iterator[Run]:
         """Yield every run; the second seeds by how far the first ones lie from the defaults."""
-        first = [(*DEFAULTS, 0), *((knob, value, 0) for knob, (_, values) in KNOBS.items() for value in values)]
+        rounds = zip_longest(*([(knob, value, 0) for value in values] for knob, (_, values) in KNOBS.items()))
+        first = [(*DEFAULTS, 0), *(run for each in rounds for run in each if run is not None)]
         yield from first
         yield (*DEFAULTS, 1)
         known = {run: score for run, score in self.found.items() if run in first[1:]}
@@ -89,7 +91,7 @@ class Runs:
         """Return a row per value, the defaults among them, with AP50 by seed."""
         lines = ["| | value | AP50, seed 0 | seed 1 |", "|---|--:|--:|--:|"]
         for knob, (default, values) in KNOBS.items():
-            for value in sorted({*values, default}, key=lambda text: (text == default and not text[0].isdigit(), text)):
+            for value in sorted({*values, default}, key=lambda text: float(text) if text != "Muon" else 1.0):
                 at = DEFAULTS if value == default else (knob, value)
                 shown = [f"{self.found[(*at, s)]:.3f}" if (*at, s) in self.found else "" for s in (0, 1)]
                 bold = f"**{value}**" if value == default else value

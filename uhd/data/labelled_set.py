@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from uhd.data.formats.rows import relabel
+from uhd.data.formats.rows import record_of, relabel, rows_of
 from uhd.data.parts import part_named
+from uhd.data.problems import Report
 from uhd.data.records import Record
 from uhd.errors import UserError, nearest
 
 PARTS = ("train", "val", "test")
+SEVERAL_FILES = "image that several annotation files describe (objects of all)"
 REST = "rest"  # images that no part names, where there are parts
 
 
@@ -33,6 +35,27 @@ class LabelledSet:
     def records(self) -> list[Record]:
         """All images."""
         return [record for part in self.parts.values() for record in part]
+
+
+def join_same(pairs: Sequence[tuple[str, Record]], report: Report) -> list[tuple[str, Record]]:
+    """Return records of which no two are of one image: what several files say of it together, equal objects once.
+
+    Args:
+        pairs: name of a part and record.
+        report: is told of them.
+    """
+    found: dict[Path, tuple[str, Record]] = {}
+    for part, record in pairs:
+        known = found.get(record.image)
+        if known is None:
+            found[record.image] = part, record
+            continue
+        report.note(SEVERAL_FILES, case=str(record.image))
+        rows = rows_of(known[1])
+        there = {(row.label, row.box, row.ignored) for row in rows}
+        rows += [row for row in rows_of(record) if (row.label, row.box, row.ignored) not in there]
+        found[record.image] = known[0] or part, record_of(record.image, rows, record.size)
+    return list(found.values())
 
 
 def set_of(pairs: Sequence[tuple[str, Record]], names: Sequence[str]) -> LabelledSet:

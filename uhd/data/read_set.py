@@ -18,7 +18,7 @@ from uhd.data.formats.rows import relabel
 from uhd.data.formats.voc import read_voc, read_xml, voc_names
 from uhd.data.formats.voc_writer import REGION
 from uhd.data.formats.yolo import ClassMap
-from uhd.data.labelled_set import LabelledSet, part_of, set_of
+from uhd.data.labelled_set import LabelledSet, join_same, part_of, set_of
 from uhd.data.parts import part_named
 from uhd.data.problems import BAD_LABEL, Report
 from uhd.data.read_yolo_set import read_yolo_set
@@ -119,7 +119,7 @@ def _read_voc_set(place: Path, report: Report) -> LabelledSet:
                 return listed.get((top, image.relative_to(top / "JPEGImages").with_suffix("").as_posix()), "")
         return part_of(image, folder)
 
-    return set_of([(part(record.image), record) for record in records], names)
+    return set_of(join_same([(part(record.image), record) for record in records], report), names)
 
 
 def _read_cvat_set(place: Path, report: Report) -> LabelledSet:
@@ -130,7 +130,8 @@ def _read_cvat_set(place: Path, report: Report) -> LabelledSet:
     numbers = {name: i for i, name in enumerate(names)}
     folder = place if place.is_dir() else place.parent
     pairs = [pair for path, root in files for pair in read_cvat(path, root, numbers, report)]
-    return set_of([(part_named(subset) or part_of(record.image, folder), record) for subset, record in pairs], names)
+    parts = [(part_named(subset) or part_of(record.image, folder), record) for subset, record in pairs]
+    return set_of(join_same(parts, report), names)
 
 
 def _read_labelme_set(place: Path, report: Report) -> LabelledSet:
@@ -142,7 +143,7 @@ def _read_labelme_set(place: Path, report: Report) -> LabelledSet:
     records = [r for path, content in found if (r := read_labelme(path, content, numbers, report)) is not None]
     records += _unlabelled(records, report) if place.is_dir() else []
     folder = place if place.is_dir() else place.parent
-    return set_of([(part_of(record.image, folder), record) for record in records], names)
+    return set_of(join_same([(part_of(record.image, folder), record) for record in records], report), names)
 
 
 READERS: dict[str, Callable[[Path, Report], LabelledSet]] = {

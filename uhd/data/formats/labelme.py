@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from uhd.data.formats.coco import find_image
-from uhd.data.formats.rows import Row, record_of
+from uhd.data.formats.rows import Row, joined, record_of
+from uhd.data.formats.run_length import outline_of_bitmap
 from uhd.data.image_size import shown_size
 from uhd.data.problems import BAD_IMAGE, BAD_LABEL, MISSING_IMAGE, Report
 from uhd.data.records import MARKS, Record
 from uhd.data.turned import as_shown
 from uhd.errors import UserError
+from uhd.objects import Outline
 from uhd.read import IMAGE_SUFFIXES, UnreadableImage
 
 NO_AREA = "shape of LabelMe that is no object (points, lines)"
+_CORNERED = ("polygon", "oriented_rectangle", "rotation")  # the latter two of its followers, turned boxes
 _LINES = ("point", "line", "linestrip", "points")
 
 
@@ -85,7 +90,7 @@ def read_labelme(path: Path, content: dict[str, Any], numbers: dict[str, int], r
         elif row is not None:
             key = (row.label, shape.get("group_id"))
             if key[1] is not None and row.outline and key in groups:
-                rows[groups[key]] = _joined(rows[groups[key]], row)
+                rows[groups[key]] = joined(rows[groups[key]], row)
                 continue
             groups[key] = len(rows)
             rows.append(row)
@@ -107,6 +112,8 @@ def _row(shape: Any, numbers: dict[str, int], size: tuple[int, int], report: Rep
         points = np.array(shape["points"], np.float64).reshape(-1, 2) / np.array([size[1], size[0]])
     except (KeyError, TypeError, ValueError):
         return "has no points"
+    if kind == "mask" and len(points) == 2:
+        points = points + np.array([[0, 0], [1, 1]]) / np.array([size[1], size[0]])  # both ends are pixels of it
     if kind == "circle" and len(points) == 2:
         points = _circle_ends(points, size)
     if len(points) < 2 or not np.isfinite(points).all():
@@ -115,10 +122,28 @@ def _row(shape: Any, numbers: dict[str, int], size: tuple[int, int], report: Rep
     if high[0] <= low[0] or high[1] <= low[1] or high[0] <= 0 or high[1] <= 0 or low[0] >= 1 or low[1] >= 1:
         return f"{kind} has no area in the image"
     said = {**(shape.get("flags") or {}), **{mark: shape[mark] for mark in MARKS if mark in shape}}
-    outline = (np.clip(points, 0, 1).astype(np.float32),) if kind == "polygon" and len(points) > 2 else ()
+    outline: Outline = ()
+    if kind == "mask":
+        outline = _outline_of_mask(shape.get("mask"), points, size)
+    elif kind in _CORNERED and len(points) > 2:
+        outline = (np.clip(points, 0, 1).astype(np.float32),)
     marks = frozenset(mark for mark in MARKS if said.get(mark))
     crowd = any(said.get(word) for word in ("crowd", "iscrowd", "ignored"))
     return Row(numbers[name], (low[0], low[1], high[0], high[1]), crowd, marks, outline)
+
+
+def _outline_of_mask(text: Any, points: NDArray[np.float64], size: tuple[int, int]) -> Outline:
+    """Return the outline, normalised, of a mask: a PNG in base64 whose first pixel lies at the first point."""
+    try:
+        content = np.frombuffer(base64.b64decode(text or "", validate=True), np.uint8)
+    except (TypeError, ValueError, binascii.Error):
+        return ()
+    bitmap = cv2.imdecode(content, cv2.IMREAD_GRAYSCALE) if len(content) else None
+    if bitmap is None:
+        return ()
+    scale = np.array([size[1], size[0]], np.float64)
+    stretch = np.array(bitmap.shape[::-1]) / scale
+    return tuple((ring * stretch + points[0]).astype(np.float32) for ring in outline_of_bitmap(bitmap > 0))
 
 
 def _circle_ends(points: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.float64]:
@@ -128,12 +153,3 @@ def _circle_ends(points: NDArray[np.float64], size: tuple[int, int]) -> NDArray[
     radius = math.dist(centre, edge)
     ends: NDArray[np.float64] = np.stack([centre - radius, centre + radius]) / scale
     return ends
-
-
-def _joined(row: Row, more: Row) -> Row:
-    ends = np.array([row.box, more.box])
-    left, top = ends[:, :2].min(0).tolist()
-    right, bottom = ends[:, 2:].max(0).tolist()
-    return replace(
-        row, box=(left, top, right, bottom), outline=row.outline + more.outline, marks=row.marks | more.marks
-    )

@@ -90,6 +90,16 @@ def rows_of(record: Record) -> list[Row]:
     return found
 
 
+def joined(row: Row, more: Row) -> Row:
+    """Return one object of two that a program keeps as pieces of one: bounds of both, outlines and marks of both."""
+    ends = np.array([row.box, more.box])
+    left, top = ends[:, :2].min(0).tolist()
+    right, bottom = ends[:, 2:].max(0).tolist()
+    return replace(
+        row, box=(left, top, right, bottom), outline=row.outline + more.outline, marks=row.marks | more.marks
+    )
+
+
 def relabel(record: Record, number: dict[int, int]) -> Record:
     """Return a record under other class numbers; objects whose class has none are left out, regions of no class stay.
 

@@ -18,6 +18,7 @@ from uhd.data.records import MARKS, Record
 from uhd.data.turned import as_shown
 from uhd.errors import UserError
 from uhd.objects import Outline
+from uhd.outlines import outline_bounds
 from uhd.read import IMAGE_SUFFIXES, UnreadableImage
 
 _PLACES = ("JPEGImages", "images", "Images", "")
@@ -62,6 +63,8 @@ def read_voc(path: Path, root: Element, numbers: dict[str, int], report: Report)
         return None
     rows = []
     for at, entry in enumerate(root.findall("object"), start=1):
+        if _is_set(entry, "deleted"):
+            continue
         row = _row(entry, numbers, (height, width))
         if isinstance(row, str):
             report.problem(BAD_LABEL, f"{path}: object {at}: {row}")
@@ -81,6 +84,10 @@ def _row(entry: Element, numbers: dict[str, int], size: tuple[int, int]) -> Row 
         places = [] if ends is None else [float(_text(ends, side)) for side in ("xmin", "ymin", "xmax", "ymax")]
     except ValueError:
         places = []
+    outline, points = _outline(entry, size), entry.find("keypoints")
+    if ends is None and outline:  # LabelMe's XML, of its web page, has outlines alone, counted from 0
+        bounds = outline_bounds(outline) * [width, height, width, height]
+        places = [float(bounds[0]) + 1, float(bounds[1]) + 1, float(bounds[2]), float(bounds[3])]
     if len(places) != 4 or not np.isfinite(places).all():
         return "has no bndbox of four numbers"
     left, top, right, bottom = (places[0] - 1) / width, (places[1] - 1) / height, places[2] / width, places[3] / height
@@ -89,7 +96,6 @@ def _row(entry: Element, numbers: dict[str, int], size: tuple[int, int]) -> Row 
     if left >= 1 or top >= 1 or right <= 0 or bottom <= 0:
         return f"box {places} lies outside the image of {height}x{width}"
     marks = frozenset(mark for mark in MARKS if _is_set(entry, mark)) - ({"difficult"} if ignored else set())
-    outline, points = _outline(entry, size), entry.find("keypoints")
     keypoints = None if points is None else _keypoints(points.text or "", size)
     return Row(numbers.get(name, -1), (left, top, right, bottom), ignored, marks, outline, keypoints)
 
