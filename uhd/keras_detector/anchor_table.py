@@ -88,6 +88,8 @@ class AnchorTable(keras.layers.Layer):  # type: ignore[misc]
 def attach_table(model: keras.Model, table: AnchorTable) -> keras.Model:
     """Return the model, which trains and saves the table's variables from now on."""
     model.head = table
+    if all(each is not table for each in model._layers):  # before 3.15 Keras counts the layers of the graph alone
+        model._layers.append(table)
     return model
 
 
