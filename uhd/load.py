@@ -98,9 +98,8 @@ def _load_one(path: str | Path | None, compile: bool, known: dict[str, Any]) -> 
     suffix = path.suffix.lower()
     suffixes = list(dict.fromkeys(each for each, _ in _PREDICTORS))
     if suffix not in suffixes:
-        raise UserError(
-            f"{path}: not a model file; known are {', '.join(suffixes)}, and the names {' and '.join(PACKAGED)}"
-        )
+        known_names = f"{', '.join(suffixes)}, run folders and {', '.join(PACKAGED)}"
+        raise UserError(f"{path}: not a model file; known are {known_names}")
     if not path.is_file():
         raise UserError(f"{path}: there is no such file")
     known = {name: value for name, value in known.items() if value is not None}

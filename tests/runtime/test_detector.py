@@ -81,6 +81,7 @@ def test_unreadable_files(tmp_path: Path) -> None:
     (tmp_path / "note.jpg").write_text("not an image")
     for path, reason in (
         (tmp_path / "no.jpg", "no such file"),
+        ("https://host/a.jpg", "https://host/a.jpg: addresses are not fetched"),
         (tmp_path / "note.jpg", "note.jpg"),
         (tmp_path, "fold"),
     ):

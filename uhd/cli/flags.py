@@ -14,6 +14,7 @@ from uhd.cli.parser import Help, Parser, ShortHelp, add_flag, dash_name
 from uhd.cli.settings_file import read_settings, write_settings
 from uhd.config import PRESETS, flag_of, from_plain, knob_of, preset, to_plain
 from uhd.config.hints import type_hints
+from uhd.config.presets import ABOUT
 from uhd.errors import UserError, nearest
 
 T = TypeVar("T")
@@ -90,7 +91,11 @@ class Flags:
         general.add_argument("-h", action=ShortHelp, nargs=0, help="list the flags and stop")
         general.add_argument("--help", action="help", help="show this help and stop")
         general.add_argument("--config", type=Path, metavar="FILE", help="YAML file with any of these settings")
-        general.add_argument("--preset", choices=PRESETS, help=f"whose defaults (default: {default_preset})")
+        # Every command takes every preset; shown are those that make a difference here.
+        known = [name for name in PRESETS if any(preset(kind, name) != preset(kind) for kind in kinds)]
+        meant = ", ".join(f"{name} ({ABOUT[name]})" for name in ("uhd", *known))
+        text = f"whose defaults: {meant} (default: {default_preset})" if known else argparse.SUPPRESS
+        general.add_argument("--preset", choices=PRESETS, metavar="NAME", help=text)
         general.add_argument("--print-config", action="store_true", help="print the resolved settings and stop")
         self._add_knobs()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from uhd.cli.sizes import sized_settings
 from uhd.config import knob
 from uhd.config.groups import JsonText
 from uhd.errors import UserError
+from uhd.json_text import json_text
 from uhd.model_file import model_file
 from uhd.models import ARCHITECTURES
 
@@ -80,7 +80,7 @@ def main(argv: Sequence[str]) -> int:
         model = quantise(architecture.network(config), resolved[QuantiseConfig])
     result = profile(model, size, runs=RUNS if resolved[InfoConfig].time else 0)
     if resolved[InfoConfig].json:
-        print(json.dumps(result.to_dict(), indent=1))
+        print(json_text(result.to_dict()))
     else:
         print(result.to_text(resolved[InfoConfig].layer_table))
     return 0
@@ -96,7 +96,7 @@ def _of_onnx(file: Path, config: InfoConfig) -> int:
         times = layer_times(file)
     if config.json:
         table = [dataclasses.asdict(row) | ({"milliseconds": times.get(row.name)} if times else {}) for row in rows]
-        print(json.dumps(table, indent=1))
+        print(json_text(table))
     else:
         print(to_text(rows, config.layer_table, opset_of(file), times))
     return 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from uhd.errors import UserError
 from uhd.files import save_atomic
+from uhd.json_text import json_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -73,7 +73,7 @@ def write_json(path: Path | None, table: Any) -> None:
     """Write plain values as JSON to a file, whole or not at all; ``-`` is standard output, None nothing."""
     if path is None:
         return
-    text = json.dumps(table, indent=1)
+    text = json_text(table)
     if str(path) == "-":
         print(text)
     else:

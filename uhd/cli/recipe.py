@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from uhd.config import knob, same_knob
 from uhd.config.groups import JsonText, NetworkSize
 from uhd.data.config import DataConfig
 from uhd.errors import UserError
+from uhd.json_text import json_text
 from uhd.training.config import TrainConfig
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def main(argv: Sequence[str]) -> int:
             "files": [] if config.analyze_only else [str(folder / name) for name in recipe.files],
             "commands": list(recipe.commands),
         }  # fmt: skip
-        print(json.dumps(table, indent=1))
+        print(json_text(table))
         return 0
     for line in [*facts.lines(), *(f"{choice.name}: {choice.value}  ({choice.reason})" for choice in choices)]:
         print(line)

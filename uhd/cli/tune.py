@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from uhd.config import knob
 from uhd.config.groups import JsonText
 from uhd.data.config import parse_names
 from uhd.errors import UserError
+from uhd.json_text import json_text
 from uhd.training.config import TrainConfig
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def _close(study: Study, resolved: Resolved, folder: Path, count: int) -> int:
         "config": str(target),
     }  # fmt: skip
     if resolved[TuneConfig].json:
-        print(json.dumps(table, indent=1))
+        print(json_text(table))
         return 0
     early = f"{count - len(finished)} given up early"
     gain = f", the first trial {first.value:.4f}" if first is not None else ""

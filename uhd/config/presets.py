@@ -11,7 +11,11 @@ from uhd.errors import UserError, nearest
 T = TypeVar("T")
 # Our recipe; the same for a few dozen photographs, from the packaged weights, and for a pruned network, from its
 # teacher; the defaults of the project that this one takes over from, in torch and in Keras.
-PRESETS = ("uhd", "small", "prune", "original", "keras")
+ABOUT = {
+    "uhd": "our recipe", "small": "few photographs", "prune": "a pruned network", "original": "PINTO0309/UHD",
+    "keras": "UHD-keras",
+}  # fmt: skip
+PRESETS = tuple(ABOUT)
 
 
 def preset(config_type: type[T], name: str = "uhd", **changes: Any) -> T:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +19,7 @@ from uhd.data.read_set import read_set
 from uhd.data.records import Record
 from uhd.errors import UserError
 from uhd.files import save_text, save_text_soon
+from uhd.json_text import json_text
 from uhd.read import UnreadableImage
 
 OTHER_SIZE = "image of another size than its labels say (boxes are taken as shares of it)"
@@ -182,4 +182,4 @@ def summary(done: Converted) -> str:
         "images": done.images, "objects": done.objects, "ignore regions": done.regions, "empty images": done.empty,
         "classes": list(done.names), "left out": dict(done.left_out), "problems": done.report.to_dict(),
     }  # fmt: skip
-    return json.dumps(table, indent=1)
+    return json_text(table)

@@ -13,6 +13,7 @@ from uhd.detect.run import Run, claim, fit
 from uhd.detect.settings import Settings
 from uhd.errors import UserError
 from uhd.files import save_text
+from uhd.json_text import json_text
 from uhd.models.network import DetectorNetwork
 from uhd.models.weights import load_model
 from uhd.training.hooks import Hook
@@ -97,4 +98,4 @@ def _measured(plan: Plan, network: DetectorNetwork) -> dict[str, Any]:
 
 
 def _write(path: Path, table: dict[str, Any]) -> None:
-    save_text(path, json.dumps(table, indent=1) + "\n")
+    save_text(path, json_text(table) + "\n")

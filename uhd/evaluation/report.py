@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from uhd.json_text import json_text
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +85,7 @@ class Report:
 
     def to_json(self) -> str:
         """Return :meth:`to_dict` as indented JSON."""
-        return json.dumps(self.to_dict(), indent=1)
+        return json_text(self.to_dict())
 
     def to_text(self) -> str:
         """Return a small table for a terminal."""

@@ -20,6 +20,7 @@ from uhd.data.place_image import place_image
 from uhd.data.problems import BAD_IMAGE, Report
 from uhd.errors import UserError
 from uhd.files import save_text
+from uhd.json_text import json_text
 from uhd.labelling.config import LabelRules
 from uhd.labelling.pseudo_labels import PseudoLabels, pseudo_labels
 from uhd.labelling.teachers import Teacher
@@ -97,7 +98,7 @@ def label_folder(
             done.added_to[str(place)] = (found.boxes, found.scores)
     for folder, table in uncertain.items():
         save_text(folder / FILE_NAME, json.dumps(table))
-    save_text(output / "labels.json", json.dumps(_record(done, teachers, rules), indent=1))
+    save_text(output / "labels.json", json_text(_record(done, teachers, rules)))
     return done
 
 

@@ -58,10 +58,12 @@ def read_parts(config: ReferDataConfig, report: Report) -> tuple[list[Record], l
         shared = {record.image for record in train} & {record.image for record in val}
         if shared:
             raise UserError(f"{where}: {min(shared).name} is in {TRAIN} and in {VAL}: no photograph may be in both")
+    elif not where.exists():
+        raise UserError(f"{where}: there is no such folder or file")
     else:
         file = where / TRAIN if where.is_dir() else where
         if not file.is_file():
-            raise UserError(f"{where}: holds no {TRAIN}")
+            raise UserError(f"{where}: holds no {TRAIN}; uhd refer data {where} makes one")
         train, val = split_records(_read(file, report), 1 - config.val_split, config.val_split, config.split_seed)
     if not any(len(record.boxes) for record in train):
         reasons = report.first_reasons()

@@ -50,7 +50,7 @@ class ReferReport:
         lines = [f"{'':<18}{'prompts':>8}" + "".join(f"{name:>10}" for name in shown)]
         for group, figures in self.groups.items():
             cells = [f"{figures[name]:>10.3f}" if name in figures else f"{'':>10}" for name in shown]
-            lines.append(f"{group:<18}{self.counts[group]:>8}" + "".join(cells))
+            lines.append((f"{group:<18}{self.counts[group]:>8}" + "".join(cells)).rstrip())
         return "\n".join(
             [*lines, f"a blind choice among the people of a picture is right {self.chance:.3f} of the time"]
         )

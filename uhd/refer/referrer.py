@@ -99,7 +99,7 @@ class Referrer:
                 raise UserError("the text is empty: say whom you mean")
             return answer_of(found, self.finder.ask_texts(found, [text])[0], size, {"text": text})
         kind = named[0]
-        points = _points(kind, given[kind])
+        points = _points(kind, given[kind], size)
         places = (points[None] / np.array(size[::-1])).astype(np.float32)
         scores = self.finder.ask_places(found, places, kind)[0]
         return answer_of(found, scores, size, {kind: points.ravel().tolist()})
@@ -137,8 +137,8 @@ def answer_of(found: Found, scores: Array, size: tuple[int, int], prompt: dict[s
     return Answer(float(scores[best]), box, points.astype(np.float32), found.mask(best, size), prompt)
 
 
-def _points(kind: str, value: Any) -> Array:
-    """Return the points (K, 2) of a prompt that is a place."""
+def _points(kind: str, value: Any, size: tuple[int, int]) -> Array:
+    """Return the points (K, 2) of a prompt that is a place in a picture of a size (H, W)."""
     try:
         points = np.asarray(value, np.float32).reshape(-1, 2)
     except (TypeError, ValueError):
@@ -147,6 +147,7 @@ def _points(kind: str, value: Any) -> Array:
     if wrong or not np.isfinite(points).all():
         how = {"point": "x,y", "scribble": "x,y,x,y,... of at least two points", "box": "x1,y1,x2,y2"}[kind]
         raise UserError(f"a {kind} is {how}, not {value!r}")
-    if kind == "box":
-        points = np.stack([points.min(0), points.max(0)])
-    return points
+    low, high = points.min(0), points.max(0)
+    if (high < 0).any() or (low > size[::-1]).any():
+        raise UserError(f"the {kind} {value!r} lies outside the picture of {size[1]}x{size[0]} pixels")
+    return np.stack([low, high]) if kind == "box" else points

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +30,7 @@ from uhd.training.hooks import Hook
 from uhd.training.progress import say
 from uhd.training.settings_file import write_settings_file
 from uhd.training.threads import choose_threads
-from uhd.training.trainer import Trainer
+from uhd.training.trainer import Interrupted, Trainer
 
 # Nothing that takes somebody out of the picture: what is said of the others would no longer be true.
 AUGMENTATION = {
@@ -92,12 +93,23 @@ def train_refer(settings: ReferSettings, hooks: Iterable[Hook] = ()) -> Trainer:
             settings.start,
         )  # fmt: skip
         write_settings_file(folder, "uhd refer train", configs, ("resume", "overwrite"))
-    trainer.fit()
+    _fit(trainer, folder, processes.main)
     report = getattr(trainer.task, "report", None)
     if processes.main and report is not None:
         say(report.to_text())
-        say(f"best: {folder / 'best.safetensors'} (accuracy {trainer.best or 0:.4f}, epoch {trainer.best_epoch})")
+        best = folder / "best.safetensors"
+        say(f"best: {best} (accuracy {trainer.best or 0:.4f}, epoch {trainer.best_epoch})")
+        say(f'next: uhd refer predict photo.jpg --model {best} --text "the leftmost one", or uhd refer export {best}')
     return trainer
+
+
+def _fit(trainer: Trainer, folder: Path, main: bool) -> None:
+    try:
+        trainer.fit()
+    except Interrupted:
+        if main:
+            print(f"stopped; continue with --resume {folder}", file=sys.stderr)  # noqa: T201
+        raise
 
 
 def build_trainer(

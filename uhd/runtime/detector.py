@@ -119,12 +119,18 @@ def as_rgb(source: Source, bgr: bool = False) -> NDArray[np.uint8]:
     Raises:
         UserError: unreadable file, or an array of another form.
     """
+    if isinstance(source, str) and "://" in source:
+        raise UserError(f"{source}: addresses are not fetched; download the picture and give its path")
     if isinstance(source, str | Path):
         try:
             return read_image(Path(source))
         except UnreadableImage as error:
             raise UserError(str(error)) from None
     array = _from_pil(source) if hasattr(source, "convert") else np.asarray(source)
+    if not array.ndim:
+        raise UserError(
+            f"an image array must be uint8 (H, W, 3), not {type(source).__name__}; a path or a PIL image will do"
+        )
     if array.dtype != np.uint8 or array.ndim not in (2, 3) or not array.size:
         raise UserError(f"an image array must be uint8 (H, W, 3), not {array.dtype} {array.shape}")
     if array.ndim == 2 or array.shape[2] == 1:

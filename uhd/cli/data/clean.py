@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from uhd.cli.data.place import SeedConfig, read_flags, split_seed
 from uhd.config import knob
 from uhd.config.groups import JsonText
 from uhd.errors import UserError
+from uhd.json_text import json_text
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,7 @@ def main(argv: Sequence[str]) -> int:
     written = write_lists(config.output, parts, data, config.overwrite)
     if config.json:
         kept = {name: len(part) for name, part in parts.items()}
-        print(
-            json.dumps({"kept": kept, "refused": refused, "lists": {k: str(v) for k, v in written.items()}}, indent=1)
-        )
+        print(json_text({"kept": kept, "refused": refused, "lists": {k: str(v) for k, v in written.items()}}))
         return 0
     for why, count in Counter(refused.values()).most_common():
         print(f"{count} left out: {why}")

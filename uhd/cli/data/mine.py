@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from uhd.cli.output import claim
 from uhd.config import knob, same_knob
 from uhd.config.groups import JsonText, ModelFile, RuntimeFlags, Thresholds
 from uhd.errors import UserError
+from uhd.json_text import json_text
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def main(argv: Sequence[str]) -> int:
     save_text(config.output, list_of(path for path, _, _ in hard))
     if config.json:
         rows = [{"image": str(path), "score": round(score, 5), "detections": count} for path, score, count in hard]
-        print(json.dumps({"looked at": len(images), "hard": rows, "list": str(config.output)}, indent=1))
+        print(json_text({"looked at": len(images), "hard": rows, "list": str(config.output)}))
         return 0
     for line in report.lines():
         print(line)

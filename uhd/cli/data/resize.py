@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,6 +11,7 @@ from typing import Any
 from uhd.cli.data.place import SeedConfig, read_flags, split_seed
 from uhd.config import knob
 from uhd.config.groups import JsonText
+from uhd.json_text import json_text
 from uhd.runtime.predictor import Predictor
 
 
@@ -50,7 +50,7 @@ def main(argv: Sequence[str]) -> int:
         modes = [mode for mode in RESIZE_MODES if input_channels(mode) == input_channels(own)]
         scores = deploy_matrix(partial(_predictor, name), own, modes, dataset)
         table["ap50"][name] = {"own": own, "scores": scores}
-    print(json.dumps(table, indent=1) if config.json else _to_text(table))
+    print(json_text(table) if config.json else _to_text(table))
     return 0
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from uhd.cli.data.place import SeedConfig, read_flags, split_seed
 from uhd.config import knob
 from uhd.config.groups import JsonText
 from uhd.errors import UserError
+from uhd.json_text import json_text
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def main(argv: Sequence[str]) -> int:
         for name, part in parts.items()
     }
     if config.json:
-        print(json.dumps(table, indent=1))
+        print(json_text(table))
         return 0
     for line in opened.report.lines():
         print(line)

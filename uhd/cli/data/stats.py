@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from uhd.cli.data.place import SeedConfig, read_flags, split_seed
 from uhd.cli.output import claim
 from uhd.config import knob
 from uhd.config.groups import JsonText
+from uhd.json_text import json_text
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def main(argv: Sequence[str]) -> int:
         plot_statistics(datasets, opened.names, data.img_size, config.plot)
     if config.json:
         table = {name: split.to_dict() for name, split in found.items()}
-        print(json.dumps(table | {"remarks": remarks}, indent=1))
+        print(json_text(table | {"remarks": remarks}))
         return 0
     for name, split in found.items():
         print("\n  ".join([name, *split.lines()]))

@@ -71,15 +71,16 @@ def main(argv: Sequence[str]) -> int:
     if config.model is None:
         print(_DRAWN_ONLY, file=sys.stderr)
     answers = [each for each in _answers(config, image) if each.score >= config.min_score]
-    if config.output is not None:
-        drawn = draw_answers(image, answers)
-        save_atomic(config.output, lambda temporary: _write(temporary, config.output, drawn))
     write_json(config.json, {"image": str(path), "answers": [answer.to_plain() for answer in answers]})
     for answer in answers:
         box = ", ".join(f"{value:.0f}" for value in answer.xyxy)
         say_beside(config.json, f"person at {box} (score {answer.score:.2f})")
     if not answers:
         say_beside(config.json, "nobody")
+    if config.output is not None:
+        drawn = draw_answers(image, answers)
+        save_atomic(config.output, lambda temporary: _write(temporary, config.output, drawn))
+        say_beside(config.json, f"wrote {config.output}")
     return 0
 
 

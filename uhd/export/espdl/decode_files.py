@@ -15,6 +15,7 @@ from uhd.card import ModelCard
 from uhd.export.c.source import number, one_line
 from uhd.export.espdl.tensors import ChipTensor
 from uhd.files import save_atomic
+from uhd.json_text import json_text
 
 Array = NDArray[np.float32]
 
@@ -66,7 +67,7 @@ def write_decode_files(
     }
     texts = {
         f"{stem}_decode.h": _header(stem, card, anchors, source, outputs),
-        f"{stem}_decode.json": json.dumps(table, indent=1) + "\n",
+        f"{stem}_decode.json": json_text(table) + "\n",
     }
     for name, text in texts.items():
         save_atomic(folder / name, lambda place, text=text: place.write_text(text, encoding="utf-8"))  # type: ignore[misc]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from uhd.errors import UserError
 from uhd.export.espdl.config import EspdlConfig
 from uhd.export.target import CHECKPOINTS, Say, Target, Written
+from uhd.json_text import json_text
 
 if TYPE_CHECKING:
     from uhd.export.open_model import Opened
@@ -70,7 +70,7 @@ class EspdlTarget(Target):
         elif config.latency or config.latency_json:
             notes.append(f"no estimate of time: nothing is known of the target {config.target}")
         if config.latency_json is not None and done.latency is not None:
-            text = json.dumps(done.latency.to_dict(), indent=1)
+            text = json_text(done.latency.to_dict())
             save_atomic(config.latency_json, lambda place: place.write_text(text, encoding="utf-8"))
             files = (*files, config.latency_json)
         if done.scores:

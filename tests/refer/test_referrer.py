@@ -1,0 +1,23 @@
+"""A prompt that lies beside the picture is a mistake, not a question."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from uhd.errors import UserError
+from uhd.refer.referrer import Referrer
+
+PICTURE = np.zeros((20, 40, 3), np.uint8)
+
+
+@pytest.mark.parametrize(
+    "prompt", [{"point": (41, 5)}, {"point": (5, -1)}, {"scribble": [(50, 3), (60, 9)]}, {"box": (5, 21, 9, 30)}]
+)
+def test_places_outside_the_picture_are_refused(prompt: dict[str, Any]) -> None:
+    finder = SimpleNamespace(size=(32, 32), resize_mode="torch_bilinear", look=lambda images: [None] * len(images))
+    with pytest.raises(UserError, match="lies outside the picture of 40x20 pixels"):
+        Referrer(finder)(PICTURE, **prompt)  # type: ignore[arg-type]
