@@ -56,3 +56,10 @@ def test_several_files_and_numbers_of_images(weights: Path, capsys: pytest.Captu
         assert row["frames_per_second"] == pytest.approx(1000 * row["batch_size"] / whole["mean"])
     assert main(["bench", files[0], "--model", files[0]]) == 2
     assert main(["bench", files[0], "--batch-size", "0"]) == 2
+
+
+def test_a_missing_file_is_named_before_anything_is_timed(weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", str(weights), str(weights.with_name("none.onnx")), "--json", "-"]) == 2
+    told = capsys.readouterr()
+    assert "nothing was timed" in told.err
+    assert not told.out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -102,3 +103,31 @@ def test_wrong_architectures_are_named(data: Path, tmp_path: Path, capsys) -> No
     ):
         assert main(["recipe", str(data), "--framework", framework, "--output", str(tmp_path / "x"), *words]) == 2
         assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("framework", ["ultralytics", "detectron2", "mmdet"])
+def test_the_commands_of_others_make_the_data_that_their_files_name(
+    framework: str,
+    tmp_path: Path,
+    make_folder: Make,  # noqa: F811
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Of undivided data with more classes than are wanted."""
+    make_folder(tmp_path / "my photos", 9)
+    (tmp_path / "my photos/p001.txt").write_text("0 .5 .5 .2 .2\n2 .2 .2 .1 .1\n")
+    output = tmp_path / "r"
+    command = ["recipe", str(tmp_path / "my photos"), "--framework", framework, "--output", str(output), "--json"]
+    assert main([*command, "--task", "segment"]) == 0
+    told = capsys.readouterr()
+    assert "no outlines" in told.err
+    words = shlex.split(json.loads(told.out)["commands"][0])
+    assert words[0] == "uhd"
+    assert main(words[1:]) == 0
+    if framework == "ultralytics":
+        table = yaml.safe_load((output / "yolo/data.yaml").read_text())
+        assert (len(table["names"]), table["train"], table["val"]) == (1, "images/train", "images/val")
+        return
+    for part in ("train", "val"):
+        content = json.loads((output / f"coco/annotations/instances_{part}.json").read_text())
+        assert len(content["categories"]) == 1
+        assert all((output / "coco/images" / part / image["file_name"]).is_file() for image in content["images"])

@@ -13,6 +13,7 @@ from uhd.cli.output import claim_json, write_json
 from uhd.config import knob
 from uhd.config.groups import JsonFile, ModelFile, RuntimeFlags
 from uhd.errors import UserError
+from uhd.model_file import model_file
 from uhd.runtime.timing import time_interleaved
 
 FRAME = (480, 640)
@@ -41,10 +42,12 @@ def main(argv: Sequence[str]) -> int:
     flags.add_positional("files", nargs="*", type=Path, help="models; one is the same as --model")
     resolved = flags.resolve(argv)
     config = resolved[BenchConfig]
-    files: list[Path | None] = list(resolved.positional.get("files") or [])
+    files: list[Path | None] = [model_file(file) for file in resolved.positional.get("files") or []]
     if files and config.model is not None:
         raise UserError("uhd bench: models are given twice: leave out --model")
     claim_json(config.json)
+    if missing := [file for file in files if file is not None and not file.exists()]:
+        raise UserError(f"{missing[0]}: there is no such file: nothing was timed")
     found = []
     for file in files or [config.model]:
         for batch in config.batch_size:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from uhd.cli.data.place import json_to_output
-from uhd.cli.flags import Flags
+from uhd.cli.flags import Flags, warn
 from uhd.config import knob, same_knob
 from uhd.config.groups import JsonText, NetworkSize
 from uhd.data.config import DataConfig
@@ -57,9 +57,10 @@ def main(argv: Sequence[str]) -> int:
     from uhd.data.open import open_data
     from uhd.detect.recipe.choices import choose
     from uhd.detect.recipe.facts import facts_of
+    from uhd.detect.recipe.foreign import lacking
 
     opened = open_data(DataConfig(image_dir=data, classes=config.classes))
-    facts, sizes = facts_of(opened)
+    facts, sizes = facts_of(opened, config.classes)
     choices = _typed(choose(facts, sizes, config.img_size), config)
     values = {choice.name: choice.value for choice in choices}
     if config.framework == "uhd":
@@ -67,13 +68,15 @@ def main(argv: Sequence[str]) -> int:
     else:
         write = _foreign()[config.framework]
         recipe = write(facts, data, config.task, config.arch, values["epochs"], values["batch_size"], folder)
+    if told := lacking(facts, config.task):
+        warn(f"warning: {told}")
     if not config.analyze_only:
         _write(recipe, folder, config.overwrite)
     if config.json:
         table = {
             "facts": facts.to_dict(), "choices": [dataclasses.asdict(choice) for choice in choices],
             "files": [] if config.analyze_only else [str(folder / name) for name in recipe.files],
-            "commands": list(recipe.commands),
+            "commands": list(recipe.commands), "lacking": told,
         }  # fmt: skip
         print(json_text(table))
         return 0

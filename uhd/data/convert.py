@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from uhd.data.config import DataConfig
 from uhd.data.formats.coco_writer import write_coco
 from uhd.data.formats.voc_writer import voc_text
 from uhd.data.formats.yolo_writer import write_yolo
@@ -17,11 +18,13 @@ from uhd.data.place_image import place_image
 from uhd.data.problems import BAD_IMAGE, Report
 from uhd.data.read_set import read_set
 from uhd.data.records import Record
+from uhd.data.stratify import stratify
 from uhd.errors import UserError
 from uhd.files import save_text, save_text_soon
 from uhd.json_text import json_text
 from uhd.read import UnreadableImage
 
+_SEED = 42
 OTHER_SIZE = "image of another size than its labels say (boxes are taken as shares of it)"
 Places = Mapping[str, Sequence[tuple[Path, Record]]]
 
@@ -57,6 +60,7 @@ def convert(
     names: Sequence[str] = (),
     copy: bool = False,
     strict: bool = False,
+    val_split: float = 0.0,
 ) -> Converted:
     """Write a data set in another format. The images are linked; what a second run writes is the same.
 
@@ -68,6 +72,7 @@ def convert(
         classes, names: see :func:`~uhd.data.labelled_set.map_classes`.
         copy: copy the images instead of linking them.
         strict: the first problem stops.
+        val_split: share to validate on of a data set without parts, spread alike by people per image and their size.
 
     Raises:
         UserError: nothing to read, or ``output`` lies in the source or holds other images.
@@ -81,6 +86,8 @@ def convert(
     found = replace(found, parts={part: records for part, records in sized.items() if records})
     if not found.records:
         raise UserError(f"{source}: no image with a readable size: {report.first_reasons()}")
+    if val_split and list(found.parts) == [""]:
+        found = replace(found, parts=_divided(found.parts[""], val_split))
     images, write = WRITERS[to]
     places = _places(found, flat=to == "voc")
     _refuse_others(output / images, {place for part in places.values() for place, _ in part})
@@ -136,6 +143,11 @@ def _with_size(record: Record, report: Report) -> Record | None:
         told = "x".join(map(str, record.size))
         report.note(OTHER_SIZE, case=f"{record.image}: is {size[0]}x{size[1]}, its labels are for {told}")
     return replace(record, size=size)
+
+
+def _divided(records: Sequence[Record], val_split: float) -> dict[str, list[Record]]:
+    parts = stratify(records, {"train": 1 - val_split, "val": val_split}, _SEED, DataConfig().img_size[0])
+    return {part: images for part, images in parts.items() if images}
 
 
 def _places(found: LabelledSet, flat: bool) -> dict[str, list[tuple[Path, Record]]]:

@@ -27,6 +27,9 @@ class ConvertConfig(JsonText):
         (), "numbers or names of the classes that become 0, 1, ... (default: all)", parse=parse_some_classes
     )
     names: tuple[str, ...] = knob((), "new names of the classes; those of one name become one", parse=parse_names)
+    val_split: float = knob(
+        0.0, "share to validate on, of data without parts (default: they stay undivided)", minimum=0, maximum=1
+    )
     copy: bool = knob(False, "copy the images instead of linking them")
     strict: bool = knob(False, "stop at the first problem instead of skipping it")
 
@@ -47,7 +50,7 @@ def main(argv: Sequence[str]) -> int:
 
     done = convert(
         places["data"], places["output"], config.to, config.source, config.classes, config.names, config.copy,
-        config.strict,
+        config.strict, config.val_split,
     )  # fmt: skip
     if config.json:
         print(summary(done))

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from uhd.detect.recipe.facts import Facts
-from uhd.detect.recipe.foreign import Foreign, side_of
+from uhd.detect.recipe.foreign import Foreign, convert_command, side_of
 from uhd.errors import UserError, nearest
 
 
@@ -119,5 +119,5 @@ def detectron2(facts: Facts, data: Path, task: str, arch: str | None, epochs: in
         script = script.replace("\n\nclass Trainer", f"\nNAMES = {names!r}\n\n\nclass Trainer", 1)
     return Foreign(
         {"detectron2.yaml": yaml.safe_dump(table, sort_keys=False), "train_detectron2.py": script},
-        (f"uhd data convert {data} {folder / 'coco'} --to coco", f"python {folder / 'train_detectron2.py'}"),
+        (convert_command(facts, data, folder / "coco", "coco"), f"python {folder / 'train_detectron2.py'}"),
     )

@@ -34,6 +34,8 @@ class Facts:
         image_size: median (height, width) in pixels of some images.
         keypoints: how many an object has, 0 for none.
         outlines: whether objects have outlines.
+        divided: whether the data set says itself what is trained on and what is validated on.
+        classes: numbers that the classes have in it.
     """
 
     train: int
@@ -47,6 +49,8 @@ class Facts:
     image_size: tuple[int, int]
     keypoints: int
     outlines: bool
+    divided: bool = True
+    classes: tuple[int, ...] = (0,)
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-like values."""
@@ -64,8 +68,13 @@ class Facts:
         ]
 
 
-def facts_of(opened: OpenedData) -> tuple[Facts, NDArray[np.float32]]:
-    """Return the facts of a data set, and the normalised widths and heights of its training boxes, (n, 2)."""
+def facts_of(opened: OpenedData, classes: Sequence[int] = (0,)) -> tuple[Facts, NDArray[np.float32]]:
+    """Return the facts of a data set, and the normalised widths and heights of its training boxes, (n, 2).
+
+    Args:
+        opened: the data set.
+        classes: the numbers in it that were wanted.
+    """
     records = opened.train
     sizes = box_sizes(records)
     labels = np.concatenate([record.labels for record in records]) if records else np.zeros(0, np.int64)
@@ -83,6 +92,8 @@ def facts_of(opened: OpenedData) -> tuple[Facts, NDArray[np.float32]]:
         _median_size([record.image for record in records]),
         next((each.shape[1] for each in points if each is not None), 0),
         any(record.objects.masks is not None for record in records),
+        not opened.drawn,
+        tuple(classes),
     )
     return facts, sizes
 

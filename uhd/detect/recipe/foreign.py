@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from uhd.detect.recipe.facts import Facts
 
@@ -28,3 +30,19 @@ def side_of(facts: Facts, step: int) -> int:
     small = max(facts.heights[1], 0.01)
     wanted = min(max(_LEAST_PEOPLE / small, 320), max(facts.image_size) or 640, _MOST_SIDE)
     return max(step, math.ceil(wanted / step) * step)
+
+
+def convert_command(facts: Facts, data: Path, place: Path, to: str) -> str:
+    """Return the command that writes a data set in the format of a framework: its classes, in two parts."""
+    classes = ",".join(map(str, facts.classes))
+    divide = "" if facts.divided else " --val-split 0.2"
+    return f"uhd data convert {shlex.quote(str(data))} {shlex.quote(str(place))} --to {to} --classes {classes}{divide}"
+
+
+def lacking(facts: Facts, task: str) -> str:
+    """Return what a data set lacks for a task, in one line, "" for nothing."""
+    if task == "pose" and not facts.keypoints:
+        return "--task pose: the data hold no keypoints, so there is nothing to learn them from"
+    if task == "segment" and not facts.outlines:
+        return "--task segment: the data hold no outlines, so there is nothing to learn them from"
+    return ""

@@ -8,7 +8,7 @@ import yaml
 
 from uhd.augment.presets import augment_text
 from uhd.detect.recipe.facts import Facts
-from uhd.detect.recipe.foreign import Foreign, side_of
+from uhd.detect.recipe.foreign import Foreign, convert_command, side_of
 from uhd.errors import UserError, nearest
 
 # Task -> suffix of the weights.
@@ -49,5 +49,5 @@ def ultralytics(
     own = yaml.safe_load(augment_text(task, "medium", "ultralytics"))
     own["close_mosaic"] = min(own["close_mosaic"], max(1, epochs // 5))
     text = "# yolo cfg=ultralytics.yaml\n" + yaml.safe_dump(table | own, sort_keys=False)
-    convert = f"uhd data convert {data} {folder / 'yolo'} --to yolo"
+    convert = convert_command(facts, data, folder / "yolo", "yolo")
     return Foreign({"ultralytics.yaml": text}, (convert, f"yolo cfg={folder / 'ultralytics.yaml'}"))
