@@ -49,6 +49,7 @@ def test_the_phase_can_be_switched_off() -> None:
     view = View.of(photograph())
     assert RandomWindow()(view, np.random.default_rng(0)).phase is not None
     assert RandomWindow(phase="off")(view, np.random.default_rng(0)).phase is None
+    assert RandomWindow(phase="deployed")(view, np.random.default_rng(0)).phase == (0.0, 0.0)
 
 
 @given(st.integers(2, 200), st.integers(2, 200), st.floats(0.05, 1), st.floats(0.3, 3), st.integers(0, 1000))

@@ -94,6 +94,19 @@ def test_the_phase_moves_the_samples_inside_their_pixel(x: float, y: float) -> N
     assert np.array_equal(image[0, :, 1], np.floor(np.arange(8) * 8 + x * 8))
 
 
+@given(st.integers(0, 9), st.integers(0, 9), st.integers(1, 6), st.integers(1, 6), st.booleans(), st.booleans())
+def test_a_mirrored_window_with_the_phase_of_deployment_is_read_as_a_mirrored_photograph(
+    left: int, top: int, step_x: int, step_y: int, mirror_x: bool, mirror_y: bool
+) -> None:
+    sample = photograph(60, 80)
+    right, bottom = left + 11 * step_x, top + 8 * step_y
+    window = (float(left), float(top), float(right), float(bottom))
+    view = replace(View.of(sample), window=window, phase=(0.0, 0.0), mirror_x=mirror_x, mirror_y=mirror_y)
+    part = sample.image[top:bottom, left:right][:: -1 if mirror_y else 1, :: -1 if mirror_x else 1]
+    expected = resize_image(np.ascontiguousarray(part), (8, 11), "opencv_inter_nearest")
+    assert np.array_equal(view.read((8, 11), "opencv_inter_nearest"), expected)
+
+
 @pytest.mark.parametrize("mode", ["torch_bilinear", "opencv_inter_linear"])
 def test_interpolation_agrees_with_resizing_where_both_are_defined(mode: str) -> None:
     sample = photograph(60, 80)

@@ -104,7 +104,10 @@ class RandomWindow:
     scale: Range = knob((0.4, 1.4), "least and largest side, in image sides", minimum=0, exclusive_minimum=True)
     aspect: float = knob(0.25, "largest change of log(width / height)", minimum=0)
     min_visibility: float = knob(0.3, "boxes that show less are ignored", minimum=0, maximum=1)
-    phase: str = knob("random", "of point samples: random, or off for deployment's own", choices=("random", "off"))
+    phase: str = knob(
+        "random", "of point samples: random; deployed: where deployment takes them; off: the same, mirrored afterwards",
+        choices=("random", "deployed", "off"),
+    )  # fmt: skip
 
     def __call__(self, view: View, rng: np.random.Generator) -> View:
         """Return the view through a random window."""
@@ -116,8 +119,8 @@ class RandomWindow:
         stretch = math.exp((2 * squeeze - 1) * self.aspect / 2)
         width, height = side * stretch, side / stretch
         x, y = left * (1 - width), top * (1 - height)
-        phase = (phase_x, phase_y) if self.phase == "random" else None
-        return view.crop((x, y, x + width, y + height), self.min_visibility, phase)
+        phases = {"random": (phase_x, phase_y), "deployed": (0.0, 0.0), "off": None}
+        return view.crop((x, y, x + width, y + height), self.min_visibility, phases[self.phase])
 
 
 @dataclass(frozen=True)

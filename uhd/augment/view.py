@@ -36,8 +36,8 @@ class View:
         objects: the source's, in its frame, under the names that they have now (a mirror exchanges left and right).
         mirror_x, mirror_y: the shown part is flipped after it is cut out.
         min_visibility: boxes of which a smaller share is shown become ignore regions.
-        phase: where inside its output pixel a point sample is taken, per axis (x, y), 0 to 1. None reads as deployment
-            does.
+        phase: where inside its output pixel a point sample is taken, per axis (x, y), 0 to 1. (0, 0) is where
+            deployment takes it, of a mirrored photograph too. None reads as deployment does and mirrors afterwards.
         softness: (x, y) side of the blur before the reading, in output pixels; 0 is sharp.
         fill: colour beyond the image.
         warp: (2, 3), an affine map from what is shown to the window (both 0 to 1), None where they are the same; once
@@ -178,9 +178,9 @@ class View:
         x0, y0, x1, y1 = window
         height, width = image.shape[:2]
         h, w = out.shape[:2]
-        phase_x, phase_y = self.phase or (0.0, 0.0)
-        rows, top, bottom = _indices(y0, y1, height, h, phase_y, self.mirror_y)
-        columns, left, right = _indices(x0, x1, width, w, phase_x, self.mirror_x)
+        phase_x, phase_y = self.phase or (None, None)
+        rows, top, bottom = _seen(y0, y1, height, h, phase_y, self.mirror_y)
+        columns, left, right = _seen(x0, x1, width, w, phase_x, self.mirror_x)
         if bottom - top < h or right - left < w:
             out[:] = self.fill
         out[top:bottom, left:right] = image.take(rows, 0).take(columns, 1)
@@ -231,18 +231,31 @@ class View:
 
 
 @lru_cache(maxsize=64)
-def _steps(n_out: int, mirrored: bool) -> NDArray[np.float64]:
-    steps = np.arange(n_out, dtype=np.float64)
-    return steps[::-1].copy() if mirrored else steps
+def _steps(n_out: int) -> NDArray[np.float64]:
+    return np.arange(n_out, dtype=np.float64)
 
 
-def _indices(
-    low: float, high: float, count: int, n_out: int, phase: float, mirrored: bool
+def _seen(
+    low: float, high: float, count: int, n_out: int, phase: float | None, mirrored: bool
 ) -> tuple[NDArray[np.intp], int, int]:
-    """Return the source indices of the outputs that lie inside the image, and the first and one past the last."""
+    """Return the source indices of the outputs that lie inside the image, and the first and one past the last.
+
+    A mirrored window with a phase is read as the mirrored photograph would be, so that the samples lie at the same
+    place inside their output pixel; without a phase it is read first and mirrored then.
+    """
+    if not mirrored:
+        return _indices(low, high, count, n_out, phase or 0.0)
+    if phase is None:
+        indices, start, stop = _indices(low, high, count, n_out, 0.0)
+        return indices[::-1], n_out - stop, n_out - start
+    indices, start, stop = _indices(count - high, count - low, count, n_out, phase)
+    return count - 1 - indices, start, stop
+
+
+def _indices(low: float, high: float, count: int, n_out: int, phase: float) -> tuple[NDArray[np.intp], int, int]:
     step = (high - low) / n_out
     first = low + phase * step
-    position = _steps(n_out, mirrored) * step
+    position = _steps(n_out) * step
     position += first
     if first >= 0 and high - step + phase * step < count:  # all inside: truncation is floor
         return np.minimum(position.astype(np.intp), count - 1), 0, n_out
