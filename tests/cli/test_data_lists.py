@@ -115,12 +115,17 @@ def test_augmentation_for_us_and_others(task: str, intensity: str) -> None:
     unknown: list[str] = []
     ours = Pipeline.load(yaml.safe_load(augment_text(task, intensity, "uhd")), warn=unknown.append)
     assert len(ours.operations) >= 3
+    assert task != "classify" or not any("Mosaic" in str(operation) for operation in ours.operations)
     assert unknown == []
     for target, call in (("albumentations", "A.Compose"), ("torchvision", "v2.Compose")):
         tree = ast.parse(augment_text(task, intensity, target, (48, 64)))
         assert ast.unparse(tree.body[-1].value.func) == call  # type: ignore[attr-defined]
         assert "(48, 64)" in ast.unparse(tree)
+        whole = task == "classify"
+        assert ("RandomResizedCrop" in ast.unparse(tree)) or not whole
+        assert ("bbox_params" in ast.unparse(tree)) == (target == "albumentations" and not whole)
     theirs = yaml.safe_load(augment_text(task, intensity, "ultralytics"))
+    assert ("mosaic" in theirs, "erasing" in theirs) == (not whole, whole)
     assert all(isinstance(value, float | int) for value in theirs.values())
 
 

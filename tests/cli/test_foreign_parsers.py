@@ -128,7 +128,9 @@ def test_albumentations_builds_and_runs(task: str, intensity: str) -> None:
         warnings.simplefilter("error")  # it only warns of arguments that it does not know
         exec(compile(augment_text(task, intensity, "albumentations", (48, 64)), task, "exec"), scope)
     image = np.full((96, 128, 3), 90, np.uint8)
-    given: dict[str, Any] = {"image": image, "bboxes": [(0.5, 0.5, 0.5, 0.5)], "class_labels": [0]}
+    given: dict[str, Any] = {"image": image}
+    if task != "classify":
+        given |= {"bboxes": [(0.5, 0.5, 0.5, 0.5)], "class_labels": [0]}
     if task == "pose":
         given["keypoints"] = [(64, 48)]
     if task == "segment":

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-TASKS = ("detect", "pose", "segment")
+TASKS = ("detect", "pose", "segment", "classify")
 INTENSITIES = ("light", "medium", "heavy")
 # By intensity: how far colours, sizes and places move. The medium one is the recipe of uhd train.
 _AMOUNT: dict[str, dict[str, Any]] = {
@@ -21,14 +21,17 @@ def augment_text(task: str, intensity: str, target: str, size: tuple[int, int] =
     """Return an augmentation as the text of a file.
 
     Args:
-        task: one of :data:`TASKS`; pose and segment keep joints whole: no mosaic seams, no holes in people.
+        task: one of :data:`TASKS`; pose and segment keep joints whole: fewer mosaic seams, no holes in people; a whole
+            picture is classified, so classify has no mosaic, and its objects may not leave it.
         intensity: one of :data:`INTENSITIES`.
         target: key of :data:`TARGETS`.
         size: network size (h, w), which some libraries want to know.
     """
     amount = dict(_AMOUNT[intensity])
-    if task != "detect":
+    if task in ("pose", "segment"):
         amount |= {"mosaic": amount["mosaic"] / 2, "holes": 0.0}
+    if task == "classify":
+        amount |= {"mosaic": 0.0, "scale": [max(amount["scale"][0], 0.7), amount["scale"][1]]}
     return TARGETS[target](task, amount, size)
 
 
@@ -73,6 +76,8 @@ def _albumentations(task: str, amount: dict[str, Any], size: tuple[int, int]) ->
             "        A.CoarseDropout(num_holes_range=(1, 5), hole_height_range=(0.05, 0.2), "
             f"hole_width_range=(0.05, 0.2), fill=114, p={amount['holes']}),"
         )
+    if task == "classify":
+        return "\n".join([*lines, "    ]", ")", ""])
     points = ', keypoint_params=A.KeypointParams(format="xy", remove_invisible=False)' if task == "pose" else ""
     boxes = 'A.BboxParams(format="yolo", label_fields=["class_labels"], min_visibility=0.3)'
     return "\n".join([*lines, "    ],", f"    bbox_params={boxes}{points},", ")", ""])
@@ -81,15 +86,22 @@ def _albumentations(task: str, amount: dict[str, Any], size: tuple[int, int]) ->
 def _torchvision(task: str, amount: dict[str, Any], size: tuple[int, int]) -> str:
     hue, saturation, value = amount["hsv"]
     low, high = amount["scale"]
+    about = "the boxes come out clean" if task in ("detect", "segment") else "what leaves the picture is not taken out"
+    place = [
+        f"        v2.ScaleJitter(target_size={size}, scale_range=({low}, {high})),",
+        f"        v2.RandomCrop(size={size}, pad_if_needed=True, fill=114),",
+    ]
+    if task == "classify":
+        about = "labels of whole pictures pass through"
+        place = [f"        v2.RandomResizedCrop(size={size}, scale=({round(high**-2, 3)}, 1.0), ratio=(0.75, 1.33)),"]
     lines = [
         "import torch",
         "from torchvision.transforms import v2",
         "",
-        "# boxes, masks and key points go in as tv_tensors; the boxes come out clean",
+        f"# boxes, masks and key points go in as tv_tensors; {about}",
         "transform = v2.Compose(",
         "    [",
-        f"        v2.ScaleJitter(target_size={size}, scale_range=({low}, {high})),",
-        f"        v2.RandomCrop(size={size}, pad_if_needed=True, fill=114),",
+        *place,
         "        v2.RandomHorizontalFlip(p=0.5),",
         f"        v2.ColorJitter(brightness={value}, saturation={saturation}, hue={hue}),",
     ]
@@ -97,17 +109,23 @@ def _torchvision(task: str, amount: dict[str, Any], size: tuple[int, int]) -> st
         lines.append(f"        v2.RandomApply([v2.RandomRotation(degrees={amount['rotate']}, fill=114)], p=0.3),")
     if amount["noise"]:
         lines.append("        v2.RandomApply([v2.GaussianBlur(kernel_size=(3, 3))], p=0.1),")
-    lines += (
-        ["        v2.ClampBoundingBoxes(),", "        v2.SanitizeBoundingBoxes(min_size=1),"] if task != "pose" else []
-    )
-    return "\n".join([*lines, "        v2.ToDtype(torch.float32, scale=True),", "    ]", ")", ""])
+    if task in ("detect", "segment"):
+        lines += ["        v2.ClampBoundingBoxes(),", "        v2.SanitizeBoundingBoxes(min_size=1),"]
+    lines.append("        v2.ToDtype(torch.float32, scale=True),")
+    if task == "classify" and amount["holes"]:
+        lines.append(f"        v2.RandomErasing(p={amount['holes']}),")
+    return "\n".join([*lines, "    ]", ")", ""])
 
 
 def _ultralytics(task: str, amount: dict[str, Any], _size: tuple[int, int]) -> str:
     hue, saturation, value = amount["hsv"]
+    scale = round(max(1 - amount["scale"][0], amount["scale"][1] - 1), 2)
+    if task == "classify":  # the others are not for it
+        table = {"hsv_h": hue, "hsv_s": saturation, "hsv_v": value, "scale": scale, "flipud": 0.0, "fliplr": 0.5}
+        return yaml.safe_dump(table | {"erasing": amount["holes"]}, sort_keys=False)
     table = {
         "hsv_h": hue, "hsv_s": saturation, "hsv_v": value, "degrees": float(amount["rotate"]), "translate": 0.1,
-        "scale": round(max(1 - amount["scale"][0], amount["scale"][1] - 1), 2), "shear": 0.0, "perspective": 0.0,
+        "scale": scale, "shear": 0.0, "perspective": 0.0,
         "flipud": 0.0, "fliplr": 0.5, "mosaic": amount["mosaic"], "mixup": 0.0,
         "copy_paste": 0.1 if task == "segment" and amount["noise"] else 0.0, "close_mosaic": 10,
     }  # fmt: skip
