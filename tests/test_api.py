@@ -62,6 +62,12 @@ def test_flags_that_do_not_exist() -> None:
         uhd.train("photos", epocks=3)
     with pytest.raises(TypeError, match=r"did you mean 'split'"):
         uhd.evaluate(Path("x.onnx"), "photos", spilt="val")
+    with pytest.raises(TypeError, match=r"data must be the path of a folder, .* not a dict"):
+        uhd.train({"train": "photos"})  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="no flag 'print_config'"):
+        uhd.train("photos", print_config=True)
+    with pytest.raises(uhd.UserError, match=r"^elsewhere/a: no such checkpoint"):
+        uhd.train("photos", ckpt=uhd.Run(Path("elsewhere/a")), anchors=[(0.1, 0.2), (0.3, 0.4)])
     with pytest.raises(TypeError, match="int is no model"):
         uhd.evaluate(3, "photos")  # type: ignore[arg-type]
     with pytest.raises(uhd.UserError, match="read from files"):

@@ -37,8 +37,10 @@ def save_atomic(path: Path, write: Callable[[Path], object]) -> None:
         temporary.chmod(_new_file_mode(temporary.with_name(f"{temporary.name}.mode")))
         temporary.replace(path)
         _sync_folder(path.parent)
-    except (OSError, RuntimeError) as error:
-        # torch reports a failed write as RuntimeError from its zip writer.
+    except OSError as error:
+        raise UserError(f"{path}: could not be saved: {error.strerror or error}") from None
+    except RuntimeError as error:
+        # Some writers, such as esp-ppq's, report a failed write so.
         raise UserError(f"{path}: could not be saved: {str(error).splitlines()[0]}") from None
     finally:
         with contextlib.suppress(OSError):
@@ -62,8 +64,16 @@ def save_text_soon(path: Path, text: str) -> None:
     Raises:
         UserError: the file cannot be written.
     """
+    save_bytes_soon(path, text.encode("utf-8", "surrogateescape"))
+
+
+def save_bytes_soon(path: Path, data: bytes) -> None:
+    """Write bytes as :func:`save_text_soon` writes a text.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
-    data = text.encode("utf-8", "surrogateescape")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if not (path.is_file() and path.read_bytes() == data):

@@ -21,6 +21,7 @@ class Oven:
     grill: bool = knob(False, "heat from above")
     mode: str = knob("bread", "what is baked", choices=("bread", "cake"), shortcuts={"bake_cake": "cake"})
     label: str | None = knob(None, "name (default: the mode)")
+    rests: tuple[float, ...] = knob((), "minutes in which nothing is baked", minimum=0)
 
 
 def resolve(*argv: str, many: bool = True) -> Resolved:
@@ -103,6 +104,21 @@ def test_mistakes_are_blamed_on_where_they_stand(tmp_path: Path) -> None:
 def test_bad_files_are_user_errors(text: str, tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text(text)
     assert "\n" not in message("--config", str(tmp_path / "c.yaml"))
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", "{a: 1}", "2020-01-01", "hot"])
+def test_values_of_another_kind_are_told_plainly(text: str, tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text(f"max_heat: {text}")
+    assert message("--config", str(tmp_path / "c.yaml")).endswith(" is not a number")
+
+
+def test_a_list_may_be_one_value_and_numbers_texts(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text("max_heat: 1e-3\nrests: 5\n")
+    assert (found := resolve("--config", str(tmp_path / "c.yaml"))[Oven]).rests == (5.0,)
+    assert found.max_heat == 1e-3
+    assert (
+        message("--config", str(tmp_path / "no.yaml")) == f"--config {tmp_path / 'no.yaml'}: No such file or directory"
+    )
 
 
 def test_values_outside_the_choices_are_refused() -> None:

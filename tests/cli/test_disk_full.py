@@ -31,6 +31,6 @@ def test_training_into_a_full_disk(tmp_path: Path) -> None:
     lines = found.stderr.strip().splitlines()
     assert len(lines) == 1
     assert lines[0].startswith("error: ")
-    assert "could not be saved" in lines[0]
+    assert "could not be saved: File too large" in lines[0]
     left = [path.name for path in (tmp_path / "runs" / "default").iterdir()]
     assert not [name for name in left if name.endswith((".pt", ".safetensors", ".tmp"))]

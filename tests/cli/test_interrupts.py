@@ -8,8 +8,17 @@ import pytest
 
 from uhd.cli.interrupts import orderly_stop
 
+STOPS = [signal.SIGTERM, signal.SIGINT, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+
+def test_any_command_ends_in_the_same_way() -> None:
+    from uhd.cli import guarded
+
+    for number in STOPS:
+        assert guarded(lambda number=number: signal.raise_signal(number) or 0) == 130  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("number", STOPS)
 def test_an_error_that_a_library_makes_of_an_interruption_is_one(number: signal.Signals) -> None:
     def library() -> None:
         try:

@@ -77,6 +77,15 @@ def test_an_error_inside_the_package_is_not_blamed_on_the_installation() -> None
         guarded(broken)
 
 
+def test_a_service_without_any_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    from uhd.cli import main
+
+    monkeypatch.setattr("sys.stdout", None)
+    monkeypatch.setattr("sys.stderr", None)
+    assert main(["--help"]) == 0
+    assert main(["frobnicate"]) == 2
+
+
 def test_a_missing_package_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     from uhd.cli import guarded
 

@@ -51,6 +51,16 @@ def test_linked_folders_are_followed_and_loops_end(tmp_path: Path) -> None:
     assert names(find_images(tmp_path / "data", Report())) == ["a.jpg"]
 
 
+def test_pictures_of_a_run_are_no_photographs(tmp_path: Path) -> None:
+    run = tmp_path / "runs" / "a"
+    touch(
+        tmp_path / "a.jpg", run / "settings.yaml", run / "metrics.csv", run / "results.png", run / "samples" / "b.png"
+    )
+    report = Report()
+    assert names(find_images(tmp_path, report)) == ["a.jpg"]
+    assert report.remarks == [f"{run}: is the folder of a run: its pictures are left out"]
+
+
 def test_missing_and_empty_folder(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"none: no such folder"):
         discover(tmp_path / "none", None, None, Report())

@@ -5,6 +5,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import cv2
@@ -144,6 +145,7 @@ def test_without_transform_the_whole_image_is_resized_once(make, dataset: Datase
 def test_a_batch_larger_than_the_data_set(make) -> None:
     loader = make(batch_size=64)
     assert [len(batch) for batch in loader.epoch(0)] == [23]
+    assert loader.batch_size == 23  # what speed, and the place of a resumed run, are counted in
 
 
 @pytest.mark.parametrize("workers", [0, 1])
@@ -176,6 +178,20 @@ def test_killed_worker_is_explained(make) -> None:
     with pytest.raises(UserError, match="--num-workers"):
         list(batches)
     assert len(list(loader.epoch(0))) == 5  # new workers
+
+
+def test_workers_that_are_gone_before_they_are_asked_are_explained(make) -> None:
+    class Gone:
+        def submit(self, *_: object) -> None:
+            raise BrokenProcessPool
+
+        def shutdown(self, **_: object) -> None:
+            """Nothing is left."""
+
+    loader = make(num_workers=1)
+    loader._executor = Gone()
+    with pytest.raises(UserError, match="--num-workers"):
+        next(loader.epoch(0))
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.9, 1.0])

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from uhd.cli.flags import PrintedConfig
+from uhd.cli.interrupts import orderly_stop
 from uhd.cli.verbs import VERBS, run_verb
 from uhd.errors import UserError, install_hint
 
@@ -24,6 +25,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def guarded(action: Callable[[], int]) -> int:
     """Run a command; what the user can mend becomes one line on standard error and exit code 2."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # a service, or `>&-`: there is nowhere to print to
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A file name need not be text in the terminal's encoding; printing one must not end a run.
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -58,7 +62,8 @@ def guarded(action: Callable[[], int]) -> int:
 
 def _finished(action: Callable[[], int]) -> int:
     try:
-        return action()
+        with orderly_stop():
+            return action()
     except PrintedConfig:
         return 0
     except SystemExit as stop:

@@ -1,4 +1,4 @@
-"""A request to stop, from Ctrl-C or from ``docker stop``, ends a command in the same orderly way."""
+"""A request to stop, from Ctrl-C, ``docker stop`` or a closed terminal, ends a command in the same orderly way."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from uhd.training.signals import stopping_signals
+
 
 @contextlib.contextmanager
 def orderly_stop() -> Iterator[Callable[[], None]]:
-    """Turn SIGTERM into KeyboardInterrupt inside, so that open recordings are finished and temporary files removed.
+    """Turn SIGTERM and SIGHUP into KeyboardInterrupt inside: recordings are finished, temporary files removed.
 
     Outside the main thread, where Python allows no handlers, nothing changes.
 
@@ -31,7 +33,7 @@ def orderly_stop() -> Iterator[Callable[[], None]]:
     if threading.current_thread() is not threading.main_thread():
         yield go_on
         return
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.signal(number, interrupt) for number in stopping_signals()}
     try:
         yield go_on
     except Exception:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,14 +20,16 @@ def words_of(flags: Flags, values: Mapping[str, Any], place: str | Path | None =
         place: argument without a flag, or None.
 
     Raises:
-        TypeError: the command has no such flag.
+        TypeError: the command has no such flag, or the place is no path.
     """
     options = [option for action in flags.parser._actions for option in action.option_strings]
-    known = {option.lstrip("-").replace("-", "_") for option in options}
+    known = {option.lstrip("-").replace("-", "_") for option in options} - {"h", "help", "print_config"}
+    if place is not None and not isinstance(place, str | os.PathLike):
+        raise TypeError(f"data must be the path of a folder, data.yaml, .json or list, not a {type(place).__name__}")
     for name in values:
         if name not in known:
             raise TypeError(f"{flags.parser.prog} has no flag {name!r}{nearest(name, known)}")
-    return [*plain_words(values), *(["--", str(place)] if place is not None else [])]
+    return [*plain_words(values), *(["--", os.fspath(place)] if place is not None else [])]
 
 
 def plain_words(values: Mapping[str, Any]) -> list[str]:
@@ -42,6 +45,8 @@ def plain_words(values: Mapping[str, Any]) -> list[str]:
 
 
 def _text(value: Any, between: str) -> str:
-    if isinstance(value, Iterable) and not isinstance(value, str | Path):
-        return between.join(map(str, value))
+    if isinstance(value, os.PathLike):  # also the run that uhd.train returns
+        return str(os.fspath(value))
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        return between.join(_text(each, between) for each in value)
     return str(value)

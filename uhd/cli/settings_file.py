@@ -35,7 +35,9 @@ def read_settings(path: Path | None) -> dict[str, Any]:
         return {}
     try:
         table = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except OSError as error:
+        raise UserError(f"--config {path}: {error.strerror}") from None
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
         raise UserError(f"{path}: cannot be read as YAML ({' '.join(str(error).split())})") from None
     if table is not None and not isinstance(table, dict):
         raise UserError(f"{path}: must be a table of settings")

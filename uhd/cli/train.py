@@ -89,7 +89,8 @@ def settings_of(resolved: Resolved) -> Settings:
 
     from uhd.detect.settings import Settings
     from uhd.detect.starting import start_file, take_settings
-    from uhd.training.folder import find_last
+    from uhd.training.folder import find_last, unreadable
+    from uhd.training.progress import say
 
     def model_of(arch: str) -> Any:
         return resolved[ARCHITECTURES[arch].config]
@@ -102,5 +103,6 @@ def settings_of(resolved: Resolved) -> Settings:
     if source is not None:
         settings, line = take_settings(settings, source, model_of, resume=last is not None)
         if int(os.environ.get("RANK", "0")) == 0:
-            print(line)
+            for said in filter(None, (unreadable(train.resume, last), line)):
+                say(said)
     return settings

@@ -92,7 +92,10 @@ def _coerce(hint: Any, value: Any) -> Any:
         return _coerce(inner[0], value)
     if typing.get_origin(hint) is tuple:
         kinds = typing.get_args(hint)
-        items = value.replace(",", " ").split() if isinstance(value, str) else list(value)
+        if isinstance(value, str):
+            items = value.replace(",", " ").split()
+        else:
+            items = list(value) if isinstance(value, list | tuple) else [value]  # one value is a list of one
         if len(kinds) == 2 and kinds[1] is Ellipsis:
             return tuple(_coerce(kinds[0], item) for item in items)
         if len(items) != len(kinds):
@@ -111,14 +114,14 @@ def _coerce(hint: Any, value: Any) -> Any:
             raise ValueError("is not a whole number")
         try:
             return int(value)
-        except ValueError:
+        except (TypeError, ValueError):
             raise ValueError("is not a whole number") from None
     if hint is float:
         if isinstance(value, bool):
             raise ValueError("is not a number")
         try:
             return float(value)
-        except ValueError:
+        except (TypeError, ValueError):
             raise ValueError("is not a number") from None
     if hint is Path:
         return Path(value)

@@ -19,6 +19,8 @@ from uhd.read import IMAGE_SUFFIXES, is_image_name
 OTHER_MACHINE = "list entry with folders of another machine (found by the end of its path)"
 _LABELS = {"images": "labels", "Images": "Labels", "IMAGES": "LABELS", "JPEGImages": "labels"}
 VAL_NAMES = ("val", "valid", "validation")
+# A run whose --output lies among the photographs puts pictures of its own there.
+_RUN_FILES = {"settings.yaml", "metrics.csv"}
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,10 @@ def find_images(folder: Path, report: Report) -> list[Path]:
             folders.clear()
             continue
         visited.add((status.st_dev, status.st_ino))
+        if set(files) >= _RUN_FILES and parent != str(folder):
+            report.remark(f"{parent}: is the folder of a run: its pictures are left out")
+            folders.clear()
+            continue
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in folders:
             if is_image_name(name):

@@ -99,7 +99,9 @@ class Loader:
         self._make = BatchMaker(dataset, transforms, mode, seed, object_share, teacher_view, collate)
         self._size, self._stage_of, self._size_of, self._sampler = size, stage_of, size_of, sampler
         self._size_at, self._report = size_at, report
-        self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
+        # A batch is never larger than this process's share of an epoch: speed and place count what there is.
+        self.batch_size, self.num_workers = min(batch_size, -(-len(dataset) // world)), num_workers
+        self.seed = seed
         self.rank, self.world, self.drop_last, self.shuffle = rank, world, drop_last, shuffle
         self.prefetch, self.start_method = prefetch, start_method
         self.wait_seconds = 0.0
@@ -131,18 +133,24 @@ class Loader:
         stage = 0 if self._stage_of is None else self._stage_of(epoch)
         size_at = self._size_at or (lambda _epoch, _batch: size)
         parts = ((i, positions[i * self.batch_size : (i + 1) * self.batch_size]) for i in range(start_batch, len(self)))
-        for make in self._ahead(Job(epoch, size_at(epoch, i), stage, part, order[part]) for i, part in parts):
-            began = time.perf_counter()
-            try:
-                batch, broken = make()
-            except BrokenProcessPool:
-                self.close()
-                raise UserError("a loader process died, perhaps for lack of memory: lower --num-workers") from None
-            self.wait_seconds += time.perf_counter() - began
+        made = self._in_time(Job(epoch, size_at(epoch, i), stage, part, order[part]) for i, part in parts)
+        for batch, broken in made:
             if self._report is not None:
                 for message in broken:
                     self._report.problem(BAD_IMAGE, message)
             yield batch
+
+    def _in_time(self, jobs: Iterator[Job]) -> Iterator[Made]:
+        """Yield what is made of the jobs, in order, and count the time that is waited for it."""
+        try:
+            for make in self._ahead(jobs):
+                began = time.perf_counter()
+                made = make()
+                self.wait_seconds += time.perf_counter() - began
+                yield made
+        except BrokenProcessPool:  # met where a batch is fetched, or where the next one is asked for
+            self.close()
+            raise UserError("a loader process died, perhaps for lack of memory: lower --num-workers") from None
 
     def close(self) -> None:
         """Stop thread or processes; a later epoch starts them again."""
@@ -188,9 +196,10 @@ def _install(maker: BatchMaker) -> None:
     global _worker
     _worker = maker
     cv2.setNumThreads(0)
-    # Ctrl-C and SIGTERM reach the whole group; the parent alone decides, finishes its step and stops the workers.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    # These reach the whole group; the parent alone decides, finishes its step and stops the workers.
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):  # Windows has no SIGHUP
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     threading.Thread(target=_leave_with_parent, daemon=True).start()
 
 

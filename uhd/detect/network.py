@@ -15,6 +15,7 @@ from torch import Tensor
 from uhd.anchors import auto_anchors
 from uhd.compress.fake_quantise import fit_ranges, quantise
 from uhd.compress.widths import take_widths
+from uhd.config import to_plain
 from uhd.data.config import DataConfig
 from uhd.data.dataset import Dataset
 from uhd.data.multi_label import LabelRoles, objects_only, roles_of
@@ -32,7 +33,7 @@ from uhd.errors import UserError
 from uhd.evaluation.anchor_plot import plot_anchors
 from uhd.models.batchnorm import measure_batchnorm
 from uhd.models.network import AnchorNetwork, DetectorNetwork
-from uhd.models.weights import read_weights
+from uhd.models.weights import check_numbers, read_weights, reason_against
 from uhd.resize import input_channels, to_network
 
 ANCHOR_PLOT = "auto_anchors.png"
@@ -101,6 +102,7 @@ def load_start(
         UserError: they do not fit.
     """
     weights, meta = read_weights(path)
+    check_numbers(weights, path)
     weights = fit_channels(fit_classes(weights, meta, network, names), network)
     state = fit_ranges(fit_width(weights, network, seed), network)
     if not strict:
@@ -111,8 +113,8 @@ def load_start(
     try:
         network.load_state_dict(state, strict=strict)
     except RuntimeError as error:
-        reason = " ".join(str(error).split())[:160]
-        raise UserError(f"{path}: belongs to another architecture: {reason}") from None
+        reason = reason_against(meta.get("model_config"), to_plain(network.config), error)
+        raise UserError(f"{path}: belongs to {reason}") from None
     return meta
 
 

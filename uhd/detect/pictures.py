@@ -16,6 +16,7 @@ from uhd.evaluation.curves import plot_curves
 from uhd.evaluation.evaluate import LOWEST_SCORE, select_all
 from uhd.evaluation.results_plot import plot_results
 from uhd.evaluation.samples import draw_sample, rows_to_show, worst_first
+from uhd.files import save_bytes_soon, save_text
 from uhd.models.heatmaps import heatmap_sheet, heatmaps
 from uhd.models.network import DetectorNetwork
 from uhd.models.predictor import TorchPredictor
@@ -58,7 +59,7 @@ def write_report(task: DetectTask, folder: Path) -> Path:
     """Write ``report.json`` and ``curves.png`` of the last evaluation; returns the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     if task.report is not None:
-        (folder / "report.json").write_text(task.report.to_json(), encoding="utf-8")
+        save_text(folder / "report.json", task.report.to_json())
         if find_spec("matplotlib") is not None:
             plot_curves(task.report, folder)
     return folder
@@ -97,6 +98,5 @@ def draw_samples(
 
 
 def _write(path: Path, picture: NDArray[np.uint8]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     # Not cv2.imwrite: a file name that is not UTF-8 ends the program there.
-    path.write_bytes(cv2.imencode(path.suffix, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1].tobytes())
+    save_bytes_soon(path, cv2.imencode(path.suffix, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1].tobytes())

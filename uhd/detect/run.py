@@ -84,18 +84,30 @@ def fit(plan: Plan, trainer: Trainer) -> None:
     """
     try:
         trainer.fit()
-    except Interrupted:
+    except Interrupted as stop:
         _tell_broken(plan)
         if plan.processes.main:
-            print(f"stopped; continue with --resume {plan.folder}", file=sys.stderr)  # noqa: T201
+            print(stop, file=sys.stderr)  # noqa: T201
         raise
     _tell_broken(plan)
     if plan.processes.main:
         _tell_more(trainer.metrics)
     if plan.processes.main and trainer.best is not None:
         best = plan.folder / "best.safetensors"
+        if not trainer.best:
+            _tell_nothing_found(plan)
         say(f"best: {best} ({trainer.task.metric.name} {trainer.best:.4f}, epoch {trainer.best_epoch})")
         say(f"next: uhd predict photo.jpg --model {best}, or uhd export {best} --output {plan.folder.name}.onnx")
+
+
+def _tell_nothing_found(plan: Plan) -> None:
+    if not any(len(truth.boxes) for truth in plan.task.truths):
+        say("no validation image shows a person, so nothing was measured: add some that do")
+        return
+    say(
+        "nothing was found in the validation images, so the last epoch counts as the best: train longer (--epochs), "
+        "start from our weights (--preset small), or look for wrong labels (uhd data check)"
+    )
 
 
 def measure(plan: Plan) -> Run:
@@ -128,7 +140,7 @@ def _tell_broken(plan: Plan) -> None:
 def _tell_finished(plan: Plan, trainer: Trainer) -> None:
     if not plan.processes.main:
         return
-    why = f"all {trainer.config.epochs} epochs are done"
+    why, how = f"all {trainer.config.epochs} epochs are done", f"--epochs {2 * trainer.epoch}"
     if trainer.epoch < trainer.config.epochs:
-        why = f"no better {trainer.task.metric.name} for {trainer.stale} evaluations (--patience)"
-    say(f"{plan.last}: the run is finished, {why}; --epochs {2 * trainer.epoch} trains on")
+        why, how = f"no better {trainer.task.metric.name} for {trainer.stale} evaluations", "--patience 0"
+    say(f"{plan.last}: the run is finished, {why}; {how} trains on")

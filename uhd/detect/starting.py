@@ -12,6 +12,7 @@ from uhd.card_fields import INPUT_KEYS
 from uhd.compress.config import quantisation_of
 from uhd.compress.widths import read_widths
 from uhd.config import from_plain, knob_of, to_plain
+from uhd.config.hints import type_hints
 from uhd.data.config import DataConfig
 from uhd.detect.config import DetectConfig
 from uhd.detect.original_run import loss_values, train_values
@@ -82,7 +83,8 @@ def take_settings(settings: Settings, path: Path, model_of: Callable[[str], Any]
         meta = _two_tables(meta)
         for name in ("train", "detect", "data", "loss", "distill", "prune"):
             saved[name] = settings_of(type(getattr(settings, name)), meta, f"{name}_config", str(path))
-            saved[name] = {key: value for key, value in saved[name].items() if key not in _PLACES}
+            kept = {key: value for key, value in saved[name].items() if key not in _PLACES}
+            saved[name] = _paths_found(type(getattr(settings, name)), kept, str(meta.get("working_folder") or ""))
         saved["data"] = {"split_by": TrainedOn.split_by, **saved["data"]}
     elif resume:
         saved["data"] = {"split_by": TrainedOn.split_by, **saved["data"]}
@@ -96,6 +98,17 @@ def take_settings(settings: Settings, path: Path, model_of: Callable[[str], Any]
     if not resume and (new := untrained(meta)):
         line += f"; untrained: {', '.join(new)}, which no score of it needs ({meta['rebuilt_from']})"
     return found, line
+
+
+def _paths_found(kind: type[Any], values: Mapping[str, Any], folder: str) -> dict[str, Any]:
+    """Return values whose relative paths lead somewhere: from here, or else from where the run was started."""
+    hints, found = type_hints(kind), dict(values)
+    for name, value in values.items():
+        if folder and hints.get(name) in (Path, Path | None) and isinstance(value, str):
+            there = Path(folder) / value  # an absolute path stays what it is
+            if not Path(value).exists() and there.exists():
+                found[name] = str(there)
+    return found
 
 
 def _two_tables(meta: Mapping[str, Any]) -> dict[str, Any]:

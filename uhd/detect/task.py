@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -174,7 +175,8 @@ class DetectTask:
     def settings(self) -> dict[str, Any]:
         """Return the configurations that a resumed run continues with; they name places on this machine."""
         taught = {} if self.distillation is None else {"distill_config": to_plain(self.distillation.config)}
-        own = {"loss_config": to_plain(self.loss_config), "data_config": to_plain(self.data)}
+        own: dict[str, Any] = {"loss_config": to_plain(self.loss_config), "data_config": to_plain(self.data)}
+        own["working_folder"] = str(Path.cwd())  # to which relative paths in them belong
         if self.prune is not None and self.prune.on:
             own["prune_config"] = to_plain(self.prune)
         return own | ({} if self.detect is None else {"detect_config": to_plain(self.detect)}) | taught

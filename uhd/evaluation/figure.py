@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from uhd.errors import UserError, install_hint
+from uhd.files import save_atomic
 
 BLUE, RED = "#2060c0", "#c04020"
 
@@ -47,9 +48,8 @@ def save_figure(figure: Any, path: Path) -> Path:
     Raises:
         UserError: matplotlib has no such format.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        figure.savefig(path, dpi=120)
+        save_atomic(path, lambda temporary: figure.savefig(temporary, dpi=120, format=path.suffix[1:] or "png"))
     except ValueError as error:
         raise UserError(f"{path}: not a format of pictures ({str(error).splitlines()[0]}); name a .png") from None
     return path

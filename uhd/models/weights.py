@@ -51,11 +51,12 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 def save_weights(path: Path, state: State, metadata: dict[str, Any]) -> None:
     """Write ``.safetensors`` with JSON metadata: what export, distillation and users take."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     tensors = {name: value.detach().cpu().contiguous() for name, value in state.items()}
     text = {key: json.dumps(value) for key, value in metadata.items()}
-    save_atomic(path, lambda temporary: save_file(tensors, temporary, metadata=text))
+    content = save(tensors, metadata=text)
+    save_atomic(path, lambda temporary: temporary.write_bytes(content))
 
 
 def read_weights(path: Path, averaged: bool = True) -> tuple[State, dict[str, Any]]:
@@ -99,7 +100,7 @@ def load_model(
 
     Raises:
         UserError: unreadable, of an unknown architecture, a setting that nothing tells, a score with a branch that was
-            never trained, or weights that do not fit.
+            never trained, or weights that do not fit or are not numbers.
     """
     state, meta = read_weights(path, averaged)
     arch, config = architecture_of(state, meta, path)
@@ -112,6 +113,7 @@ def load_model(
     asked = str((changes or {}).get("score_mode") or "").split("_")
     if new := [name for name in untrained(meta) if name in asked]:
         raise UserError(f"{path}: its {', '.join(new)} is untrained ({meta['rebuilt_from']}): leave out --score-mode")
+    check_numbers(state, path)
     model = repeat_modifications(ARCHITECTURES[arch].network(config), meta, str(path))
     if not strict:
         known = model.state_dict()
@@ -175,6 +177,33 @@ def describe(model: DetectorNetwork, **more: Any) -> dict[str, Any]:
     """Return plain metadata that rebuilds the model, under our key and under the original's names."""
     config = to_plain(model.config)
     return {"arch": model.arch, "model_config": config, **config, **more, **describe_modifications(model)}
+
+
+def check_numbers(state: Mapping[str, Any], where: Path) -> None:
+    """Refuse weights that are not numbers: a run that diverged wrote them, and nothing can be learnt from them.
+
+    Raises:
+        UserError: a tensor holds NaN. Infinity may stand for a range that nothing was seen of.
+    """
+    bad = [name for name, value in state.items() if isinstance(value, Tensor) and bool(torch.isnan(value).any())]
+    if bad:
+        more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
+        raise UserError(f"{where}: {bad[0]}{more} holds NaN: the run that wrote it diverged; take an earlier file")
+
+
+def reason_against(there: Any, here: Any, error: Exception) -> str:
+    """Return "another network: ..." with the settings in which two networks differ, or what torch says of them.
+
+    Args:
+        there, here: plain configuration of the file's network and of this one, or None.
+        error: why the weights did not load.
+    """
+    if isinstance(there, Mapping) and isinstance(here, Mapping):
+        differing = [name for name, value in here.items() if name in there and there[name] != value]
+        if differing:
+            told = (f"{name} {there[name]} there, {here[name]} here" for name in differing)
+            return f"another network: {'; '.join(told)}; leave out the flags that say so"
+    return f"another architecture: {' '.join(str(error).split())[:160]}"
 
 
 def digest(state: State) -> str:

@@ -25,7 +25,7 @@ from uhd.refer.task import ReferTask
 from uhd.training.config import TrainConfig
 from uhd.training.device import choose_device
 from uhd.training.distributed import Processes, join_processes
-from uhd.training.folder import check_free, claim_folder, find_last
+from uhd.training.folder import check_free, claim_folder, find_last, has_best
 from uhd.training.hooks import Hook
 from uhd.training.progress import say
 from uhd.training.settings_file import write_settings_file
@@ -151,7 +151,11 @@ def build_trainer(
     batches = PromptBatches(loader, network.vocabulary, prompts.shares(), prompts.prompts_per_image, config.max_words)
     trainer = Trainer(task, batches, train, folder, next(network.parameters()).device, processes, hooks)
     if last is not None:
-        trainer.restore(read_checkpoint(last), last)
+        said = trainer.restore(read_checkpoint(last), last)
+        if trainer.best is not None and not has_best(folder, last):
+            trainer.best, trainer.best_epoch = None, 0
+        if said and processes.main:
+            say(said)
     return trainer
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import re
 import shutil
@@ -16,6 +17,7 @@ from uhd.files import save_atomic
 from uhd.models.weights import read_checkpoint, save_weights
 
 KINDS = ("last", "best")
+HISTORY = "metrics.csv"
 
 
 def write_checkpoint(
@@ -43,7 +45,10 @@ def write_checkpoint(
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Save a dict of tensors and plain values (see :func:`uhd.files.save_atomic`)."""
-    save_atomic(path, lambda temporary: torch.save(_contiguous(state), temporary))
+    # Through memory: torch's own writer does not say that the disk is full.
+    content = io.BytesIO()
+    torch.save(_contiguous(state), content)
+    save_atomic(path, lambda temporary: temporary.write_bytes(content.getbuffer()))
 
 
 def _contiguous(value: Any) -> Any:
@@ -68,12 +73,12 @@ def name_again(path: Path, stable: Path) -> None:
 
 
 def newest_last(folder: Path) -> Path:
-    """Return the newest ``last_*.pt`` of a run folder that can be read.
+    """Return the newest ``last_*.pt`` of a run folder that can be read, or else ``last.pt``.
 
     Raises:
         UserError: there is none.
     """
-    found = sorted(folder.glob("last_*.pt"), key=_epoch_of, reverse=True)
+    found = [*sorted(folder.glob("last_*.pt"), key=epoch_of, reverse=True), *folder.glob("last.pt")]
     for path in found:
         with contextlib.suppress(UserError):
             read_checkpoint(path)
@@ -83,17 +88,30 @@ def newest_last(folder: Path) -> Path:
 
 
 def holds_run(folder: Path) -> bool:
-    """Whether a folder holds checkpoints of a run."""
-    return any(any(folder.glob(f"{kind}_*.pt")) for kind in KINDS)
+    """Whether a folder holds what a run leaves: checkpoints, weights under their stable names, or a history."""
+    names = [f"{kind}{rest}" for kind in KINDS for rest in ("_*.pt", ".pt", ".safetensors")]
+    return any(any(folder.glob(name)) for name in (*names, HISTORY))
+
+
+def newest_best(folder: Path, upto: int) -> Path | None:
+    """Return the newest ``best_*.pt`` of a folder that is of no later epoch, None where there is none."""
+    found = [path for path in folder.glob("best_*.pt") if epoch_of(path) <= upto]
+    return max(found, key=epoch_of, default=None)
+
+
+def later_files(folder: Path, epoch: int) -> list[Path]:
+    """Return the numbered checkpoints of a folder, with what lies beside them, that are of later epochs."""
+    return sorted(path for kind in KINDS for path in folder.glob(f"{kind}_*") if epoch_of(path) > epoch)
 
 
 def prune(folder: Path, pattern: str, keep: int) -> None:
     """Delete all but the ``keep`` newest checkpoints that match, with what lies beside them."""
-    for path in sorted(folder.glob(pattern), key=_epoch_of, reverse=True)[keep:]:
+    for path in sorted(folder.glob(pattern), key=epoch_of, reverse=True)[keep:]:
         path.unlink(missing_ok=True)
         path.with_suffix(".safetensors").unlink(missing_ok=True)
 
 
-def _epoch_of(path: Path) -> int:
+def epoch_of(path: Path) -> int:
+    """Return the finished epochs that the name of a checkpoint tells, -1 where it tells none."""
     match = re.search(r"_(\d{4,})", path.stem)
     return int(match.group(1)) if match else -1

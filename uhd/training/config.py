@@ -35,7 +35,10 @@ class TrainConfig:
         presets={"small": Path("small")},
     )
     ckpt_non_strict: bool = knob(False, "let --ckpt lack or carry extra weights", group=_RUN)
-    seed: int = knob(0, "seed of split, weights, order and augmentation", group=_RUN, minimum=0, original=42, keras=42)
+    seed: int = knob(
+        0, "seed of split, weights, order and augmentation", group=_RUN, minimum=0, maximum=2**32 - 1, original=42,
+        keras=42,
+    )  # fmt: skip
     device: str | None = knob(None, "cpu, cuda, cuda:1, mps (default: cuda when there is one)", group=_RUN)
     threads: int = knob(0, "torch threads; 0: OMP_NUM_THREADS where it is set, else 1", group=_RUN, minimum=0)
     keep: int = knob(3, "newest best and last checkpoints kept", group=_RUN, minimum=1, original=10, keras=10)

@@ -25,6 +25,11 @@ def choose_device(name: str | None, processes: Processes) -> torch.device:
     if name == "cuda" and processes.world > 1:
         name = f"cuda:{processes.local_rank}"
     try:
-        return torch.device(name)
+        device = torch.device(name)
     except RuntimeError:
         raise UserError(f"--device {name}: not a device torch knows (cpu, cuda, cuda:1, mps)") from None
+    try:
+        torch.zeros((), device=device).item()
+    except (RuntimeError, AssertionError):  # each device says it in its own way
+        raise UserError(f"--device {name}: nothing can be computed on it here: choose another, such as cpu") from None
+    return device

@@ -2,17 +2,43 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from uhd.errors import UserError
-from uhd.training.checkpoint import holds_run, newest_last
+from uhd.files import save_atomic
+from uhd.models.weights import read_checkpoint
+from uhd.training.checkpoint import HISTORY, epoch_of, holds_run, later_files, name_again, newest_best, newest_last
+
+if sys.platform != "win32":
+    import fcntl
 
 
 def find_last(resume: Path | None) -> Path | None:
-    """Return the checkpoint to continue from: the file itself, or the newest good one of a run folder."""
-    if resume is None:
-        return None
-    return newest_last(resume) if resume.is_dir() else resume
+    """Return the checkpoint to continue from: the file itself, or the newest good one of a run folder.
+
+    Raises:
+        UserError: the folder holds none, or the file holds weights alone.
+    """
+    if resume is None or not resume.is_dir():
+        if resume is not None and resume.suffix.lower() == ".safetensors":
+            beside = resume.with_suffix(".pt")
+            whole = f"--resume {beside}" if beside.is_file() else "--resume its run folder"
+            raise UserError(f"{resume}: holds weights alone: {whole}, or start a new run with --ckpt {resume}")
+        return resume
+    return newest_last(resume)
+
+
+def unreadable(resume: Path | None, last: Path | None) -> str:
+    """Return a line that names newer checkpoints of a run folder that cannot be read; "" where there are none."""
+    if resume is None or last is None or not resume.is_dir():
+        return ""
+    newer = [path.name for path in resume.glob("last_*.pt") if epoch_of(path) > epoch_of(last) >= 0]
+    return f"{', '.join(sorted(newer))}: cannot be read; going on from {last.name}" if newer else ""
 
 
 def check_free(folder: Path, last: Path | None, overwrite: bool, elsewhere: str) -> bool:
@@ -25,11 +51,15 @@ def check_free(folder: Path, last: Path | None, overwrite: bool, elsewhere: str)
         elsewhere: flag that names another folder, for the error.
 
     Raises:
-        UserError: the folder holds another run that may not be moved, or a file is in its place.
+        UserError: the folder holds another run that may not be moved, a file is in its place, or nothing can be
+            written there.
     """
     for place in (folder, *folder.parents):
         if place.is_file():
             raise UserError(f"{place}: is a file; name a folder with {elsewhere}")
+    there = next((place for place in (folder, *folder.absolute().parents) if place.is_dir()), None)
+    if there is not None and not os.access(there, os.W_OK | os.X_OK):
+        raise UserError(f"{there}: nothing can be written there; name a folder with {elsewhere}")
     if not holds_run(folder) or is_own(folder, last):
         return True
     if not overwrite:
@@ -41,24 +71,96 @@ def check_free(folder: Path, last: Path | None, overwrite: bool, elsewhere: str)
 def claim_folder(folder: Path, last: Path | None) -> str | None:
     """Make the run folder, with nothing of another run in it.
 
-    An earlier run (``--overwrite``, see :func:`check_free`) is moved aside, never deleted.
+    An earlier run (``--overwrite``, see :func:`check_free`) is moved aside, never deleted; so are later checkpoints of
+    the run itself, when it goes back. A run that is continued in another folder takes its best and its history along.
 
     Returns:
-        a line that says where the earlier run is now, or None.
+        a line that says where what was moved is now, or None.
 
     Raises:
-        UserError: the folder cannot be made or moved.
+        UserError: the folder cannot be made or moved, or another process trains in it.
     """
     said = None
     try:
-        if holds_run(folder) and not is_own(folder, last):
-            aside = _free_name(folder)
-            folder.rename(aside)
-            said = f"{folder}: the run that was there is in {aside} now"
+        if folder.is_dir():
+            with held(folder):
+                if is_own(folder, last):
+                    return _go_back(folder, last)
+                if holds_run(folder):
+                    aside = _free_name(folder, ".old-")
+                    folder.rename(aside)
+                    said = f"{folder}: the run that was there is in {aside} now"
         folder.mkdir(parents=True, exist_ok=True)
+        if last is not None:
+            _take_along(last, folder)
     except OSError as error:
         raise UserError(f"{folder}: cannot be used as a run folder: {error.strerror or error}") from None
     return said
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Hold a run folder against other processes, where the system and its file system can.
+
+    Raises:
+        UserError: another process holds it.
+    """
+    handle = os.open(folder, os.O_RDONLY) if sys.platform != "win32" else None
+    try:
+        if sys.platform != "win32" and handle is not None:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise UserError(f"{folder}: another process is training there: give another --exp-name") from None
+            except OSError:
+                pass  # some file systems of networks lock no folders
+        yield
+    finally:
+        if handle is not None:
+            os.close(handle)
+
+
+def has_best(folder: Path, last: Path) -> bool:
+    """Whether the best checkpoint of a run that continues from ``last`` is, or will be, in a folder."""
+    return newest_best(folder, sys.maxsize) is not None or newest_best(last.parent, _epochs_of(last)) is not None
+
+
+def _go_back(folder: Path, last: Path | None) -> str | None:
+    """Move what is later than the checkpoint that a run goes back to into a folder of its own."""
+    assert last is not None
+    epoch = _epochs_of(last)
+    later = later_files(folder, epoch)
+    if not later:
+        return None
+    aside = _free_name(folder / "later", "-")
+    aside.mkdir()
+    for path in later:
+        path.rename(aside / path.name)
+    if (folder / HISTORY).is_file():
+        shutil.copy2(folder / HISTORY, aside / HISTORY)
+    return f"{folder}: going back to epoch {epoch}; the checkpoints after it are in {aside} now"
+
+
+def _take_along(last: Path, folder: Path) -> None:
+    """Copy the best checkpoint so far, and the history, of a run into the folder where it goes on."""
+    best = newest_best(last.parent, _epochs_of(last))
+    for suffix in (".pt", ".safetensors") if best is not None else ():
+        assert best is not None
+        source, target = best.with_suffix(suffix), (folder / best.name).with_suffix(suffix)
+        if source.is_file():
+            _copy(source, target)
+            name_again(target, folder / f"best{suffix}")
+    if (last.parent / HISTORY).is_file():
+        _copy(last.parent / HISTORY, folder / HISTORY)
+
+
+def _copy(source: Path, target: Path) -> None:
+    save_atomic(target, lambda temporary: shutil.copyfile(source, temporary))
+
+
+def _epochs_of(last: Path) -> int:
+    """Return the finished epochs of a checkpoint, whatever its name."""
+    return epoch_of(last) if epoch_of(last) >= 0 else int(read_checkpoint(last).get("epoch") or 0)
 
 
 def is_own(folder: Path, last: Path | None) -> bool:
@@ -66,8 +168,8 @@ def is_own(folder: Path, last: Path | None) -> bool:
     return last is not None and last.parent.resolve() == folder.resolve()
 
 
-def _free_name(folder: Path) -> Path:
+def _free_name(folder: Path, between: str) -> Path:
     number = 1
-    while (place := folder.with_name(f"{folder.name}.old-{number}")).exists():
+    while (place := folder.with_name(f"{folder.name}{between}{number}")).exists():
         number += 1
     return place

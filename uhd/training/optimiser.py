@@ -16,10 +16,15 @@ from uhd.training.parameters import ParameterGroups
 def load_optimiser(optimiser: torch.optim.Optimizer, state: dict[str, Any]) -> None:
     """Load an optimiser's state, each tensor in its parameter's order of memory: fused steps rely on that.
 
+    Rates, decay and momentum stay what the optimiser was built with: they are the run's of today.
+
     Raises:
         ValueError: it belongs to other parameters.
     """
-    optimiser.load_state_dict(state)
+    own = optimiser.state_dict()["param_groups"]
+    if [len(group["params"]) for group in state["param_groups"]] != [len(group["params"]) for group in own]:
+        raise ValueError("its groups of parameters differ")
+    optimiser.load_state_dict({"state": state["state"], "param_groups": own})
     for parameter, slots in optimiser.state.items():
         for name, value in slots.items():
             if torch.is_tensor(value) and value.shape == parameter.shape:

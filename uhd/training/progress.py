@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Mapping
@@ -75,14 +76,26 @@ class Progress(Hook):
 
 
 def say(text: str) -> None:
-    """Print a line beside a bar; at once, also into a file or a pipe."""
-    tqdm.write(text)
-    sys.stdout.flush()
+    """Print a line beside a bar; at once, also into a file or a pipe.
+
+    Where nobody can read it any more (the terminal is closed, the pipe broken, the disk of a log full), this and what
+    follows is dropped: a training does not end for that.
+    """
+    try:
+        tqdm.write(text)
+        sys.stdout.flush()
+    except OSError:
+        # What is still buffered would fail again when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def summary(epoch: int, epochs: int, train: Mapping[str, float], val: Mapping[str, float], metric: str) -> str:
     """Return the line of an epoch (1-based)."""
-    parts = [f"epoch {epoch}/{epochs}", f"loss {train.get('loss', 0):.3f}", f"{train['images_per_second']:.0f} img/s"]
+    parts = [
+        f"epoch {epoch}/{epochs}",
+        f"loss {train.get('loss', float('nan')):.3f}",
+        f"{train['images_per_second']:.0f} img/s",
+    ]
     parts.append(f"wait {train['wait_share']:.0%}")
     parts += [f"{name} {val[name]:.4f}" for name in dict.fromkeys((metric, "AP", "best_f1")) if name in val]
     return "  ".join(parts)

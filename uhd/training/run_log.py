@@ -8,8 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from uhd.errors import UserError
 from uhd.files import save_atomic
+from uhd.training.checkpoint import HISTORY
 from uhd.training.hooks import Hook
+from uhd.training.progress import say
 from uhd.training.training_run import TrainingRun
 
 
@@ -25,7 +28,7 @@ class RunLog(Hook):
 
     def __init__(self, folder: Path, tensorboard: bool, upto_epoch: int, log_dir: Path | None = None) -> None:
         self.folder = folder
-        self._rows = [row for row in _read(folder / "metrics.csv") if int(row["epoch"]) <= upto_epoch]
+        self._rows = [row for row in _read(folder / HISTORY) if int(row["epoch"]) <= upto_epoch]
         self._writer: Any = None
         if tensorboard:
             try:
@@ -36,9 +39,17 @@ class RunLog(Hook):
                 self._writer = SummaryWriter(str(log_dir or folder), purge_step=upto_epoch + 1)
 
     def line(self, text: str) -> None:
-        """Append a line to ``train.log``."""
-        with (self.folder / "train.log").open("a", encoding="utf-8") as file:
-            file.write(text + "\n")
+        """Append a line to ``train.log``.
+
+        Raises:
+            UserError: the disk is full.
+        """
+        path = self.folder / "train.log"
+        try:
+            with path.open("a", encoding="utf-8") as file:
+                file.write(text + "\n")
+        except OSError as error:
+            raise UserError(f"{path}: could not be saved: {error.strerror}") from None
 
     def on_epoch(self, trainer: TrainingRun, train: Mapping[str, float], val: Mapping[str, float]) -> None:
         """Record the numbers of an epoch."""
@@ -58,19 +69,30 @@ class RunLog(Hook):
                 writer.writeheader()
                 writer.writerows(self._rows)
 
-        save_atomic(self.folder / "metrics.csv", write)
+        save_atomic(self.folder / HISTORY, write)
         self.line(f"epoch {epoch} " + json.dumps({k: v for k, v in row.items() if k != "epoch"}))
-        if self._writer is not None:
-            for name, value in row.items():
-                if name != "epoch":
-                    self._writer.add_scalar(name, value, epoch)
-            self._writer.flush()
+        self._to_tensorboard(epoch, row)
 
     def on_end(self, trainer: TrainingRun) -> None:
         """Close the TensorBoard files."""
         del trainer
-        if self._writer is not None:
-            self._writer.close()
+        self._to_tensorboard(0, None)
+
+    def _to_tensorboard(self, epoch: int, row: Mapping[str, Any] | None) -> None:
+        """Write the numbers of an epoch, or close the files; a run does not end because they cannot be written."""
+        if self._writer is None:
+            return
+        try:
+            if row is None:
+                self._writer.close()
+                return
+            for name, value in row.items():
+                if name != "epoch":
+                    self._writer.add_scalar(name, value, epoch)
+            self._writer.flush()
+        except OSError as error:
+            self._writer = None
+            say(f"TensorBoard files can no longer be written ({error.strerror or error}); {HISTORY} has the numbers")
 
 
 def _read(path: Path) -> list[dict[str, Any]]:

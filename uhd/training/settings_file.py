@@ -28,7 +28,7 @@ def write_settings_file(folder: Path, command: str, configs: Iterable[Any], leav
     for config in configs:
         plain = to_plain(config)
         for each in dataclasses.fields(config):
-            if not knob_of(each).hidden and each.name not in leave_out:
+            if not knob_of(each).hidden and not knob_of(each).ineffective and each.name not in leave_out:
                 table.setdefault(flag_of(each).replace("-", "_"), plain[each.name])
     path = folder / SETTINGS
     text = f"# {command} --config {SETTINGS}\n" + yaml.safe_dump(table, sort_keys=False, default_flow_style=None)

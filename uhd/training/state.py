@@ -9,8 +9,11 @@ from typing import Any
 import torch
 
 from uhd.errors import UserError
+from uhd.models.weights import check_numbers, reason_against
 from uhd.training.optimiser import load_optimiser
 from uhd.training.training_run import TrainingRun
+
+_NEEDED = {"model", "optimizer", "step", "batch", "epoch", "stale", "metrics", "best_map", "scaler", "torch_rng"}
 
 
 def state_of(trainer: TrainingRun) -> dict[str, Any]:
@@ -43,7 +46,7 @@ def state_of(trainer: TrainingRun) -> dict[str, Any]:
     return state
 
 
-def load_state(trainer: TrainingRun, state: Mapping[str, Any], where: Path) -> None:
+def load_state(trainer: TrainingRun, state: Mapping[str, Any], where: Path) -> str:
     """Continue from a checkpoint of a trainer.
 
     With another batch size the run keeps its place: the share of the epoch, and of the schedule, that is done.
@@ -53,24 +56,28 @@ def load_state(trainer: TrainingRun, state: Mapping[str, Any], where: Path) -> N
         state: content of the checkpoint.
         where: its path, for errors.
 
+    Returns:
+        one line that says what was left behind, "" where all was taken: another optimiser starts afresh.
+
     Raises:
-        UserError: the checkpoint belongs to another architecture or is not of ours.
+        UserError: the checkpoint belongs to another architecture, is not of ours, or holds no numbers.
     """
-    missing = {"model", "optimizer", "step", "batch"} - set(state)
+    missing = _NEEDED - set(state)
     if missing:
         raise UserError(f"{where}: cannot be resumed: lacks {', '.join(sorted(missing))}; start with --ckpt instead")
     step, companion = trainer.stepper, trainer.task.companion
+    check_numbers(state["model"], where)
     try:
         trainer.task.model.load_state_dict(state["model"])
         if companion is not None:
             companion.load_state_dict(state.get("companion") or {})
-        load_optimiser(step.optimiser, state["optimizer"])
         if step.ema is not None:
-            step.ema.model.load_state_dict(state["ema"] or state["model"])
-            step.ema.updates = int(state["ema_updates"])
+            step.ema.model.load_state_dict(state.get("ema") or state["model"])
+            step.ema.updates = int(state.get("ema_updates") or 0)
     except (RuntimeError, ValueError) as error:
-        reason = " ".join(str(error).split())[:160]
-        raise UserError(f"{where}: belongs to another architecture: {reason}") from None
+        there, here = state.get("model_config"), trainer.task.describe().get("model_config")
+        raise UserError(f"{where}: belongs to {reason_against(there, here, error)}") from None
+    reason = _take_optimiser(trainer, state)
     step.scaler.load_state_dict(state["scaler"])
     torch.set_rng_state(state["torch_rng"])
     if trainer.device.type == "cuda" and "cuda_rng" in state:
@@ -81,6 +88,19 @@ def load_state(trainer: TrainingRun, state: Mapping[str, Any], where: Path) -> N
     trainer.best = None if not trainer.metrics else float(state["best_map"])
     trainer.best_epoch = int(state.get("best_epoch", 0))
     _take_place(trainer, state)
+    return f"{where.name}: continued with a fresh optimiser: {reason}" if reason else ""
+
+
+def _take_optimiser(trainer: TrainingRun, state: Mapping[str, Any]) -> str:
+    """Load the optimiser's state; returns why it does not fit, or ""."""
+    there, here = (state.get("train_config") or {}).get("optimizer"), trainer.config.optimizer
+    if there not in (None, here):
+        return f"{there} there, {here} here"
+    try:
+        load_optimiser(trainer.stepper.optimiser, state["optimizer"])
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def _take_place(trainer: TrainingRun, state: Mapping[str, Any]) -> None:

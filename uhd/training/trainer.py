@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from uhd.errors import UserError
 from uhd.training.checkpoint import prune, write_checkpoint
 from uhd.training.config import TrainConfig
 from uhd.training.distributed import Processes, is_lost
+from uhd.training.folder import held
 from uhd.training.hooks import Hook
 from uhd.training.late import LateFlags
 from uhd.training.means import StepMeans
@@ -116,16 +118,23 @@ class Trainer:
 
         Raises:
             Interrupted: a stop was requested; a checkpoint from which ``--resume`` continues has been written.
-            UserError: another process is gone, or the data failed; likewise.
+            UserError: another process is gone, or the data failed; likewise. Or another run has the folder.
         """
-        if self.processes.main:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self.hooks = [
-                Progress(),
-                RunLog(self.folder, self.config.tensorboard, self.epoch, self.config.log_dir),
-                *self.hooks,
-            ]
-        self._saved = time.monotonic()
+        with ExitStack() as stack:
+            if self.processes.main:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(held(self.folder))
+                log = RunLog(self.folder, self.config.tensorboard, self.epoch, self.config.log_dir)
+                self.hooks = [Progress(), log, *self.hooks]
+            self._saved = time.monotonic()
+            self._run()
+        return self.metrics
+
+    @property
+    def _out_of_patience(self) -> bool:
+        return 0 < self.config.patience <= self.stale
+
+    def _run(self) -> None:
         try:
             with stop_signals(self._stop_by_signal):
                 self._call("on_start")
@@ -137,14 +146,18 @@ class Trainer:
             self._save_alone()
             where = f"the run is saved: continue with --resume {self.folder}"
             raise UserError(f"another process of this run is gone; {where}") from error
-        finally:
-            self.batches.close()
-            self._call("on_end")
-        return self.metrics
+        except BaseException:
+            # What ended the run is what is to be told, not what then failed on a full disk.
+            with suppress(OSError, UserError):
+                self._end()
+            raise
+        self._end()
 
-    @property
-    def _out_of_patience(self) -> bool:
-        return 0 < self.config.patience <= self.stale
+    def _end(self) -> None:
+        with ExitStack() as stack:  # every hook has its turn, whatever another one raises
+            for hook in reversed(self.hooks if self.processes.main else []):
+                stack.callback(hook.on_end, self)
+            self.batches.close()
 
     def _run_epoch(self) -> None:
         self.stepper.replica.train()
@@ -187,11 +200,15 @@ class Trainer:
                 raise failure
             if failed:
                 raise UserError(f"another process has no data; the run is saved: continue with --resume {self.folder}")
-            raise Interrupted
+            raise Interrupted(f"stopped; continue with --resume {self.folder}")
 
     def _numbers(self, batches: int) -> dict[str, float]:
         self._count_bad(self._flags.read())
         numbers = self.means.means()
+        if not numbers and not self.stepper.scaler.is_enabled():
+            raise UserError(
+                f"epoch {self.epoch + 1}: the loss was finite in none of its steps: lower --lr or check the labels"
+            )
         elapsed = time.perf_counter() - self.epoch_began
         numbers["lr"] = rate_reached(self.config, self.step_count, self.steps_per_epoch)
         numbers["images_per_second"] = self.processes.sum(batches * self.batches.batch_size / elapsed)
@@ -206,9 +223,12 @@ class Trainer:
         self.metrics = self.processes.share(self.metrics)
         value = self.metrics.get(self.task.metric.name)
         best = value is not None and self.task.metric.better(value, self.best)
+        self.stale = 0 if best or value is None else self.stale + 1
+        if value == self.best == 0 and self.task.metric.larger_is_better:
+            # Where nothing was ever found, the weights of the first epoch are no better than those of the last.
+            best = best or self.finished
         if best:
             self.best, self.best_epoch = value, self.epoch
-        self.stale = 0 if best or value is None else self.stale + 1
         if best:
             self.save("best")
         self._call("on_evaluate", self.metrics, best)
@@ -233,9 +253,9 @@ class Trainer:
         own = state_of(self) | {"train_config": to_plain(self.config)}
         return self.task.describe() | self.task.settings() | own
 
-    def restore(self, state: Mapping[str, Any], where: Path) -> None:
+    def restore(self, state: Mapping[str, Any], where: Path) -> str:
         """Continue from a checkpoint of this trainer; see :func:`uhd.training.state.load_state`."""
-        load_state(self, state, where)
+        return load_state(self, state, where)
 
     def _save_alone(self) -> None:
         # Every process that is left has the same weights; whichever of them reaches the folder saves the run.
