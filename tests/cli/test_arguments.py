@@ -148,7 +148,7 @@ def test_help_names_every_flag_once_with_its_default(capsys: pytest.CaptureFixtu
         "name (default: the mode)",
     ):
         assert text.count(part) == 1, part
-    assert text.count("(default") == 6  # five knobs and --preset
+    assert text.count("(default") == 7  # six knobs and --preset
 
 
 def test_the_printed_settings_repeat_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
