@@ -8,6 +8,14 @@ from uhd.errors import UserError
 from uhd.model_file import model_file
 
 
+def test_names_of_the_package_are_weights_too() -> None:
+    from uhd.models.weights import read_weights
+
+    state, meta = read_weights(Path("nano"))
+    assert state
+    assert meta["class_names"] == ["person"]
+
+
 def test_a_file_is_itself_and_a_run_is_its_best(tmp_path: Path) -> None:
     assert model_file(tmp_path / "no.onnx") == tmp_path / "no.onnx"
     with pytest.raises(UserError, match="without a checkpoint"):

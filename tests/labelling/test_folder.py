@@ -65,6 +65,8 @@ def test_a_folder_becomes_a_data_set(photographs: Path, model: Path, tmp_path: P
     assert told["labels added"] == 3
     assert set(told["added"]) == {"a/x0.png", "a/x1.png", "b/x0.png"}
     assert (output / "report" / "added.jpg").is_file()
+    other = str(tmp_path / "other")
+    assert main(["data", "label", str(photographs), "--teacher", "nano", "--output", other, "--sheet", "0"]) == 0
 
 
 def test_a_second_run_repeats_no_work_and_writes_the_same(photographs: Path, model: Path, tmp_path: Path) -> None:
@@ -103,6 +105,7 @@ def test_labels_that_are_there_are_kept_and_completed(photographs: Path, model: 
     [
         (["--output", "PHOTOS/new", "--teacher", "MODEL"], "never written to"),
         (["--output", "OUT"], "needs photographs, a teacher"),
+        (["no", "--output", "OUT", "--teacher", "MODEL"], "no such folder"),
         (["--output", "OUT", "--teacher", "MODEL", "--low", "0.9"], "above --high"),
         (["--output", "OUT", "--teacher", "none.onnx"], "none.onnx"),
     ],
@@ -114,5 +117,6 @@ def test_what_cannot_be_done_is_said(
     if "none.onnx" in words:
         monkeypatch.undo()
     places = {"PHOTOS/new": str(photographs / "new"), "OUT": str(tmp_path / "out"), "MODEL": str(model)}
-    assert main(["data", "label", str(photographs), *(places.get(word, word) for word in words)]) == 2
+    source = [] if words[0] == "no" else [str(photographs)]
+    assert main(["data", "label", *source, *(places.get(word, word) for word in words)]) == 2
     assert told in capsys.readouterr().err

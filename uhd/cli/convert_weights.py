@@ -10,6 +10,7 @@ from uhd.cli.flags import Flags
 from uhd.cli.output import claim
 from uhd.config import knob
 from uhd.errors import UserError
+from uhd.model_file import model_file
 
 _TORCH, _KERAS = (".pt", ".safetensors"), ".keras"
 
@@ -26,12 +27,13 @@ def main(argv: Sequence[str]) -> int:
     flags = Flags(
         "uhd convert-weights", "Weights from torch to Keras (.keras) or back (.safetensors).", (ConvertConfig,)
     )
-    flags.add_positional("source", nargs="?", type=Path, help=".pt, .safetensors or .keras")
+    flags.add_positional("source", nargs="?", type=Path, help=".pt, .safetensors, .keras, run folder, or small, ...")
     flags.add_positional("target", nargs="?", type=Path, help=".keras, or .safetensors for a .keras")
     resolved = flags.resolve(argv)
     source, target = (resolved.positional.get(name) for name in ("source", "target"))
     if source is None or target is None:
         raise UserError("uhd convert-weights needs two files: uhd convert-weights a.safetensors b.keras")
+    source = model_file(source, (".safetensors",))
     if target.exists() and not resolved[ConvertConfig].overwrite:
         raise UserError(f"{target}: exists already; --overwrite, or another name")
     claim(target, (_KERAS, *_TORCH), [source])

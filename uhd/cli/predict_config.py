@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from uhd.config import knob
+from uhd.config import knob, same_knob
 from uhd.config.groups import EnsembleFlags, ModelFile, RayFlags, RuntimeFlags, Thresholds, Unsaid
 from uhd.heads import SCORE_MODES
 from uhd.nms.config import SuppressionFlags
@@ -25,6 +25,10 @@ class PredictConfig(ModelFile, EnsembleFlags, Thresholds, SuppressionFlags, Unsa
 
     output: Path = knob(Path("runs/predict"), "folder of drawn images")
     json: Path | None = knob(None, "write one JSON line per image or frame; - writes to standard output")
+    ray: str | None = same_knob(
+        RayFlags, "ray", None,
+        help="address of a Ray cluster, or local to start one here: images only, JSON lines by shard in --output",
+    )  # fmt: skip
     parquet: bool = knob(False, "with --ray: Parquet files in place of JSON lines, a row per image")
     csv: Path | None = knob(None, "write one CSV row per detection; - writes to standard output")
     coco: Path | None = knob(None, "write all detections as COCO results, which pycocotools reads")
@@ -51,7 +55,9 @@ class PredictConfig(ModelFile, EnsembleFlags, Thresholds, SuppressionFlags, Unsa
         repeat=True,
     )  # fmt: skip
     count_zone: tuple[str, ...] = knob(
-        (), "count who stands in the polygon x,y,x,y,x,y... in a video; may be given several times", repeat=True
+        (),
+        "count who stands in the polygon x,y,x,y,x,y,... (shares of the frame); may be given several times",
+        repeat=True,
     )
     mqtt: str | None = knob(
         None, "tell an MQTT broker who is in a video: mqtt://user:password@host:1883/topic; Home Assistant finds it"

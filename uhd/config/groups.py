@@ -73,7 +73,7 @@ class RuntimeFlags:
 class RayFlags:
     """Work on a Ray cluster, in shards of which none is done twice."""
 
-    ray: str | None = knob(None, "address of a Ray cluster, or local: images only, JSON lines by shard in --output")
+    ray: str | None = knob(None, "address of a Ray cluster, or local to start one here")
     ray_workers: int = knob(0, "actors, one core each; 0: all cores of the cluster", minimum=0)
     shard_size: int = knob(1000, "images of a shard", minimum=1)
 

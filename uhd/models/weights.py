@@ -63,13 +63,13 @@ def read_weights(path: Path, averaged: bool = True) -> tuple[State, dict[str, An
     """Return the state dict and metadata of ``.safetensors``, ``.pt`` or ``.keras``.
 
     Args:
-        path: the file, or the folder of a run.
+        path: the file, the folder of a run, or the name of a model in the package.
         averaged: take averaged weights where the file has them, rather than those of the last step.
 
     Raises:
         UserError: the file cannot be read or holds no weights.
     """
-    path = model_file(path)
+    path = model_file(path, (".safetensors",))
     if path.suffix.lower() == ".safetensors":
         return _read_safetensors(path)
     if path.suffix.lower() == ".keras":
@@ -135,7 +135,7 @@ def is_as_measured(path: Path, averaged: bool, config: Any) -> bool:
         averaged: which weights were taken.
         config: of the network.
     """
-    path = model_file(path)
+    path = model_file(path, (".safetensors",))
     if not averaged and path.suffix.lower() != ".safetensors":
         content = read_checkpoint(path)
         if content.get("use_ema") is not False and isinstance(content.get("ema"), dict):

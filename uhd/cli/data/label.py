@@ -16,6 +16,7 @@ from uhd.config import knob
 from uhd.config.groups import JsonText, RayFlags
 from uhd.errors import UserError
 from uhd.labelling.config import LabelRules
+from uhd.model_file import model_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,7 +33,7 @@ class LabelConfig(JsonText, RayFlags):
     """Who labels, and where the result goes."""
 
     teacher: tuple[Path, ...] = knob(
-        (), "model file that labels; give it several times to fuse their answers", repeat=True
+        (), "model file that labels, or small, ...; give it several times to fuse their answers", repeat=True
     )
     output: Path | None = knob(None, "folder of the new data set; a second run into it repeats no work")
     copy: bool = knob(False, "copy the photographs instead of linking them")
@@ -50,20 +51,22 @@ def main(argv: Sequence[str]) -> int:
     folder: Path | None = resolved.positional.get("folder")
     if folder is None or not config.teacher or config.output is None:
         raise UserError("uhd data label needs photographs, a teacher and a place: DIR --teacher MODEL --output DIR2")
+    if not folder.is_dir():
+        raise UserError(f"{folder}: there is no such folder of photographs")
     if rules.low > rules.high:
         raise UserError(f"--low {rules.low} is above --high {rules.high}: what lies between is ignored")
 
     from uhd.labelling.folder import label_folder
     from uhd.labelling.teachers import Teacher
 
-    output = config.output
+    output, models = config.output, [model_file(path) for path in config.teacher]
     if config.ray is not None:
         from uhd.labelling.cluster import ask_on_ray
 
         place = output / ".answers"
-        ask_on_ray(folder, config.teacher, place, config.ray, config.ray_workers, config.shard_size)
+        ask_on_ray(folder, models, place, config.ray, config.ray_workers, config.shard_size)
     with ExitStack() as stack:
-        teachers = [stack.enter_context(Teacher(path, output / ".answers", config.threads)) for path in config.teacher]
+        teachers = [stack.enter_context(Teacher(path, output / ".answers", config.threads)) for path in models]
         done = label_folder(folder, output, teachers, rules, config.copy)
         asked = max(teacher.asked for teacher in teachers)
     if config.sheet and done.added_to:
@@ -83,7 +86,9 @@ def main(argv: Sequence[str]) -> int:
         f"{done.photographs} photographs ({asked} looked at now): {kept}{done.added} labels and {done.ignored} ignore "
         f"regions by {', '.join(teacher.name for teacher in teachers)}"
     )
-    print(f"wrote {output}: what was added stands in labels.json; train on it: uhd train {output}")
+    sheet = f"; look at {output / _SHEET}" if config.sheet and done.added_to else ""
+    print(f"wrote {output}: what was added stands in labels.json{sheet}")
+    print(f"next: uhd train {output} --ckpt package")
     return 0
 
 
