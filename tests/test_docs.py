@@ -3,13 +3,32 @@
 from __future__ import annotations
 
 import re
+import shlex
+from collections.abc import Iterator, Sequence
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+from uhd.cli.flags import Flags
+from uhd.cli.verbs import VERBS
+
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("docs", "integrations", "examples", "uhd")
 PAGES = sorted([ROOT / "README.md", *(page for folder in FOLDERS for page in (ROOT / folder).rglob("*.md"))])
+
+
+class _Parsed(Exception):
+    """A command line was understood."""
+
+
+def commands_in(page: Path) -> Iterator[tuple[str, ...]]:
+    """Yield the words behind ``uhd`` of every command that stands on a line of its own."""
+    text = re.sub(r"\\\n\s*", " ", page.read_text(encoding="utf-8"))
+    for line in re.findall(r"^(?:    |\$ )?uhd ([a-z].*)$", text, re.MULTILINE):
+        words = shlex.split(re.sub(r"[\[\]]", "", line.split(" | ")[0].split(" > ")[0]), comments=True)
+        if words[0] in VERBS and "..." not in words:
+            yield tuple(words)
 
 
 def titles(page: Path) -> set[str]:
@@ -49,3 +68,26 @@ def test_named_tests_exist(page: Path) -> None:
 def test_named_benchmarks_exist(page: Path) -> None:
     for name in re.findall(r"benchmarks/(\w+\.py)", page.read_text(encoding="utf-8")):
         assert (ROOT / "benchmarks" / name).is_file(), f"{page.name}: benchmarks/{name}"
+
+
+COMMANDS = sorted({command for page in PAGES for command in commands_in(page)})
+
+
+@pytest.mark.parametrize("verb", sorted({words[0] for words in COMMANDS}))
+def test_the_flags_of_every_command_exist(verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader who copies a line of the documentation is not told of an unknown flag."""
+    original = Flags._parse
+
+    def parse_only(self: Flags, argv: Sequence[str]) -> None:
+        original(self, argv)
+        raise _Parsed
+
+    monkeypatch.setattr(Flags, "_parse", parse_only)
+    for words in COMMANDS:
+        if words[0] != verb:
+            continue
+        found, rest = VERBS[words[0]], list(words[1:])
+        while found.verbs:
+            found = found.verbs[rest.pop(0)]
+        with pytest.raises(_Parsed):
+            import_module(found.module).main(rest)
