@@ -181,7 +181,7 @@ def _roots(place: Path, report: Report) -> Iterator[tuple[Path, Element]]:
 
 def _content(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
+        return json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read as JSON ({error})") from None
 

@@ -13,6 +13,7 @@ from uhd.data.config import DataConfig
 from uhd.data.formats.coco import read_coco
 from uhd.data.open import open_data
 from uhd.data.problems import DANGLING, Report
+from uhd.data.read_set import read_set
 from uhd.errors import UserError
 
 
@@ -37,6 +38,7 @@ def boxes(folder: Path, table: object, encoding: str = "utf-8") -> tuple[list[li
 def test_ids_of_any_kind_meet(tmp_path: Path, ids: dict[str, Any], encoding: str) -> None:
     found, report = boxes(tmp_path, content(**ids), encoding)
     assert (len(found), report.total) == (1, 0)
+    assert len(read_set(tmp_path, "auto", report).records) == 1
 
 
 @pytest.mark.parametrize("ids", [{"image_id": [7]}, {"category_id": {"a": 1}}, {"image_id": None}])
@@ -44,6 +46,14 @@ def test_ids_that_are_none(tmp_path: Path, ids: dict[str, Any]) -> None:
     found, report = boxes(tmp_path, content(**ids))
     assert found == []
     assert report.counts[DANGLING] == 1
+
+
+def test_a_box_over_the_edge_is_clipped_and_one_beyond_it_named(tmp_path: Path) -> None:
+    found, report = boxes(tmp_path, content(bbox=[-10, 40, 60, 30]))
+    np.testing.assert_allclose(found, [[0, 0.8, 0.5, 1]], atol=1e-6)
+    assert report.total == 0
+    found, report = boxes(tmp_path, content(bbox=[100, 10, 20, 30]))
+    assert (found, report.total) == ([], 1)
 
 
 def test_entries_that_are_no_objects_are_counted(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def read_content(path: Path) -> dict[str, Any]:
         UserError: not one.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        content = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read as JSON ({error})") from None
     if not is_labelme(content):
