@@ -95,7 +95,7 @@ def test_mistakes_are_blamed_on_where_they_stand(tmp_path: Path) -> None:
     file.write_text("max_heat: -1\n")
     assert message("--config", str(file), "--grill").startswith(f"{file}: max-heat: -1")
     file.write_text("grill: true\n")
-    assert message("--config", str(file), "--max-heat", "-1").startswith("flags: max-heat: -1")
+    assert message("--config", str(file), "--max-heat", "-1").startswith("--max-heat: -1.0 must be at least")
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,8 @@ def test_a_target_out_of_reach_and_widths_of_another_network_are_refused() -> No
         take_widths(network, {"backbone.stem.conv": (24, 3)}, "x.pt")
     with pytest.raises(UserError, match="one target"):
         PruneConfig().check()
+    with pytest.raises(UserError, match="--macs 50: give a share below 1"):
+        PruneConfig(macs=50).check()
     pytest.importorskip("torch_pruning", reason="pruning needs the extra prune")
     with pytest.raises(UserError, match=r"no network that small is left with --least-share 0\.9"):
         prune(network, 0.1, least_share=0.9)

@@ -91,6 +91,9 @@ def export(target: Target, resolved: Resolved, overrides: type[Any] | None = Non
         print(f"wrote {file} ({file.stat().st_size / 1e3:.1f} kB)")
     for note in done.notes:
         print(note)
+    if done.files and done.files[0].suffix in (".onnx", ".tflite", ".espdl", ".c"):
+        made = done.files[0]
+        print(f"next: uhd predict photo.jpg --model {made}, or uhd compare {source} {made} --data PHOTOGRAPHS")
     return 0
 
 

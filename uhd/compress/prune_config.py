@@ -45,3 +45,5 @@ class PruneConfig:
         """Raise UserError unless there is exactly one target."""
         if sum(each is not None for each in (self.macs, self.milliseconds, self.magnitude)) != 1:
             raise UserError("uhd prune needs one target: --macs 0.5, --milliseconds 0.2, or --magnitude 0.5")
+        if self.macs is not None and 1 <= self.macs < 1000:
+            raise UserError(f"--macs {self.macs:g}: give a share below 1 (0.5), or a number of multiply-adds (14e6)")

@@ -98,6 +98,11 @@ def knob_of(field: dataclasses.Field[Any]) -> Knob:
     return typing.cast(Knob, field.metadata.get("knob") or Knob(help=""))
 
 
+def setting_name(where: str, field: dataclasses.Field[Any]) -> str:
+    """Return how errors name a setting: by its flag where ``where`` is ``flags``, else by file and key."""
+    return f"--{flag_of(field)}".replace("_", "-") if where == "flags" else f"{where}: {flag_of(field)}"
+
+
 def flag_of(field: dataclasses.Field[Any]) -> str:
     """Return the flag of a field without dashes, words joined by ``-``."""
     return knob_of(field).flag or field.name.replace("_", "-")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from uhd.config.hints import type_hints
-from uhd.config.knob import flag_of, knob_of
+from uhd.config.knob import flag_of, knob_of, setting_name
 from uhd.config.ranges import validate
 from uhd.errors import UserError, nearest
 
@@ -54,7 +54,7 @@ def parse_value(config_type: type[Any], field: dataclasses.Field[Any], value: An
         UserError: the value does not fit the type.
     """
     hint = type_hints(config_type)[field.name]
-    name = f"{where}: {flag_of(field)}"
+    name = setting_name(where, field)
     if value is None or (isinstance(value, str) and value.lower() in {"none", "null"} and _optional(hint)):
         if _optional(hint):
             return None

@@ -6,7 +6,7 @@ import dataclasses
 import math
 from typing import Any
 
-from uhd.config.knob import flag_of, knob_of
+from uhd.config.knob import knob_of, setting_name
 from uhd.errors import UserError, nearest
 
 
@@ -18,7 +18,7 @@ def validate(config: Any, where: str = "config") -> None:
     """
     for field in dataclasses.fields(config):
         rule, value = knob_of(field), getattr(config, field.name)
-        name = f"{where}: {flag_of(field)}"
+        name = setting_name(where, field)
         if value is None:
             continue
         if rule.choices is not None and value not in rule.choices:

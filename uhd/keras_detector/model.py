@@ -54,7 +54,7 @@ def create_keras_model(
     if config.multi_label_mode != "none" or config.num_attributes:
         raise UserError("--multi-label-mode: several labels per object exist with --framework torch only")
     if size[0] % config.stride or size[1] % config.stride:
-        raise UserError(f"image size {size[0]}x{size[1]} is not divisible by the output stride {config.stride}")
+        raise UserError(f"--img-size {size[0]}x{size[1]}: both must be multiples of the output stride {config.stride}")
     blocks = Blocks(config.activation, config.use_batchnorm, config.utod_conv, kinds)
     images = keras.Input((*size, config.in_channels), name=INPUT)
     features = _shared(blocks, _backbone(blocks, images, config), config)

@@ -114,4 +114,4 @@ def maps_of(raw: Raw) -> tuple[Tensor, ...]:
 def check_size(size: tuple[int, int], stride: int) -> None:
     """Raise UserError unless height and width are divisible by the stride."""
     if size[0] % stride or size[1] % stride:
-        raise UserError(f"image size {size[0]}x{size[1]} is not divisible by the output stride {stride}")
+        raise UserError(f"--img-size {size[0]}x{size[1]}: both must be multiples of the output stride {stride}")

@@ -103,17 +103,18 @@ def parse_points(text: str, least: int) -> NDArray[np.float64]:
     Raises:
         UserError: not numbers, not pairs, fewer than ``least`` points, or outside 0 to 1.
     """
+    name = f"the {'line' if least == 2 else 'zone'} {text!r}"
     try:
         values = [float(word) for word in text.replace(",", " ").split()]
     except ValueError:
-        raise UserError(f"{text!r}: points are numbers such as 0.1,0.5,0.9,0.5") from None
+        raise UserError(f"{name}: points are numbers such as 0.1,0.5,0.9,0.5") from None
     if len(values) % 2 or len(values) < 2 * least:
-        raise UserError(f"{text!r}: give at least {least} points, x and y of each")
+        raise UserError(f"{name} needs at least {least} points, x and y of each, such as 0.1,0.5,0.9,0.5")
     points = np.array(values).reshape(-1, 2)
     if not ((points >= 0) & (points <= 1)).all():
-        raise UserError(f"{text!r}: points are shares of the frame, from 0 to 1")
+        raise UserError(f"{name}: points are shares of the frame, from 0 to 1, not pixels")
     if (points == points[0]).all():
-        raise UserError(f"{text!r}: all points are the same")
+        raise UserError(f"{name}: all points are the same")
     return points
 
 
