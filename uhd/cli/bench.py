@@ -66,7 +66,7 @@ def lines_of(figures: Mapping[str, Any]) -> list[str]:
     if "to_bare_session" in figures:
         lines.append(f"  the whole way takes {figures['to_bare_session']:.2f} times the bare session on the same graph")
     for name, row in figures["milliseconds"].items():
-        columns = "   ".join(f"{key} {row[key]:8.3f}" for key in ("p50", "p95", "p99", "mean", "std"))
+        columns = "   ".join(f"{key} {row[key]:8.3f}" for key in ("p50", "p95", "p99", "mean", "std", "min", "max"))
         lines.append(f"  {name:<12} {columns} ms")
     return [*lines, f"  {figures['frames_per_second']:.0f} frames per second"]
 

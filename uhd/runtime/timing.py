@@ -21,7 +21,7 @@ def time_interleaved(
         seconds: stop early when so much time has gone by, but not before ``LEAST_RUNS`` timed calls.
 
     Returns:
-        per name ``mean``, ``std``, ``p50``, ``p95`` and ``p99`` in milliseconds.
+        per name ``mean``, ``std``, ``min``, ``max``, ``p50``, ``p95`` and ``p99`` in milliseconds.
     """
     taken: dict[str, list[float]] = {name: [] for name in stages}
     start = time.perf_counter()
@@ -37,9 +37,10 @@ def time_interleaved(
 
 
 def summary_of(values: list[float]) -> dict[str, float]:
-    """Return mean, standard deviation and percentiles of values, in their unit."""
+    """Return mean, standard deviation, ends and percentiles of values, in their unit."""
     shares = {f"p{percent}": percentile(values, percent / 100) for percent in (50, 95, 99)}
-    return {"mean": statistics.fmean(values), "std": statistics.pstdev(values), **shares}
+    ends = {"min": min(values), "max": max(values)}
+    return {"mean": statistics.fmean(values), "std": statistics.pstdev(values), **ends, **shares}
 
 
 def percentile(values: list[float], share: float) -> float:
