@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from uhd.data.check import DataCheck
 from uhd.data.discover import label_path
+from uhd.data.ignore import FILE_NAME as IGNORE
 from uhd.data.labelled_set import PARTS
 from uhd.data.problems import Report
 
@@ -40,9 +42,11 @@ def refused_images(check: DataCheck, report: FullReport, near: bool = False) -> 
     """
     paths = [path for part in check.images.values() for path in part]
     owners = {str(label_path(path)): str(path) for path in paths} | {str(path): str(path) for path in paths}
+    owners |= {f"{each / IGNORE}: {path.stem}": str(path) for path in paths for each in list(path.parents)[1::-1]}
     refused: dict[str, str] = {}
     for kind, message in report.messages:
-        place = re.sub(r":\d+$", "", message.split(": ")[0])
+        words = message.split(": ")
+        place = ": ".join(words[:2]) if Path(words[0]).name == IGNORE else re.sub(r":\d+$", "", words[0])
         if place in owners:
             refused.setdefault(owners[place], kind)
     part_of = {str(path): name for name, part in check.images.items() for path in part}
