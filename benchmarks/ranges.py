@@ -79,21 +79,26 @@ class Runs:
     def order(self) -> Iterator[Run]:
         """Yield every run; the second seeds by how far the first ones lie from the defaults."""
         rounds = zip_longest(*([(knob, value, 0) for value in values] for knob, (_, values) in KNOBS.items()))
-        first = [(*DEFAULTS, 0), *(run for each in rounds for run in each if run is not None)]
-        yield from first
+        extremes, *others = [[run for run in each if run is not None] for each in rounds]
+        first = [*extremes, *(run for each in others for run in each)]
+        yield (*DEFAULTS, 0)
+        yield from extremes
         yield (*DEFAULTS, 1)
-        known = {run: score for run, score in self.found.items() if run in first[1:]}
-        base = self.found.get(first[0], 0.0)
+        yield from first[len(extremes) :]
+        known = {run: score for run, score in self.found.items() if run in first}
+        base = self.found.get((*DEFAULTS, 0), 0.0)
         for knob, value, _ in sorted(known, key=lambda run: -abs(known[run] - base)):
             yield knob, value, 1
 
     def table(self) -> str:
-        """Return a row per value, the defaults among them, with AP50 by seed."""
+        """Return a row per value that was tried, the defaults among them, with AP50 by seed."""
         lines = ["| | value | AP50, seed 0 | seed 1 |", "|---|--:|--:|--:|"]
         for knob, (default, values) in KNOBS.items():
             for value in sorted({*values, default}, key=lambda text: float(text) if text != "Muon" else 1.0):
                 at = DEFAULTS if value == default else (knob, value)
                 shown = [f"{self.found[(*at, s)]:.3f}" if (*at, s) in self.found else "" for s in (0, 1)]
+                if not any(shown):
+                    continue
                 bold = f"**{value}**" if value == default else value
                 lines.append(f"| {knob} | {bold} | {shown[0]} | {shown[1]} |")
         return "\n".join(lines)

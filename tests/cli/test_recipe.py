@@ -7,11 +7,13 @@ import json
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
 from tests.data.conftest import Make, make_folder, picture  # noqa: F401  (fixtures)
 from uhd.cli import main
+from uhd.detect.recipe.choices import choose
 from uhd.detect.recipe.detectron2 import ARCHITECTURES as DETECTRON2
 from uhd.detect.recipe.facts import Facts
 from uhd.detect.recipe.mmdet import ARCHITECTURES as MMDET
@@ -131,3 +133,11 @@ def test_the_commands_of_others_make_the_data_that_their_files_name(
         content = json.loads((output / f"coco/annotations/instances_{part}.json").read_text())
         assert len(content["categories"]) == 1
         assert all((output / "coco/images" / part / image["file_name"]).is_file() for image in content["images"])
+
+
+@pytest.mark.parametrize(("counts", "weights"), [((90, 9), "effective"), ((90, 60), "none"), ((90, 0), "none")])
+def test_rare_classes_weigh_more(counts: tuple[int, ...], weights: str) -> None:
+    facts = Facts(90, 9, 3, sum(counts), ("a", "b"), counts, (0.1,) * 5, 4, (480, 640), 0, False)
+    found = {choice.name: choice for choice in choose(facts, np.full((9, 2), 0.3, np.float32))}
+    assert found["class_weights"].value == weights
+    assert found["class_weights"].reason

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uhd.anchors import auto_anchors, best_possible_recall, wh_iou
+from uhd.data.imbalance import MODERATE
 from uhd.detect.recipe.facts import SMALL, Facts
 
 _SIDES = (64, 96, 128, 160)
@@ -41,7 +42,7 @@ def choose(facts: Facts, sizes: NDArray[np.float32], img_size: tuple[int, int] |
     if few:
         reason = f"{facts.train} images are few: start from the packaged weights, with small steps"
         chosen.append(Choice("preset", "small", reason))
-    chosen += [_epochs(facts, few), _batch(facts), *_anchors(sizes), _share(facts)]
+    chosen += [_epochs(facts, few), _batch(facts), *_anchors(sizes), _share(facts), _weights(facts)]
     return chosen
 
 
@@ -103,3 +104,14 @@ def _share(facts: Facts) -> Choice:
             "object_share", 0.7, f"{empty:.0%} of the images show nobody; 0.7 of the samples shall show somebody"
         )
     return Choice("object_share", None, f"only {empty:.0%} of the images show nobody: take them as they are")
+
+
+def _weights(facts: Facts) -> Choice:
+    counts = {name: count for name, count in zip(facts.names, facts.per_class, strict=True) if count}
+    if len(counts) < 2:
+        return Choice("class_weights", "none", "one class has boxes: there is nothing to weigh against it")
+    rare, common = min(counts, key=counts.__getitem__), max(counts, key=counts.__getitem__)
+    told = f"{rare} has {counts[rare]} boxes, {common} {counts[common]}"
+    if counts[rare] < MODERATE * counts[common]:
+        return Choice("class_weights", "effective", f"{told}: rare classes weigh more")
+    return Choice("class_weights", "none", f"{told}: no class is rare")
