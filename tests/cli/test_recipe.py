@@ -19,6 +19,7 @@ from uhd.detect.recipe.facts import Facts
 from uhd.detect.recipe.mmdet import ARCHITECTURES as MMDET
 from uhd.detect.recipe.mmdet import mmdet
 from uhd.detect.recipe.ultralytics import ARCHITECTURES as ULTRALYTICS
+from uhd.models.weights import read_weights
 
 
 @pytest.fixture
@@ -50,6 +51,27 @@ def test_ours_is_complete_and_says_why(data: Path, tmp_path: Path, capsys) -> No
     assert main(command) == 2
     assert "give --overwrite" in capsys.readouterr().err
     assert main(["recipe", str(data), "--output", str(data / "r")]) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("more", [[], ["--classes", "0,2"], ["--arch", "transformer"], ["--img-size", "96x96"]])
+def test_a_recipe_of_few_images_trains(data: Path, tmp_path: Path, more: list[str], capsys) -> None:
+    for path in (data / "train").glob("*.txt"):
+        path.write_text("0 .5 .5 .2 .4\n2 .2 .2 .1 .1\n")
+    assert main(["recipe", str(data), "--output", str(tmp_path / "r"), "--epochs", "1", *more]) == 0
+    command = ["train", "--config", str(tmp_path / "r/recipe.yaml"), "--output", str(tmp_path / "runs")]
+    assert main([*command, "--samples", "0", "--threads", "1"]) == 0
+
+
+def test_few_images_take_the_anchors_of_the_packaged_weights() -> None:
+    known = read_weights(Path("small"))[1]["anchors"]
+    for names, others in ((("a",), []), (("a", "b"), ["ckpt_non_strict"])):
+        facts = Facts(90, 9, 3, 9, names, (9,) * len(names), (0.1,) * 5, 4, (480, 640), 0, False)
+        found = {choice.name: choice.value for choice in choose(facts, np.full((9, 2), 0.3, np.float32))}
+        pairs = [list(map(float, pair.split(","))) for pair in found["anchors"].split()]
+        assert (pairs, found["num_anchors"], found["preset"]) == (known, len(known), "small")
+        assert [name for name in found if name.startswith("ckpt")] == others
+        assert "preset" not in {c.name for c in choose(facts, np.full((9, 2), 0.3, np.float32), arch="transformer")}
 
 
 @pytest.mark.parametrize("arch", ["yolo11n", "yolov8m"])

@@ -61,7 +61,8 @@ def main(argv: Sequence[str]) -> int:
 
     opened = open_data(DataConfig(image_dir=data, classes=config.classes))
     facts, sizes = facts_of(opened, config.classes)
-    choices = _typed(choose(facts, sizes, config.img_size), config)
+    arch = config.arch if config.framework == "uhd" else None
+    choices = _typed(choose(facts, sizes, config.img_size, arch), config)
     values = {choice.name: choice.value for choice in choices}
     if config.framework == "uhd":
         recipe = _ours(choices, data, config, folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from uhd.anchors import auto_anchors, best_possible_recall, wh_iou
 from uhd.data.imbalance import MODERATE
 from uhd.detect.recipe.facts import SMALL, Facts
+from uhd.models.weights import read_weights
 
 _SIDES = (64, 96, 128, 160)
 _TINY_SHARE = 0.25
@@ -29,20 +31,27 @@ class Choice:
     reason: str
 
 
-def choose(facts: Facts, sizes: NDArray[np.float32], img_size: tuple[int, int] | None = None) -> list[Choice]:
+def choose(
+    facts: Facts, sizes: NDArray[np.float32], img_size: tuple[int, int] | None = None, arch: str | None = None
+) -> list[Choice]:
     """Return the settings that differ from data set to data set.
 
     Args:
         facts: of the data set.
         sizes: (n, 2) normalised widths and heights of its training boxes.
         img_size: network size where the user has chosen one.
+        arch: architecture where the user has chosen one.
     """
     few = facts.train < _FEW
+    packaged = few and arch in (None, "ultratinyod")
     chosen = [_size(sizes, img_size)]
-    if few:
+    if packaged:
         reason = f"{facts.train} images are few: start from the packaged weights, with small steps"
         chosen.append(Choice("preset", "small", reason))
-    chosen += [_epochs(facts, few), _batch(facts), *_anchors(sizes), _share(facts), _weights(facts)]
+    if packaged and len(facts.names) > 1:
+        chosen.append(Choice("ckpt_non_strict", True, "the packaged weights know one class: that part begins anew"))
+    anchors = _packaged_anchors(sizes) if packaged else _anchors(sizes)
+    chosen += [_epochs(facts, few), _batch(facts), *anchors, _share(facts), _weights(facts)]
     return chosen
 
 
@@ -90,9 +99,24 @@ def _anchors(sizes: NDArray[np.float32]) -> list[Choice]:
     text = " ".join(f"{width:.5f},{height:.5f}" for width, height in found.tolist())
     recall = best_possible_recall(positive, found)
     reason = f"mean overlap with the boxes {overlap:.3f}, {recall:.1%} within 4x; one more gains under {_GAIN}"
+    return _given(count, reason, text, "the sizes themselves, so that they do not depend on the split")
+
+
+def _packaged_anchors(sizes: NDArray[np.float32]) -> list[Choice]:
+    """Return the anchors that the packaged weights were trained with: those of others would make them worthless."""
+    known = np.array(read_weights(Path("small"))[1]["anchors"], np.float64)
+    positive = sizes[(sizes > 0).all(1)]
+    fit = f": {best_possible_recall(positive, known.astype(np.float32)):.1%} within 4x" if len(positive) else ""
+    text = " ".join(f"{width!r},{height!r}" for width, height in known.tolist())
+    return _given(
+        len(known), f"those of the packaged weights{fit}", text, "the packaged weights were trained with them"
+    )
+
+
+def _given(count: int, why_so_many: str, text: str, why_these: str) -> list[Choice]:
     return [
-        Choice("num_anchors", count, reason),
-        Choice("anchors", text, "the sizes themselves, so that they do not depend on the split"),
+        Choice("num_anchors", count, why_so_many),
+        Choice("anchors", text, why_these),
         Choice("auto_anchors", False, "the anchors are given"),
     ]
 
