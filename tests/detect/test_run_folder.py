@@ -103,3 +103,16 @@ def test_starting_from_a_run_folder_and_from_the_package(
     assert "from best.safetensors: " in capsys.readouterr().out
     assert main(["train", str(photos), "--ckpt", "small", "--exp-name", "c", *there]) == 0
     assert "from ultratinyod_w32_64x64.safetensors: " in capsys.readouterr().out
+
+
+def test_what_was_typed_but_is_not_used_and_a_part_without_people_are_said(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = shutil.copytree(photos, tmp_path / "photos")
+    for path in (place / "val").glob("*.txt"):
+        path.write_text("")
+    assert main([*arguments(place, tmp_path, 1), "--num-anchors", "3", "--anchors", ".1,.2 .3,.4"]) == 0
+    said = capsys.readouterr()
+    assert "no validation image shows a person: check" in said.err
+    assert "--num-anchors 3: 2 anchors are given" in said.err
+    assert "no validation image shows a person, so nothing was measured" in said.out

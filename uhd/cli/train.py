@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -89,6 +88,7 @@ def settings_of(resolved: Resolved) -> Settings:
 
     from uhd.detect.settings import Settings
     from uhd.detect.starting import start_file, take_settings
+    from uhd.training.distributed import number_in_environment
     from uhd.training.folder import find_last, unreadable
     from uhd.training.progress import say
 
@@ -102,7 +102,7 @@ def settings_of(resolved: Resolved) -> Settings:
     source = last or train.ckpt
     if source is not None:
         settings, line = take_settings(settings, source, model_of, resume=last is not None)
-        if int(os.environ.get("RANK", "0")) == 0:
+        if number_in_environment("RANK", 0) == 0:
             for said in filter(None, (unreadable(train.resume, last), line)):
                 say(said)
     return settings

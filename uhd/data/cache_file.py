@@ -93,7 +93,7 @@ def _one_at_a_time(path: Path) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = os.open(path.parent, os.O_RDONLY)
     except OSError as error:
-        raise UserError(f"{path}: could not be saved: {error.strerror}") from None
+        raise UserError(f"{path}: could not be saved: {error.strerror}; name a folder with --cache-dir") from None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

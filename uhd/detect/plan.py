@@ -86,8 +86,7 @@ def make_plan(settings: Settings, hooks: Iterable[Hook] = ()) -> Plan:
     choose_threads(train.threads)
     last = find_last(train.resume)
     folder = run_folder(settings, last)
-    if processes.main:
-        check_folder(folder, settings, last)
+    processes.main_first(lambda: check_folder(folder, settings, last) if processes.main else None)
     teachers = None if detect.val_only else load_teachers(settings.distill, data.img_size, data.resize_mode)
     override = settings.distill.override_from_teacher_anchors and not detect.val_only
     settings = dataclasses.replace(settings, model=take_anchors(settings.model, teachers, override))
@@ -97,6 +96,7 @@ def make_plan(settings: Settings, hooks: Iterable[Hook] = ()) -> Plan:
     settings = dataclasses.replace(settings, loss=_weighed(settings, dataset))
     torch.manual_seed(train.seed)
     network = build_network(settings, opened, dataset).to(device)
+    _tell_anchors(settings, network, processes)
     distillation = build_distillation(network, teachers, settings.distill, data, train.epochs, device)
     if teachers is not None and processes.main:
         say(distillation.summary() if distillation else "the teacher teaches nothing: every --distill weight is 0")
@@ -154,6 +154,9 @@ def _read(settings: Settings, processes: Processes) -> tuple[OpenedData, Dataset
         say(f"{len(dataset)} training images with {boxes[0]} boxes, {len(val)} validation images with {boxes[1]}")
         for line in opened.report.lines():
             say(line)
+        for part, count in zip(("training", "validation"), boxes, strict=True):
+            if not count:
+                _warn(processes, f"no {part} image shows a person: check --image-dir, --classes and the labels")
     return opened, dataset, val
 
 
@@ -201,6 +204,12 @@ def _tell_warmup(trainer: Trainer) -> None:
             f"--warmup-steps {config.warmup_steps} is more than a quarter of the run's {steps * config.epochs} steps: "
             f"warming up for {warmup}"
         )
+
+
+def _tell_anchors(settings: Settings, network: DetectorNetwork, processes: Processes) -> None:
+    given, had = getattr(settings.model, "num_anchors", None), getattr(network.config, "num_anchors", None)
+    if "num_anchors" in settings.typed and given != had:
+        _warn(processes, f"--num-anchors {given}: {had} anchors are given, by --anchors or the checkpoint, and taken")
 
 
 def _warn(processes: Processes, text: str) -> None:

@@ -14,6 +14,7 @@ from uhd.detect.network import draw_anchors
 from uhd.detect.pictures import Pictures, draw_samples, write_report
 from uhd.detect.plan import Plan, make_plan
 from uhd.detect.settings import Settings, write_settings
+from uhd.training.distributed import loss_told
 from uhd.training.folder import claim_folder
 from uhd.training.hooks import Hook
 from uhd.training.progress import say
@@ -37,6 +38,7 @@ class Run:
     best: float | None = None
 
 
+@loss_told()
 def run(settings: Settings, hooks: Iterable[Hook] = ()) -> Run:
     """Train a detector (or, with ``val_only``, measure one).
 
@@ -112,14 +114,15 @@ def _tell_nothing_found(plan: Plan) -> None:
 
 def measure(plan: Plan) -> Run:
     """Evaluate the checkpoint that was given and draw samples, into ``val_only/`` of the run folder."""
+    if not plan.processes.main:  # one process measures all
+        return Run(plan.folder)
     task, detect = plan.task, plan.settings.detect
     metrics = task.evaluate(plan.network.eval())
     say(task.report.to_text() if task.report else "")
     _tell_more(metrics)
-    if plan.processes.main:
-        written = write_report(task, plan.folder / VAL_ONLY)
-        draw_samples(task, plan.network, plan.folder / VAL_ONLY, detect.samples, detect.heatmap)
-        say(f"wrote {written}")
+    written = write_report(task, plan.folder / VAL_ONLY)
+    draw_samples(task, plan.network, plan.folder / VAL_ONLY, detect.samples, detect.heatmap)
+    say(f"wrote {written}")
     return Run(plan.folder, metrics)
 
 

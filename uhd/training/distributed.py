@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -38,11 +39,22 @@ class Processes:
         return self.rank == 0
 
     def wrap(self, model: nn.Module) -> nn.Module:
-        """Return the model with averaged gradients, or as it is for a single process."""
+        """Return the model with averaged gradients, or as it is for a single process.
+
+        Raises:
+            UserError: the processes have different models.
+        """
         if self.world == 1:
             return model
         cuda = next(model.parameters()).is_cuda
-        return DistributedDataParallel(model, device_ids=[self.local_rank] if cuda else None)
+        try:
+            return DistributedDataParallel(model, device_ids=[self.local_rank] if cuda else None)
+        except RuntimeError as error:
+            if is_lost(error):
+                raise
+            raise UserError(
+                "the processes of this run have different networks: give all of them the same flags"
+            ) from None
 
     def average(self, parameters: Sequence[nn.Parameter]) -> None:
         """Average the gradients of parameters that :meth:`wrap` does not know."""
@@ -124,16 +136,48 @@ class Processes:
 
 
 def join_processes() -> Processes:
-    """Join the process group that ``torchrun`` describes in the environment, if any."""
-    world = int(os.environ.get("WORLD_SIZE", "1"))
-    if world == 1:
+    """Join the process group that ``torchrun`` describes in the environment, if any.
+
+    Raises:
+        UserError: what the environment says is incomplete or no number, or the others cannot be reached.
+    """
+    world = number_in_environment("WORLD_SIZE", 1)
+    if world <= 1:
         return Processes()
     backend = "nccl" if torch.cuda.is_available() else "gloo"
     if not distributed.is_initialized():
-        distributed.init_process_group(backend)
+        try:
+            distributed.init_process_group(backend)
+        except (ValueError, RuntimeError) as error:
+            reason = str(error).strip().splitlines()[0].rpartition("rendezvous: ")[2]
+            raise UserError(f"WORLD_SIZE is {world}, but {reason}: start with torchrun, or unset WORLD_SIZE") from None
     # What the processors decide (a request to stop, an image that failed) must not wait for a device.
     host = distributed.new_group(backend="gloo") if distributed.get_backend() != "gloo" else None
-    return Processes(distributed.get_rank(), world, int(os.environ.get("LOCAL_RANK", "0")), host)
+    return Processes(distributed.get_rank(), world, number_in_environment("LOCAL_RANK", 0), host)
+
+
+def number_in_environment(name: str, default: int) -> int:
+    """Return a whole number that a launcher sets; an empty one, as some schedulers leave it, is none.
+
+    Raises:
+        UserError: it is no number.
+    """
+    text = os.environ.get(name) or str(default)
+    try:
+        return int(text)
+    except ValueError:
+        raise UserError(f"{name} is {text!r} in the environment: start with torchrun, or unset it") from None
+
+
+@contextmanager
+def loss_told() -> Iterator[None]:
+    """Say in one line that another process is gone, whatever this one was waiting for; the reason stands there."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not is_lost(error):
+            raise
+        raise UserError("another process of this run is gone; what it said is the reason") from error
 
 
 def is_lost(error: RuntimeError) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -35,6 +34,7 @@ from uhd.export.espdl.simulator import constants_to_metadata
 from uhd.export.espdl.write import write_espdl
 from uhd.models.weights import read_checkpoint
 from uhd.resize import to_network
+from uhd.training.distributed import number_in_environment
 from uhd.training.folder import check_free, claim_folder
 from uhd.training.progress import say
 from uhd.training.settings_file import write_settings_file
@@ -93,7 +93,7 @@ def finetune(config: FinetuneConfig, source: Source) -> Trainer:
         UserError: the model does not fit the flags, the folder holds another run, or the loss is not finite.
         Interrupted: stopped by the user; the run is saved.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+    if number_in_environment("WORLD_SIZE", 1) > 1:
         raise UserError("fine-tuning for ESP-DL runs in one process; start it without torchrun")
     choose_threads(config.threads)
     check_free(config.save_dir, source.last, config.overwrite, "--save-dir")
