@@ -45,11 +45,11 @@ def test_a_window_keeps_people_of_whom_enough_is_seen() -> None:
     assert ignored > 10
 
 
-def test_the_phase_can_be_switched_off() -> None:
-    view = View.of(photograph())
-    assert RandomWindow()(view, np.random.default_rng(0)).phase is not None
-    assert RandomWindow(phase="off")(view, np.random.default_rng(0)).phase is None
-    assert RandomWindow(phase="deployed")(view, np.random.default_rng(0)).phase == (0.0, 0.0)
+def test_the_phase_is_that_of_deployment_unless_it_is_random_or_off() -> None:
+    view, rng = View.of(photograph()), np.random.default_rng(0)
+    assert RandomWindow()(view, rng).phase == (0.0, 0.0)
+    assert RandomWindow(phase="off")(view, rng).phase is None
+    assert len({RandomWindow(phase="random")(view, rng).phase for _ in range(9)}) == 9
 
 
 @given(st.integers(2, 200), st.integers(2, 200), st.floats(0.05, 1), st.floats(0.3, 3), st.integers(0, 1000))

@@ -220,7 +220,7 @@ def test_every_operation_can_be_listed_with_a_probability_alone(name: str) -> No
     ("RandomWindow: {scale: [1.4, 0.4]}", r"RandomWindow: scale: the range \[1\.4, 0\.4\] is upside down"),
     ("RandomWindow: {scale: [0, 1]}", r"RandomWindow: scale: 0.* must be above 0"),
     ("RandomWindow: {scale: [1, 2, 3]}", r"RandomWindow: scale: .*needs 2 values"),
-    ("RandomWindow: {phase: sideways}", r"RandomWindow: phase: 'sideways' is not one of random, deployed, off"),
+    ("RandomWindow: {phase: sideways}", r"RandomWindow: phase: 'sideways' is not one of deployed, random, off"),
     ("Blur: {blur_limit: [3.5, 7]}", r"Blur: blur-limit: .*is not a whole number"),
     ("HorizontalFlip: {class_swap_map: {a: b}}", r"HorizontalFlip: class_swap_map must map class numbers"),
     ("HorizontalFlip: {class_swap_map: [1, 2]}", r"HorizontalFlip: class_swap_map must map class numbers"),

@@ -96,8 +96,9 @@ class RandomWindow:
     """Show a window of the image, smaller or larger than it.
 
     The side is log-uniform in ``scale``, the logarithm of width to height changes by up to ``aspect``. A window
-    smaller than the image lies inside it, a larger one holds the image and is filled around it. Point samples get a
-    random phase, as a camera has.
+    smaller than the image lies inside it, a larger one holds the image and is filled around it. Point samples are taken
+    where deployment takes them, at the left and upper end of their pixel: with a random phase a box is known to half a
+    pixel only, and is found a third of a pixel too far to the right and below.
     """
 
     prob: float = knob(1.0, "of doing anything", minimum=0, maximum=1)
@@ -105,8 +106,8 @@ class RandomWindow:
     aspect: float = knob(0.25, "largest change of log(width / height)", minimum=0)
     min_visibility: float = knob(0.3, "boxes that show less are ignored", minimum=0, maximum=1)
     phase: str = knob(
-        "random", "of point samples: random; deployed: where deployment takes them; off: the same, mirrored afterwards",
-        choices=("random", "deployed", "off"),
+        "deployed", "of point samples: where deployment takes them; random; off: as deployed, mirrored afterwards",
+        choices=("deployed", "random", "off"),
     )  # fmt: skip
 
     def __call__(self, view: View, rng: np.random.Generator) -> View:
