@@ -39,7 +39,7 @@ def partner(rng: np.random.Generator) -> Sample:
 
 
 def as_measured(operation: object) -> object:
-    """Return an operation of the recipe as it was: point samples had a random phase (in a mirror, from its other end)."""
+    """Return an operation of the recipe as it was: point samples had a random phase, in a mirror from its other end."""
     return replace(operation, phase="random") if isinstance(operation, RandomWindow) else operation
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from uhd.resize import is_point_sampling
 from uhd.runtime.predictor import Prediction, Predictor
 
 
@@ -20,14 +21,22 @@ class MirroredPredictor(Predictor):
 
     def infer(self, batch: NDArray[np.float32]) -> list[Prediction]:
         """Run the network on (B, C, h, w) mirrored; see :meth:`Predictor.infer`."""
-        found = self.inner.infer(mirror(batch))
+        found = self.inner.infer(mirror(batch, is_point_sampling(self.spec.resize_mode)))
         return [(np.stack([1 - b[:, 2], b[:, 1], 1 - b[:, 0], b[:, 3]], 1), scores) for b, scores in found]
 
 
-def mirror(batch: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return (B, C, h, w) mirrored; of packed YUV (two channels) the two chroma columns of a pair keep their order."""
+def mirror(batch: NDArray[np.float32], point_sampled: bool = False) -> NDArray[np.float32]:
+    """Return (B, C, h, w) as the mirrored photograph would look; of packed YUV (two channels) pairs keep their order.
+
+    Args:
+        batch: in [0, 1].
+        point_sampled: a sample is the left end of what its pixel covers, and its right end in a mirror; moved on by one
+            pixel it is the left end of the next. (Packed YUV moves in pairs only and stays where it is.)
+    """
     flipped = np.ascontiguousarray(batch[..., ::-1])
     if batch.shape[1] == 2 and batch.shape[3] % 2 == 0:
         b, _, h, w = batch.shape
         flipped[:, 1] = batch[:, 1].reshape(b, h, w // 2, 2)[:, :, ::-1].reshape(b, h, w)
+    elif point_sampled:
+        flipped[..., 1:] = flipped[..., :-1].copy()
     return flipped
