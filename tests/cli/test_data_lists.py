@@ -165,3 +165,24 @@ def test_parts_of_annotation_files_keep_their_labels(frames: Path, tmp_path: Pat
     again = [json.loads((tmp_path / "again" / f"{name}.json").read_text()) for name in ("train", "val")]
     assert len({image["id"] for part in again for image in part["images"]}) == 120
     assert sum(len(part["annotations"]) for part in again) == len(content["annotations"])
+
+
+def test_lists_keep_names_and_keypoints(tmp_path: Path, make_folder: Make, capsys) -> None:  # noqa: F811
+    make_folder(tmp_path / "in", 9)
+    for path in sorted((tmp_path / "in").glob("*.txt"))[1:]:
+        path.write_text("1 .5 .5 .2 .4 .5 .4 2 .5 .6 1\n")
+    about = "path: .\ntrain: .\nnames: [zebra, ant]\nkpt_shape: [2, 3]\n"
+    (tmp_path / "in/data.yaml").write_text(about)
+    source, output = tmp_path / "in/data.yaml", tmp_path / "lists"
+    command = ["data", "split", str(source), "--classes", "ant", "--output", str(output)]
+    assert [main(command), main(command)] == [0, 0]
+    both = {"train_list": output / "train.txt", "val_list": output / "val.txt"}
+    for config in (DataConfig(**both, classes=(1,)), DataConfig(image_dir=output / "data.yaml", classes=(1,))):
+        opened = open_data(config)
+        records = [*opened.train, *opened.val]
+        assert (len(records), sum(len(record.boxes) for record in records)) == (9, 8)
+        assert {record.objects.keypoints.shape[1] for record in records if record.objects.keypoints is not None} == {2}
+    assert opened.names == ("ant",)
+    lists = ["--train-list", str(both["train_list"]), "--val-list", str(both["val_list"])]
+    assert main(["data", "stats", *lists, "--classes", "ant"]) == 0
+    assert "ant 6" in capsys.readouterr().out

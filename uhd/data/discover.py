@@ -59,7 +59,8 @@ def discover(image_dir: Path | None, train_list: Path | None, val_list: Path | N
         missing = "--val-list" if val_list is None else "--train-list"
         raise UserError(f"{missing} is missing: give both --train-list and --val-list, or neither")
     if train_list is not None and val_list is not None:
-        return Found(_listed(train_list, image_dir, report), _listed(val_list, image_dir, report))
+        found = Found(_listed(train_list, image_dir, report), _listed(val_list, image_dir, report))
+        return _with_keypoints(found, train_list.parent)
     if image_dir is None:
         raise UserError("no data set: name a folder of images or a data.yaml with --image-dir")
     if image_dir.is_file() and image_dir.suffix.lower() in {".yaml", ".yml"}:
@@ -70,10 +71,13 @@ def discover(image_dir: Path | None, train_list: Path | None, val_list: Path | N
         return Found(read_list(image_dir, None, report))
     if image_dir.is_file():
         raise UserError(f"{image_dir}: is no folder of images, data.yaml, .json or .txt list")
-    found = _find_in_folder(image_dir, report)
+    return _with_keypoints(_find_in_folder(image_dir, report), image_dir)
+
+
+def _with_keypoints(found: Found, folder: Path) -> Found:
     for name in ("data.yaml", "data.yml"):  # its paths are of the machine that wrote it; the form of a line is not
-        if (image_dir / name).is_file():
-            return replace(found, keypoints=keypoint_shape(read_yaml(image_dir / name), image_dir / name))
+        if (folder / name).is_file():
+            return replace(found, keypoints=keypoint_shape(read_yaml(folder / name), folder / name))
     return found
 
 
