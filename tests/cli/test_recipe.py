@@ -148,7 +148,10 @@ def test_the_commands_of_others_make_the_data_that_their_files_name(
     assert words[0] == "uhd"
     assert main(words[1:]) == 0
     if framework == "ultralytics":
-        table = yaml.safe_load((output / "yolo/data.yaml").read_text())
+        place = Path(yaml.safe_load((output / "ultralytics.yaml").read_text())["data"])
+        assert place.is_absolute()
+        table = yaml.safe_load(place.read_text())
+        assert "path" not in table
         assert (len(table["names"]), table["train"], table["val"]) == (1, "images/train", "images/val")
         return
     for part in ("train", "val"):

@@ -49,7 +49,8 @@ def write_yolo(folder: Path, parts: Mapping[str, Sequence[tuple[Path, Record]]],
         save_text(images / FILE_NAME, json.dumps(table))
     if details:
         save_text(folder / DETAILS, json.dumps(details))
-    content: dict[str, Any] = {"path": ".", **{part or "train": f"images/{part}".rstrip("/") for part in parts}}
+    # Without 'path' the others are relative to the file; Ultralytics takes "." as the folder that it is started in.
+    content: dict[str, Any] = {part or "train": f"images/{part}".rstrip("/") for part in parts}
     content |= {"names": dict(enumerate(names))} | ({"kpt_shape": [pose, 3]} if pose else {})
     save_text(folder / "data.yaml", yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
 

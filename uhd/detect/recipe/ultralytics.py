@@ -41,7 +41,7 @@ def ultralytics(
         )
     table = {
         "task": task, "mode": "train", "model": f"{arch}{_TASKS[task]}.pt",
-        "data": str(folder / "yolo" / "data.yaml"),
+        "data": str((folder / "yolo" / "data.yaml").absolute()),  # a relative one is sought in its folder of data sets
         "epochs": epochs, "batch": batch, "imgsz": max(_SMALL_SIDE, side_of(facts, 32)),
         "patience": max(10, epochs // 3),
         "optimizer": "auto", "cos_lr": True, "seed": 0, "single_cls": len(facts.names) == 1,
