@@ -124,3 +124,42 @@ def test_the_packaged_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tri
     (tmp_path / "weights" / "some.onnx").write_bytes((trio / "m.onnx").read_bytes())
     assert default_model().name == "some.onnx"
     assert load().spec.input_size == (64, 64)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "is empty"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
+        (b"\n<!DOCTYPE html><html>", "web page"),
+    ],
+)
+@pytest.mark.parametrize("suffix", [".onnx", ".pt", ".tflite"])
+def test_what_lies_in_the_place_of_a_model(tmp_path: Path, content: bytes, said: str, suffix: str) -> None:
+    (tmp_path / f"m{suffix}").write_bytes(content)
+    with pytest.raises(UserError, match=said):
+        load(tmp_path / f"m{suffix}")
+
+
+def test_a_link_to_no_model_and_no_name_at_all(tmp_path: Path) -> None:
+    (tmp_path / "m.onnx").symlink_to("nowhere.onnx")
+    with pytest.raises(UserError, match="leads nowhere"):
+        load(tmp_path / "m.onnx")
+    with pytest.raises(UserError, match="empty text"):
+        load("")
+    with pytest.raises(UserError, match="empty list"):
+        load([])
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"thread": 2}, "did you mean 'threads'"),
+        ({"conf": 0.5}, "no option 'conf'"),
+        ({"threads": 0}, "at least 1"),
+        ({"threads": "2"}, "at least 1"),
+    ],
+)
+def test_options_that_are_none(options: dict[str, object], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        load(**options)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from uhd.errors import UserError
+from uhd.errors import UserError, reason_of
 
 _STALE_SECONDS = 3600.0
 
@@ -38,13 +38,22 @@ def save_atomic(path: Path, write: Callable[[Path], object]) -> None:
         temporary.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
-        raise UserError(f"{path}: could not be saved: {error.strerror or error}") from None
+        # What the system says of the temporary name is true of the other, too.
+        own = error.filename is None or str(error.filename).startswith(str(temporary))
+        raise UserError(
+            f"{path}: could not be saved: {(error.strerror or error) if own else reason_of(error)}"
+        ) from None
     except RuntimeError as error:
         # Some writers, such as esp-ppq's, report a failed write so.
         raise UserError(f"{path}: could not be saved: {str(error).splitlines()[0]}") from None
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def real_path(path: Path) -> Path:
+    """Return the absolute path without links; unlike ``Path.resolve``, it says nothing of links that go in circles."""
+    return Path(os.path.realpath(path))
 
 
 def save_text(path: Path, text: str) -> None:

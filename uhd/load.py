@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+import inspect
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from uhd.errors import UserError, install_hint
+from uhd.card import ModelCard
+from uhd.errors import UserError, install_hint, nearest
 from uhd.model_file import PACKAGED, model_file
 from uhd.task_of_file import task_of
 
@@ -86,6 +89,8 @@ def load(
         return cast("Detector", import_module("uhd.refer.referrer").Referrer(found))
     from uhd.runtime.ensemble import combine
 
+    if not paths:
+        raise UserError("an empty list names no model; the one in the package is load()")
     # The answers are joined by these; each model drops its own duplicates as its file says.
     kind, iou = known.pop("nms_type", None), known.pop("nms_iou", None)
     return Detector(combine([_load_one(each, compile, known) for each in paths], tta, kind, iou))
@@ -103,6 +108,9 @@ def _load_one(path: str | Path | None, compile: bool, known: dict[str, Any]) -> 
     if not path.is_file():
         raise UserError(f"{path}: there is no such file")
     known = {name: value for name, value in known.items() if value is not None}
+    threads = known.get("threads", 1)
+    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
+        raise UserError(f"threads is a whole number of at least 1, not {threads!r}")
     if "heads" in known and suffix not in (".pt", ".safetensors"):
         raise UserError(f"{path}: its attention heads are built in; leave out --heads")
     if suffix in _COMPILED and not compile and not import_module("uhd.export.c.written_here").is_known(path):
@@ -115,7 +123,9 @@ def _load_one(path: str | Path | None, compile: bool, known: dict[str, Any]) -> 
         raise UserError(f"{path}: is a model for the task {task!r}, which this version of uhd cannot run")
     module, name, extra = _PREDICTORS[suffix, task]
     try:
-        found: Predictor = getattr(import_module(module), name)(path, **known)
+        kind: Callable[..., Predictor] = getattr(import_module(module), name)
+        _check_options(kind, known)
+        found = kind(path, **known)
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
         if missing == "uhd":
@@ -123,3 +133,17 @@ def _load_one(path: str | Path | None, compile: bool, known: dict[str, Any]) -> 
         how = install_hint(extra) if extra else f"pip install '{missing.replace('_', '-')}'"
         raise UserError(f"{path}: a {suffix} file needs {missing}: {how}") from None
     return found
+
+
+def _check_options(kind: Callable[..., Any], known: dict[str, Any]) -> None:
+    """Refuse options that neither the runtime has nor the card of a model.
+
+    Raises:
+        UserError: names the option, and the one that was meant.
+    """
+    own = set(inspect.signature(kind).parameters) - {"path", "source", "known"}
+    fields = {field.name for field in dataclasses.fields(ModelCard)}
+    options = own | fields | {"score_mode", "quality_power", "heads", "nms_type", "nms_iou"}
+    wrong = next((name for name in known if name not in options), None)
+    if wrong is not None:
+        raise UserError(f"load has no option {wrong!r}{nearest(wrong, options)}; see help(uhd.load)")

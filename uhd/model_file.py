@@ -11,6 +11,7 @@ from uhd.errors import UserError
 
 # The averaged weights lie in both; the first holds nothing else.
 _SUFFIXES = (".safetensors", ".pt")
+_OF_MODELS = frozenset({*_SUFFIXES, ".onnx", ".tflite", ".keras", ".espdl", ".c"})
 # Names that mean a model in the package, where no file has that name.
 PACKAGED = {
     "package": "ultratinyod_lite0_64x64",
@@ -27,12 +28,15 @@ def model_file(path: str | Path, suffixes: Collection[str] = (".onnx",)) -> Path
         suffixes: of which kinds one in the package may be.
 
     Raises:
-        UserError: a folder without a checkpoint, or the package holds no such file.
+        UserError: a folder without a checkpoint, what lies in a model's place, or the package holds no such file.
     """
+    if path == "":  # an unset variable of a shell, which would mean the working directory
+        raise UserError("an empty text names no model; the one in the package is called package")
     path = Path(path)
     if str(path) in PACKAGED and not path.exists():
         return _packaged(str(path), suffixes)
     if not path.is_dir():
+        _refuse_stand_in(path)
         return path
     for kind in ("best", "last"):
         for suffix in _SUFFIXES:
@@ -43,6 +47,26 @@ def model_file(path: str | Path, suffixes: Collection[str] = (".onnx",)) -> Path
         if numbered:
             return numbered[0]
     raise UserError(f"{path}: is a folder without a checkpoint (best_*.safetensors, last_*.pt); name a model file")
+
+
+def _refuse_stand_in(path: Path) -> None:
+    """Refuse what lies where a model should: a link that leads nowhere, an empty file, what a download left.
+
+    Raises:
+        UserError: it is one of these.
+    """
+    if path.is_symlink() and not path.exists():
+        raise UserError(f"{path}: is a link that leads nowhere")
+    if not path.is_file() or path.suffix.lower() not in _OF_MODELS:
+        return
+    with path.open("rb") as file:
+        head = file.read(64).lstrip().lower()
+    if not head:
+        raise UserError(f"{path}: the file is empty")
+    if head.startswith(b"version https://git-lfs"):
+        raise UserError(f"{path}: is Git LFS's note of a file, not the file: git lfs pull")
+    if head.startswith((b"<!doctype html", b"<html")):
+        raise UserError(f"{path}: is a web page, not a model: fetch the file itself")
 
 
 def _packaged(name: str, suffixes: Collection[str]) -> Path:

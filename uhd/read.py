@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 from typing import Literal
 
@@ -68,7 +69,10 @@ def decode_image(data: NDArray[np.uint8], where: str = "image") -> NDArray[np.ui
     try:
         decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)
     except cv2.error as error:
-        raise UnreadableImage(f"{where}: {' '.join(str(error.err or error).split())}") from error
+        told = " ".join(str(error.err or error).split())
+        if "CV_IO_MAX_IMAGE" in told:
+            told = "has more pixels than OpenCV reads (2^30): save it smaller"
+        raise UnreadableImage(f"{where}: {told}") from error
     if decoded is None:
         kind = _kind(data)
         told = f"is {kind}, which this OpenCV cannot read (or it is damaged): save it as PNG or JPEG" if kind else ""
@@ -81,6 +85,9 @@ def decode_image(data: NDArray[np.uint8], where: str = "image") -> NDArray[np.ui
 
 def _read_bytes(path: Path) -> NDArray[np.uint8]:
     try:
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # opening a pipe waits for its other end
+            raise UnreadableImage(f"{path}: is a pipe or a device, not a file")
         return np.fromfile(path, dtype=np.uint8)
     except FileNotFoundError:
         what = "the link leads nowhere" if path.is_symlink() else "there is no such file"

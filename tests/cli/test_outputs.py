@@ -15,6 +15,7 @@ from uhd.cli import data as data_verbs
 from uhd.cli import main, original, predict_config
 from uhd.cli.output import JSON, claim, write_image
 from uhd.errors import UserError
+from uhd.files import save_atomic
 from uhd.model_file import model_file
 
 
@@ -194,3 +195,77 @@ def test_write_image_keeps_the_colours(tmp_path: Path) -> None:
     for name in ("a.xyz", "a"):
         with pytest.raises(UserError, match=r"\.png"):
             write_image(tmp_path / name, image)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "replaced"),
+    [
+        ("r.json", '{"info": {}, "images": []}', False),
+        ("r.json", '\n{ "version": "5.0.1", "shapes": []}', False),
+        ("r.json", "notes", False),
+        ("r.json", '{"image": "a.jpg", "detections": []}\n', True),
+        ("r.json", "[]", True),
+        ("r.json", "", True),
+        ("r.csv", "name,age\n", False),
+        ("r.csv", "image,frame,time\n", True),
+    ],
+)
+def test_labels_and_tables_of_a_user_are_no_earlier_results(
+    tmp_path: Path, name: str, content: str, replaced: bool
+) -> None:
+    (tmp_path / name).write_text(content)
+    if replaced:
+        claim(tmp_path / name, (*JSON, ".csv"))
+        return
+    with pytest.raises(UserError, match="something else than results"):
+        claim(tmp_path / name, (*JSON, ".csv"))
+
+
+def test_links_that_lead_nowhere_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photo(tmp_path / "a.jpg")
+    for name, target in (("gone.json", "no/such.json"), ("loop.json", "loop.json"), ("folder", "nowhere")):
+        (tmp_path / name).symlink_to(target)
+    for flag, name in (
+        ("--json", "gone.json"),
+        ("--coco", "loop.json"),
+        ("--output", "folder"),
+        ("--output", "folder/x"),
+    ):
+        assert main(["predict", str(tmp_path / "a.jpg"), flag, str(tmp_path / name)]) == 2, name
+        said = capsys.readouterr().err
+        assert said.count("\n") == 1
+        assert "leads nowhere" in said, name
+    (tmp_path / "set").symlink_to("nowhere")
+    with pytest.raises(UserError, match="leads nowhere"):
+        save_atomic(tmp_path / "set" / "x" / "a.txt", lambda path: path.write_text("x"))
+    (tmp_path / "late.json").symlink_to("late_target.json")
+    assert claim(tmp_path / "late.json", JSON)
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ("--json o.json --coco o.json", "different names"),
+        ("--json - --csv -", "different names"),
+        ("--output=", "no path"),
+        ("--json=", "no path"),
+    ],
+)
+def test_results_that_would_meet_and_names_that_are_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], flags: str, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    photo(tmp_path / "a.jpg")
+    assert main(["predict", "a.jpg", *flags.split()]) == 2
+    assert said in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["a.jpg"]
+
+
+def test_coco_results_on_standard_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    photo(tmp_path / "a.jpg")
+    assert main(["predict", "a.jpg", "--no-draw", "--coco", "-"]) == 0
+    assert json.loads(capsys.readouterr().out) == []
+    assert not (tmp_path / "-").exists()

@@ -89,8 +89,38 @@ def test_unreadable_files(tmp_path: Path) -> None:
             as_rgb(path)
 
 
-@pytest.mark.parametrize("bad", ["0.5", 50, -1, float("nan")])
+@pytest.mark.parametrize("bad", ["0.5", 50, -1, float("nan"), True])
 @pytest.mark.parametrize("name", ["conf_thresh", "nms_iou"])
 def test_thresholds_that_are_none(predictor: FixedPredictor, name: str, bad: object) -> None:
     with pytest.raises(UserError, match=f"{name} is a number from 0 to 1"):
         Detector(predictor)(RGB, **{name: bad})  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize(
+    ("bad", "how"),
+    [
+        (None, "cv2.imread"),
+        (RGB.transpose(2, 0, 1), "transpose"),
+        (RGB[None], "as a list"),
+        (RGB / 255, "255"),
+        ("http://x/y.jpg", "not fetched"),
+    ],
+)
+def test_what_is_refused_says_how_to_mend_it(bad: object, how: str) -> None:
+    with pytest.raises(UserError, match=how):
+        as_rgb(bad)
+
+
+def test_pil_images_know_their_channels_and_broken_ones_are_named(picture: Path, tmp_path: Path) -> None:
+    open_image = pytest.importorskip("PIL.Image").open
+    assert np.array_equal(as_rgb(open_image(picture), bgr=True), RGB)
+    (tmp_path / "cut.png").write_bytes(picture.read_bytes()[:200])
+    with pytest.raises(UserError, match="cannot be taken as an image"):
+        as_rgb(open_image(tmp_path / "cut.png"))
+
+
+def test_a_picture_is_not_saved_over_the_one_it_shows(predictor: FixedPredictor, picture: Path) -> None:
+    before = picture.read_bytes()
+    with pytest.raises(UserError, match="would replace"):
+        Detector(predictor).save(str(picture), picture.parent / "." / picture.name)
+    assert picture.read_bytes() == before

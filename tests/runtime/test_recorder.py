@@ -109,3 +109,25 @@ def test_frames_of_a_camera_are_shown_when_they_came(tmp_path: Path) -> None:
     while capture.read()[0]:
         shown.append(capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
     assert shown == pytest.approx([0, 0.2, 0.2, 1.0], abs=0.01)
+
+
+def test_two_that_record_at_once_both_keep_their_frames(tmp_path: Path) -> None:
+    with VideoRecorder(tmp_path / "v.avi") as one:
+        one.write(FRAME)
+        (tmp_path / "v.avi").write_bytes(b"of another command")
+    assert (tmp_path / "v.avi").read_bytes() == b"of another command"
+    assert count_frames(tmp_path / "v_2.avi")[0] == 1
+    assert str(tmp_path / "v_2.avi") in one.remark
+
+
+@pytest.mark.parametrize("frame", [FRAME[..., 0], FRAME.astype(np.float32), np.dstack([FRAME, FRAME[..., :1]])])
+def test_what_is_no_frame(tmp_path: Path, frame: np.ndarray) -> None:
+    with VideoRecorder(tmp_path / "v.avi") as recorder, pytest.raises(UserError, match="a frame is uint8"):
+        recorder.write(frame)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("fps", [0.0, -1.0, float("nan"), float("inf")])
+def test_what_is_no_rate(tmp_path: Path, fps: float) -> None:
+    with pytest.raises(UserError, match="frames per second"):
+        VideoRecorder(tmp_path / "v.mp4", fps)

@@ -112,6 +112,8 @@ def test_a_file_named_like_a_camera_is_a_file(tmp_path: Path, monkeypatch: pytes
 def test_passwords_are_not_shown() -> None:
     assert without_password("rtsp://me:secret@10.0.0.1:554/live") == "rtsp://***@10.0.0.1:554/live"
     assert without_password("rtsp://10.0.0.1/live@home") == "rtsp://10.0.0.1/live@home"
+    assert without_password("rtsp://me:p@ss@10.0.0.1/a") == "rtsp://***@10.0.0.1/a"
+    assert without_password("http://c/v.cgi?user=me&loginpwd=x&rate=5") == "http://c/v.cgi?user=me&loginpwd=***&rate=5"
     with pytest.raises(UserError) as caught:
         open_source("http://me:secret@127.0.0.1:9/x.mjpg")
     assert "secret" not in str(caught.value)
@@ -165,3 +167,41 @@ def test_a_name_that_opencv_does_not_survive(tmp_path: Path) -> None:
         pytest.skip("this file system wants UTF-8")
     with pytest.raises(UserError, match="UTF-8"):
         open_source(path)
+
+
+def test_a_list_of_images_and_what_is_no_source(tmp_path: Path) -> None:
+    write_images(tmp_path, ["a.png", "b.png"])
+    (tmp_path / "list.txt").write_text("b.png\nnone.png\na.png\n")
+    source = open_source(tmp_path / "list.txt")
+    assert [frame.name for frame in source] == ["b.png", "a.png"]
+    assert isinstance(source, ImageSource)
+    assert len(source.problems) == 1
+    assert "none.png" in source.problems[0]
+    with pytest.raises(UserError, match="-: standard input"):
+        open_source("-")
+    with pytest.raises(UserError, match=r"ftp://\*\*\*@x/y\.mp4: addresses begin with rtsp://"):
+        open_source("ftp://me:secret@x/y.mp4")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_named_like_an_image_is_not_waited_for(tmp_path: Path) -> None:
+    write_images(tmp_path, ["a.png"])
+    os.mkfifo(tmp_path / "b.png")
+    source = open_source(tmp_path)
+    assert [frame.name for frame in source] == ["a.png"]
+    assert isinstance(source, ImageSource)
+    assert source.problems == [f"{tmp_path / 'b.png'}: is a pipe or a device, not a file"]
+
+
+def test_a_video_without_a_frame_is_named_and_a_slow_one_keeps_its_rate(tmp_path: Path) -> None:
+    for name, frames in (("none.avi", 0), ("slow.avi", 3)):
+        writer = cv2.VideoWriter(str(tmp_path / name), cv2.VideoWriter.fourcc(*"MJPG"), 0.5, (64, 48))
+        for _ in range(frames):
+            writer.write(np.zeros((48, 64, 3), np.uint8))
+        writer.release()
+    none, slow = open_source(tmp_path / "none.avi"), open_source(tmp_path / "slow.avi")
+    assert list(none) == []
+    assert none.problems == [f"{tmp_path / 'none.avi'}: no frame of this video could be read"]
+    assert isinstance(slow, VideoSource)
+    assert slow.fps == 0.5
+    assert [frame.time for frame in slow] == [0.0, 2.0, 4.0]

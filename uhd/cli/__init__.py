@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from uhd.cli.flags import PrintedConfig
 from uhd.cli.interrupts import orderly_stop
 from uhd.cli.verbs import VERBS, run_verb
-from uhd.errors import UserError, install_hint
+from uhd.errors import UserError, install_hint, reason_of
 
 ABOUT = "models that see people, small enough for anything"
 
@@ -47,7 +47,7 @@ def guarded(action: Callable[[], int]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        print(f"error: {f'{error.filename}: {error.strerror}' if error.filename else error}", file=sys.stderr)
+        print(f"error: {reason_of(error)}", file=sys.stderr)
         return 2
     except ImportError as error:
         package = (error.name or "uhd").split(".")[0]

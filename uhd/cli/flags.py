@@ -184,7 +184,7 @@ class Flags:
         # What stands after a lone ``--`` is never a flag, whatever it looks like.
         end = list(argv).index("--") if "--" in argv else len(argv)
         known, rest = self.parser.parse_known_args([dash_name(word) for word in argv[:end]])
-        wrong = next((word for word in rest if word.startswith("-")), None)
+        wrong = next((word for word in rest if word.startswith("-") and word != "-"), None)
         if wrong is not None:
             flags = [option for action in self.parser._actions for option in action.option_strings]
             hint = nearest(wrong.split("=")[0], flags).replace("'", "") or f"; see {self.parser.prog} --help"
@@ -195,6 +195,8 @@ class Flags:
         rest, found = list(values), dict[str, Any]()
         for place in self.positional:
             taken, rest = (rest, []) if place.many else (rest[:1], rest[1:])
+            if place.kind is Path and "" in taken:
+                raise UserError(f"{place.name}: an empty text names no path; the working directory is .")
             if taken:
                 found[place.name] = [place.kind(text) for text in taken] if place.many else place.kind(taken[0])
         if rest:

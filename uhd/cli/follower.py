@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from uhd.cli.predict_config import PredictConfig
+from uhd.errors import UserError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,7 +47,10 @@ class Watch:
             return cls(False, 0, [], [])
         from uhd.runtime.tracking.counting import parse_points
 
-        lines = [parse_points(text, 2)[:2] for text in config.count_line]
+        lines = [parse_points(text, 2) for text in config.count_line]
+        for text, points in zip(config.count_line, lines, strict=True):
+            if len(points) > 2:
+                raise UserError(f"--count-line {text}: a line has two points, x,y,x,y; more make a --count-zone")
         return cls(True, config.track_patience, lines, [parse_points(text, 3) for text in config.count_zone])
 
     @property

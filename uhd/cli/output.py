@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from uhd.errors import UserError
-from uhd.files import save_atomic
+from uhd.files import real_path, save_atomic
 from uhd.json_text import json_text
 
 if TYPE_CHECKING:
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 JSON = (".json", ".jsonl", ".ndjson")
+_HEAD = 4096  # bytes
+# First keys of labels: COCO, LabelMe, VIA.
+_OF_DATA = re.compile(rb'\{\s*"(info|licenses|images|annotations|categories|type|version|flags|shapes|imagePath|_via)')
 
 
 def claim(path: Path, kinds: Sequence[str], inputs: Iterable[Path] = ()) -> Path:
@@ -31,13 +35,27 @@ def claim(path: Path, kinds: Sequence[str], inputs: Iterable[Path] = ()) -> Path
     """
     if path.is_dir():
         raise UserError(f"{path}: is a folder; name a file to write")
-    place = path.resolve()
-    if any(place == source.resolve() for source in inputs):
+    place = real_path(path)
+    if any(place == real_path(source) for source in inputs):
         raise UserError(f"{path}: would replace a file that is read; name another one to write")
     if path.exists() and path.suffix.lower() not in kinds:
         raise UserError(f"{path}: exists and does not end in {' or '.join(kinds)}; name another file to write")
+    if path.is_symlink() and (place.is_symlink() or not place.parent.is_dir()):
+        raise UserError(f"{path}: is a link that leads nowhere; name another file to write")
+    if path.is_file() and not _may_be_ours(path):
+        raise UserError(f"{path}: holds something else than results; name another file to write")
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
+
+
+def _may_be_ours(path: Path) -> bool:
+    """Return whether a file to replace can be an earlier result: JSON that is no data set, or a table of detections."""
+    suffix = path.suffix.lower()
+    with path.open("rb") as file:
+        head = file.read(_HEAD).removeprefix(b"\xef\xbb\xbf").lstrip()
+    if suffix in JSON:
+        return not head or (head[:1] in b"{[" and _OF_DATA.match(head) is None)
+    return suffix != ".csv" or not head or head.startswith(b"image,")
 
 
 def write_image(path: Path, image: NDArray[np.uint8]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from uhd.errors import UserError
+from uhd.files import real_path
 
 
 class ResultNames:
@@ -24,13 +25,15 @@ class ResultNames:
         for place in (folder, *folder.parents):
             if place.exists() and not place.is_dir():
                 raise UserError(f"{place}: is a file; name a folder with --output")
+            if place.is_symlink() and not place.exists():
+                raise UserError(f"{place}: is a link that leads nowhere; name another folder with --output")
         self.folder, self.overwrite = folder, overwrite
-        self._inputs = {path.resolve() for path in inputs}
+        self._inputs = {real_path(path) for path in inputs}
         self._taken: set[str] = set()
 
     def protect(self, paths: Iterable[Path]) -> None:
         """Add files that no result may replace."""
-        self._inputs.update(path.resolve() for path in paths)
+        self._inputs.update(real_path(path) for path in paths)
 
     def take(self, place: Path, endings: Sequence[str]) -> Path:
         """Return a path without ending, ``folder/place`` or ``folder/place_2`` ..., whose files are all free.
@@ -49,7 +52,7 @@ class ResultNames:
             # File systems of Windows and macOS do not tell A.jpg from a.jpg.
             free = str(base).casefold() not in self._taken
             if free and number == 1:
-                met = next((file for file in files if file.resolve() in self._inputs), None)
+                met = next((file for file in files if real_path(file) in self._inputs), None)
                 if met is not None:
                     raise UserError(f"{met}: would replace a file of yours; give another --output")
             if free and (self.overwrite or not any(file.exists() or file.is_symlink() for file in files)):

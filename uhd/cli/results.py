@@ -12,7 +12,8 @@ from typing import Any, TextIO
 
 from uhd.cli.output import JSON, claim
 from uhd.detections import Detections
-from uhd.files import save_atomic
+from uhd.errors import UserError
+from uhd.files import real_path, save_atomic
 
 CSV_COLUMNS = (
     "image", "frame", "time", "track_id", "class_id", "class_name", "score", "left", "top", "right", "bottom", "drawn",
@@ -28,15 +29,22 @@ class Results:
     Args:
         lines: file of one JSON object per image, ``-`` for standard output, or None.
         table: CSV file of one row per detection, ``-`` for standard output, or None.
-        coco: JSON file of COCO results, or None.
+        coco: JSON file of COCO results, ``-`` for standard output, or None.
         inputs: files that are read, which no result may replace.
+
+    Raises:
+        UserError: two of them are one file, or one may not be written.
     """
 
     def __init__(
         self, lines: Path | None, table: Path | None, coco: Path | None = None, inputs: Sequence[Path] = ()
     ) -> None:
-        self.files = [path for path in (lines, table, coco) if path is not None and path != STDOUT]
-        self._coco = None if coco is None else claim(coco, JSON, inputs)
+        given = [path for path in (lines, table, coco) if path is not None]
+        if len({real_path(path) for path in given}) < len(given):
+            raise UserError("--json, --csv and --coco write one file each: give them different names")
+        self.files = [path for path in given if path != STDOUT]
+        self._prints = len(self.files) < len(given)
+        self._coco = coco if coco is None or coco == STDOUT else claim(coco, JSON, inputs)
         self._entries: list[tuple[str, int | None, list[dict[str, Any]]]] = []
         self._lines = _open(lines, JSON, inputs)
         self._table = _open(table, (".csv",), inputs)
@@ -90,7 +98,7 @@ class Results:
 
     def say(self, text: str) -> None:
         """Print a line for people: to standard error where the results go to standard output."""
-        print(text, file=sys.stderr if sys.stdout in (self._lines, self._table) else sys.stdout, flush=True)
+        print(text, file=sys.stderr if self._prints else sys.stdout, flush=True)
 
     def close(self) -> None:
         """Write what is written at the end, and close the files."""
@@ -99,7 +107,10 @@ class Results:
                 file.close()
         if self._coco is not None:
             text = json.dumps(self._coco_results(), indent=None)
-            save_atomic(self._coco, lambda path: path.write_text(text, encoding="utf-8"))
+            if self._coco == STDOUT:
+                print(text)
+            else:
+                save_atomic(self._coco, lambda path: path.write_text(text, encoding="utf-8"))
 
     def _coco_results(self) -> list[dict[str, Any]]:
         """Return the entries with ids: the numbers that COCO's own files are named after, else 1, 2, ... in order."""

@@ -124,6 +124,8 @@ def _coerce(hint: Any, value: Any) -> Any:
         except (TypeError, ValueError):
             raise ValueError("is not a number") from None
     if hint is Path:
+        if value == "":  # an unset variable of a shell, which would mean the working directory
+            raise ValueError("names no path; the working directory is .")
         return Path(value)
     if hint is str:
         return str(value)

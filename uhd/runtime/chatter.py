@@ -8,6 +8,8 @@ from functools import cache
 
 import cv2
 
+_QUIET = "-8"  # FFmpeg's AV_LOG_QUIET
+
 
 @cache
 def silence_video() -> None:
@@ -15,8 +17,8 @@ def silence_video() -> None:
 
     Whoever wants them sets ``OPENCV_FFMPEG_LOGLEVEL`` (FFmpeg's numbers, 48 tells everything).
     """
-    if "OPENCV_FFMPEG_LOGLEVEL" in os.environ:
+    # A process that this one started inherits what was set here.
+    if os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", _QUIET) != _QUIET:
         return
-    os.environ["OPENCV_FFMPEG_LOGLEVEL"] = "-8"  # FFmpeg's AV_LOG_QUIET
     with contextlib.suppress(AttributeError):  # a build without the module
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)

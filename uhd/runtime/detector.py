@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from uhd.card import ModelCard
 from uhd.detections import Detections
 from uhd.errors import UserError
-from uhd.files import save_atomic
+from uhd.files import real_path, save_atomic
 from uhd.read import UnreadableImage, read_image
 from uhd.runtime.predictor import Predictor
 
@@ -64,14 +64,16 @@ class Detector:
             source: path, RGB array (H, W, 3) or gray (H, W) uint8, PIL image, or a list of them.
             conf_thresh: least score; default is the model's best-F1 threshold.
             nms_iou: IoU at which duplicates are dropped; 0 keeps all.
-            bgr: arrays are in OpenCV's channel order.
+            bgr: arrays are in OpenCV's channel order; files and PIL images say theirs themselves.
 
         Raises:
             UserError: an image cannot be read or has the wrong form, or a threshold is no number from 0 to 1.
         """
         for name, value in (("conf_thresh", conf_thresh), ("nms_iou", nms_iou)):
             # A text, a percentage or NaN would find nothing, or all, without a word.
-            if value is not None and not (isinstance(value, int | float | np.number) and 0 <= value <= 1):
+            if value is not None and (
+                isinstance(value, bool) or not (isinstance(value, int | float | np.number) and 0 <= value <= 1)
+            ):
                 raise UserError(f"{name} is a number from 0 to 1, not {value!r}")
         if isinstance(source, list | tuple):
             return self.predictor.predict([as_rgb(item, bgr) for item in source], conf_thresh, nms_iou)
@@ -98,11 +100,14 @@ class Detector:
         """Write what :meth:`plot` returns as an image file, whole or not at all; returns its path.
 
         Raises:
-            UserError: the source cannot be read, or the suffix is no image format that can be written.
+            UserError: the source cannot be read or would be replaced, or the suffix is no format that can be written.
         """
         import cv2
 
-        path, picture = Path(path), self.plot(source, conf_thresh, bgr)
+        path = Path(path)
+        if isinstance(source, str | Path) and real_path(path) == real_path(Path(source)):
+            raise UserError(f"{path}: would replace the image that is read; name another file to write")
+        picture = self.plot(source, conf_thresh, bgr)
         try:
             done, data = cv2.imencode(path.suffix, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
         except cv2.error:
@@ -126,19 +131,37 @@ def as_rgb(source: Source, bgr: bool = False) -> NDArray[np.uint8]:
             return read_image(Path(source))
         except UnreadableImage as error:
             raise UserError(str(error)) from None
-    array = _from_pil(source) if hasattr(source, "convert") else np.asarray(source)
+    array, bgr = _as_array(source), bgr and not hasattr(source, "convert")
     if not array.ndim:
-        raise UserError(
-            f"an image array must be uint8 (H, W, 3), not {type(source).__name__}; a path or a PIL image will do"
-        )
+        hint = "cv2.imread returns it for what it cannot read" if source is None else "a path or a PIL image will do"
+        raise UserError(f"an image array must be uint8 (H, W, 3), not {type(source).__name__}; {hint}")
     if array.dtype != np.uint8 or array.ndim not in (2, 3) or not array.size:
-        raise UserError(f"an image array must be uint8 (H, W, 3), not {array.dtype} {array.shape}")
+        raise UserError(f"an image array must be uint8 (H, W, 3), not {array.dtype} {array.shape}{_hint(array)}")
     if array.ndim == 2 or array.shape[2] == 1:
         array = np.repeat(array.reshape(*array.shape[:2], 1), 3, axis=2)
     if array.shape[2] not in (3, 4):
-        raise UserError(f"an image array must have 3 channels, not {array.shape[2]}")
+        raise UserError(f"an image array must have 3 channels, not {array.shape[2]}{_hint(array)}")
     array = array[:, :, :3]
     return np.ascontiguousarray(array[:, :, ::-1]) if bgr else array
+
+
+def _as_array(source: Any) -> NDArray[Any]:
+    try:
+        return _from_pil(source) if hasattr(source, "convert") else np.asarray(source)
+    except (OSError, RuntimeError, TypeError, ValueError) as error:
+        # PIL reads when it must, from a file that may be cut off or closed; tensors may need grad, or lie on a GPU.
+        raise UserError(f"cannot be taken as an image: {str(error).splitlines()[0]}") from None
+
+
+def _hint(array: NDArray[Any]) -> str:
+    """Return how to mend an array that is no image, as the end of a sentence, or ""."""
+    if array.ndim == 4:
+        return "; several images are given as a list"
+    if array.ndim == 3 and array.shape[0] in (1, 3, 4) and array.shape[2] not in (1, 3, 4):
+        return "; channels come last: array.transpose(1, 2, 0)"
+    if array.ndim in (2, 3) and array.dtype.kind == "f":
+        return "; of values from 0 to 1: (255 * array).round().astype('uint8')"
+    return ""
 
 
 def _from_pil(image: Any) -> NDArray[Any]:

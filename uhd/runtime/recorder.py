@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import math
+import os
 from pathlib import Path
 from types import TracebackType
 
@@ -29,22 +31,28 @@ class VideoRecorder:
         overwrite: replace an existing file.
 
     Raises:
-        UserError: the file exists, or the suffix is unknown.
+        UserError: the file exists, the suffix is unknown, or the rate is none.
     """
 
     def __init__(self, path: Path, fps: float = 30.0, overwrite: bool = False) -> None:
         if path.suffix.lower() not in CODECS:
             raise UserError(f"{path}: a recording is named .mp4 or .avi, or .webm")
+        if not 0 < fps < math.inf:
+            raise UserError(f"{path}: a recording has more than 0 frames per second, not {fps}")
         if path.exists() and not overwrite:
             raise UserError(f"{path}: exists already; give another name or --overwrite")
         self.path, self.fps, self.frames, self.codec = path, fps, 0, ""
-        self._temporary = path.with_name(f".{path.stem}.part{path.suffix}")
+        self._wanted, self._overwrite = path, overwrite
+        # Two commands may record at once.
+        self._temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
         self._encoder: Encoder | None = None
         self._size, self._began = (0, 0), 0.0
 
     @property
     def remark(self) -> str:
         """What the user should know about the file, or ``""``."""
+        if self.path != self._wanted:
+            return f"{self._wanted} appeared meanwhile: the recording is {self.path}"
         if not self.codec or self.codec in IN_BROWSERS:
             return ""
         if self.path.suffix.lower() == ".avi":
@@ -60,8 +68,10 @@ class VideoRecorder:
                 at the rate of the recording. Encoders of OpenCV know one rate only.
 
         Raises:
-            UserError: the file cannot be written.
+            UserError: the file cannot be written, or the frame is none.
         """
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+            raise UserError(f"{self.path}: a frame is uint8 (H, W, 3), not {image.dtype} {image.shape}")
         if self._encoder is None:
             # Encoders store colour at half resolution, so sides must be even.
             self._size = (max(2, image.shape[1] // 2 * 2), max(2, image.shape[0] // 2 * 2))
@@ -76,9 +86,13 @@ class VideoRecorder:
     def close(self) -> None:
         """Finish the file; nothing is left when no frame was written."""
         if self._encoder is None:
+            with contextlib.suppress(OSError):  # of an encoder that was stopped while it opened its file
+                self._temporary.unlink(missing_ok=True)
             return
         encoder, self._encoder = self._encoder, None
         encoder.close()
+        if not self._overwrite:
+            self.path = _free(self.path)
         self._temporary.replace(self.path)
 
     def _open(self) -> Encoder:
@@ -99,3 +113,12 @@ class VideoRecorder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _free(path: Path) -> Path:
+    """Return the path, with a number where somebody made such a file since the recording began."""
+    number, free = 1, path
+    while free.exists() or free.is_symlink():
+        number += 1
+        free = path.with_name(f"{path.stem}_{number}{path.suffix}")
+    return free

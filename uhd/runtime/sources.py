@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from uhd.data.discover import find_images
+from uhd.data.discover import find_images, read_list
 from uhd.data.problems import Report
 from uhd.errors import UserError
 from uhd.read import UnreadableImage, is_image_name, read_image
 from uhd.runtime.frame import Frame
-from uhd.runtime.video_source import VideoSource, is_address, without_password
+from uhd.runtime.video_source import ADDRESSES, VideoSource, is_address, without_password
 
 # Pictures and films that people keep beside photographs; nothing here reads them, or only when given by name.
 _PICTURES = frozenset({".jxl", ".raw", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".svg", ".psd", ".ico"})
@@ -69,8 +69,8 @@ def open_source(source: str | int | Path) -> ImageSource | VideoSource:
     """Open what a user named.
 
     Args:
-        source: image file, folder of images (with its subfolders), glob pattern, video file, camera index or stream
-            address.
+        source: image file, folder of images (with its subfolders), glob pattern, text list of images (one path per
+            line), video file, camera index or stream address.
 
     Raises:
         UserError: nothing there, or it cannot be opened.
@@ -80,8 +80,12 @@ def open_source(source: str | int | Path) -> ImageSource | VideoSource:
     text = str(source)
     if not text.strip():  # an unset variable of a shell, which would mean the working directory
         raise UserError("an empty text names no image, folder or camera; the working directory is .")
+    if text == "-":
+        raise UserError("-: standard input is not read; save it to a file and name that")
     if is_address(text):
         return VideoSource(text, without_password(text), live=True)
+    if "://" in text:
+        raise UserError(f"{without_password(text)}: addresses begin with {ADDRESSES}; a file is named by its path")
     path = Path(text)
     if path.is_dir():
         return _open_folder(path)
@@ -94,7 +98,15 @@ def open_source(source: str | int | Path) -> ImageSource | VideoSource:
         raise UserError(f"{path}: there is no such file, folder or camera")
     if path.suffix.lower() in _PICTURES:
         raise UserError(f"{path}: {path.suffix[1:].upper()} files are not read; convert it to .png or .jpg")
+    if path.suffix.lower() == ".txt" and path.is_file():
+        return _open_list(path)
     return ImageSource([path]) if is_image_name(path.name) else VideoSource(text, path.name, live=False)
+
+
+def _open_list(path: Path) -> ImageSource:
+    report = Report()
+    found = read_list(path, None, report)
+    return ImageSource(found, [text for texts in report.examples.values() for text in texts])
 
 
 def _open_folder(folder: Path) -> ImageSource:

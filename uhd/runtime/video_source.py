@@ -15,8 +15,12 @@ from uhd.errors import UserError
 from uhd.runtime.chatter import silence_video
 from uhd.runtime.frame import Frame
 
-_URL = re.compile(r"^(rtsp|rtsps|rtmp|http|https|udp|tcp)://", re.IGNORECASE)
+_KINDS = ("rtsp", "rtsps", "rtmp", "http", "https", "udp", "tcp")
+ADDRESSES = ", ".join(f"{kind}://" for kind in _KINDS)
+_URL = re.compile(rf"^({'|'.join(_KINDS)})://", re.IGNORECASE)
+_SECRET = re.compile(r"(?i)([?&](?:\w*(?:pass|pwd|password|token|secret|key))=)[^&#]*")
 _TIMEOUT_MS = 10_000
+_SLOWEST = 0.001  # frames per second: films of plants, one picture every few minutes
 PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)  # seconds before each attempt to open a lost stream again
 
 
@@ -49,13 +53,13 @@ class VideoSource:
         if not self._capture.isOpened():
             if live:
                 raise UserError(f"{name}: cannot be opened; check the address and that no other program uses it")
-            raise UserError(f"{name}: not a video or an image that can be read")
+            raise UserError(f"{address}: not a video or an image that can be read, or cut off")
         count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
         self._count = int(count) if np.isfinite(count) and count > 0 and not isinstance(address, int) else 0
         self.live = live and not self._count
         self._prepare()
         fps = self._capture.get(cv2.CAP_PROP_FPS)
-        self.fps = fps if np.isfinite(fps) and 1 <= fps <= 1000 else 30.0
+        self.fps = fps if np.isfinite(fps) and _SLOWEST <= fps <= 1000 else 30.0
 
     def __len__(self) -> int:
         return self._count
@@ -74,6 +78,8 @@ class VideoSource:
         if self.live:
             self.lost = True
             self.problems.append(f"{self.name}: no more frames after {index}; tried {len(PAUSES)} times to reconnect")
+        elif not index:
+            self.problems.append(f"{self.path}: no frame of this video could be read")
         elif index < self._count:
             self.problems.append(
                 f"{self.name}: cut or damaged: {index} of {self._count} frames could be read; these were searched"
@@ -116,8 +122,9 @@ def is_address(text: str) -> bool:
 
 
 def without_password(address: str) -> str:
-    """Return a stream's address with ``user:password@`` hidden, for messages and file names."""
-    return re.sub(r"//[^/@]*@", "//***@", address)
+    """Return a stream's address with ``user:password@`` and ``&password=...`` hidden, for messages and file names."""
+    # Up to the last @ before the path: a password may hold one.
+    return _SECRET.sub(r"\1***", re.sub(r"//[^/]*@", "//***@", address))
 
 
 def _open_capture(address: str | int) -> cv2.VideoCapture:

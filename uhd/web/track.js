@@ -1,6 +1,7 @@
 // People keep their numbers from frame to frame: ByteTrack as in uhd/runtime/tracking, which says what and why.
 
 const POSITION = 1 / 20, VELOCITY = 1 / 160; // standard deviations as shares of the box's height
+const SWAY = 0.1; // of a person's height
 const MATCH = 0.2, DOUBTFUL = 0.4, MARGIN = 0.3, CONFIRM = 2;
 
 export class Tracker {
@@ -139,13 +140,14 @@ export class LineCounter {
 
   update(found, width, height) {
     this.frame++;
-    for (const { track_id: number, xyxy: [left, , right, bottom] } of found) {
+    for (const { track_id: number, xyxy: [left, top, right, bottom] } of found) {
       const foot = [(left + right) / 2 / width, bottom / height];
       const before = this.last.get(number);
       const side = sideOf(this.line, foot);
-      // A person who stands exactly on the line has not crossed it yet.
-      this.last.set(number, { foot: before && side === 0 ? before.foot : foot, frame: this.frame });
-      if (!before || side === 0 || !crosses(this.line, before.foot, foot)) continue;
+      // Somebody who stands on the line has not crossed it yet, however the box trembles.
+      const stands = before && distance(this.line, foot, width, height) <= SWAY * (bottom - top);
+      this.last.set(number, { foot: stands ? before.foot : foot, frame: this.frame });
+      if (!before || stands || !crosses(this.line, before.foot, foot)) continue;
       if (side > 0) this.forward++;
       else this.backward++;
     }
@@ -156,6 +158,12 @@ export class LineCounter {
 // Positive right of the line as seen on the screen, whose y grows downwards.
 function sideOf([[x1, y1], [x2, y2]], [x, y]) {
   return Math.sign((x2 - x1) * (y - y1) - (y2 - y1) * (x - x1));
+}
+
+// How far a point lies from a line, both given as shares of the picture, in its pixels.
+function distance([[x1, y1], [x2, y2]], [x, y], width, height) {
+  const [alongX, alongY] = [(x2 - x1) * width, (y2 - y1) * height];
+  return Math.abs(alongX * (y - y1) * height - alongY * (x - x1) * width) / Math.max(Math.hypot(alongX, alongY), 1e-9);
 }
 
 function crosses(line, before, after) {

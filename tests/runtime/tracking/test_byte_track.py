@@ -129,3 +129,20 @@ def test_all_boxes_are_filtered_as_one_alone_by_the_full_matrices() -> None:
             means[index], spreads[index] = mean + gain @ (target - mean[:4]), spread - gain @ spread[:4]
     np.testing.assert_allclose(np.concatenate([motion.place, motion.velocity], 1), means)
     np.testing.assert_allclose(motion.covariance[1], spreads[1][::4, ::4])
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("bad", [np.nan, np.inf, 1e30])
+def test_a_box_that_is_none_disturbs_nobody(bad: float) -> None:
+    tracker = ByteTracker(TrackingConfig(high=0.5))
+    for _ in range(4):
+        found = tracker.update(seen((bad, 50, 0.9), (100, 50, 0.8)))
+        assert numbers(found) == [1]
+        assert found.xyxy[0, 0] == 100
+
+
+@pytest.mark.parametrize("steps", [0.0, -3.0, np.nan, np.inf])
+def test_a_clock_that_goes_back_loses_nobody(steps: float) -> None:
+    tracker = ByteTracker(TrackingConfig(high=0.5))
+    for each in (1.0, 1.0, steps, 1.0, steps):
+        assert numbers(tracker.update(seen((50, 50, 0.9)), each)) == [1]

@@ -93,3 +93,16 @@ def test_who_steps_out_of_a_zone_and_back_is_one_visitor() -> None:
     zone = ZoneCounter(parse_points("0,0,0.5,0,0.5,1,0,1", 3), patience=3)
     places = [(0.2, 0.5), *[(0.8, 0.5)] * 10, (0.2, 0.5)]
     assert walk(zone, *places) == {"inside": 1, "visitors": 1}
+
+
+def test_a_box_that_trembles_on_the_line_is_no_crowd() -> None:
+    trembling = [(0.5, 0.51), (0.5, 0.49)] * 50  # of a person 0.2 high
+    assert walk(line(), (0.5, 0.4), *trembling) == {"forward": 0, "backward": 0}
+    assert walk(line(), (0.5, 0.4), *trembling, (0.5, 0.6)) == {"forward": 1, "backward": 0}
+    assert walk(line(), *trembling, (0.5, 0.6), *trembling, (0.5, 0.4)) == {"forward": 0, "backward": 1}
+
+
+@pytest.mark.parametrize("foot", [(0.5, 1.0), (0.5, 0.0), (0.0, 1.0), (1.0, 1.0), (1.0, 0.5)])
+def test_a_zone_of_the_whole_frame_holds_all(foot: tuple[float, float]) -> None:
+    zone = ZoneCounter(parse_points("0,0,1,0,1,1,0,1", 3))
+    assert walk(zone, foot) == {"inside": 1, "visitors": 1}

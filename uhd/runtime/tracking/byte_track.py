@@ -83,10 +83,17 @@ class ByteTracker:
         """Return the detections of this frame that belong to a track, with ``track_ids`` (1, 2, ...), best first.
 
         Args:
-            found: all detections of the frame with a score of at least ``config.low``.
-            steps: time since the last frame, in frames at 30 per second.
+            found: all detections of the frame with a score of at least ``config.low``; boxes that are no numbers, or
+                without bounds, are passed over.
+            steps: time since the last frame, in frames at 30 per second; taken as 1 where it is no positive number, as
+                when a clock goes back.
         """
         config = self.config
+        steps = steps if 0 < steps < np.inf else 1.0
+        with np.errstate(all="ignore"):
+            measurable = np.isfinite(np.square(found.xyxy).sum(1))
+        if not measurable.all():
+            found = found[measurable]
         self._frames += 1
         self._motion.predict(steps, self._missed == 0)
         matches = self._match(found)

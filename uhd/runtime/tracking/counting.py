@@ -11,11 +11,12 @@ from uhd.detections import Detections
 from uhd.errors import UserError
 
 PATIENCE = 1000  # frames; longer than any tracker waits for somebody
+_SWAY = 0.1  # of a person's height; boxes of somebody who stands still move by less
 
 
 @dataclass(eq=False)
 class LineCounter:
-    """Counts who crosses a line with the feet.
+    """Counts who crosses a line with the feet, and goes on for a tenth of their height.
 
     Attributes:
         line: (2, 2) start and end, x and y as shares of the frame.
@@ -37,11 +38,13 @@ class LineCounter:
     def update(self, found: Detections) -> None:
         """Take in the tracked detections of one frame."""
         self._frame += 1
-        for number, foot in _feet(found):
+        size = np.array(found.image_size[::-1], np.float64)
+        heights = (found.xyxy[:, 3] - found.xyxy[:, 1]).tolist()
+        for (number, foot), height in zip(_feet(found), heights, strict=True):
             self._seen[number] = self._frame
             before = self._last.get(number)
-            # A person who stands exactly on the line has not crossed it yet.
-            if before is not None and _side(self.line, foot) == 0:
+            # Somebody who stands on the line has not crossed it yet, however the box trembles.
+            if before is not None and _distance(self.line * size, foot * size) <= _SWAY * height:
                 continue
             self._last[number] = foot
             if before is None or not _cross(self.line, before, foot):
@@ -129,13 +132,20 @@ def _feet(found: Detections) -> list[tuple[int, NDArray[np.float64]]]:
     height, width = found.image_size
     boxes = found.xyxy.astype(np.float64) / np.array([width, height, width, height])
     feet = np.stack([(boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 3]], axis=1)
-    return list(zip(found.track_ids.tolist(), feet, strict=True))
+    # Boxes end where the frame does, and so may zones, whose lower and right borders are outside.
+    return list(zip(found.track_ids.tolist(), np.minimum(feet, np.nextafter(1, 0)), strict=True))
 
 
 def _side(line: NDArray[np.float64], point: NDArray[np.float64]) -> float:
     """Positive right of the line as seen on the screen, whose y grows downwards."""
     along, to = line[1] - line[0], point - line[0]
     return float(np.sign(along[0] * to[1] - along[1] * to[0]))
+
+
+def _distance(line: NDArray[np.float64], point: NDArray[np.float64]) -> float:
+    """Return how far a point lies from a line, which goes on beyond its ends."""
+    along, to = line[1] - line[0], point - line[0]
+    return float(abs(along[0] * to[1] - along[1] * to[0]) / max(float(np.hypot(*along)), 1e-9))
 
 
 def _cross(line: NDArray[np.float64], before: NDArray[np.float64], after: NDArray[np.float64]) -> bool:
