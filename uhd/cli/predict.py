@@ -23,7 +23,9 @@ _MOST_TOLD = 10  # problems
 def main(argv: Sequence[str]) -> int:
     """Detect; returns the exit code."""
     flags = Flags("uhd predict", "Detect people in images, folders, globs, videos, cameras.", (PredictConfig,))
-    flags.add_positional("source", nargs="*", help="image, folder, 'glob', list.txt, video, camera number or rtsp:// address")
+    flags.add_positional(
+        "source", nargs="*", help="image, folder, 'glob', list.txt, video, camera number or rtsp:// address"
+    )
     resolved = flags.resolve(argv)
     sources = resolved.positional.get("source") or []
     if not sources:
