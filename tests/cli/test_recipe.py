@@ -139,12 +139,13 @@ def test_the_commands_of_others_make_the_data_that_their_files_name(
     """Of undivided data with more classes than are wanted."""
     make_folder(tmp_path / "my photos", 9)
     (tmp_path / "my photos/p001.txt").write_text("0 .5 .5 .2 .2\n2 .2 .2 .1 .1\n")
-    output = tmp_path / "r"
+    output = tmp_path / "my recipe"
     command = ["recipe", str(tmp_path / "my photos"), "--framework", framework, "--output", str(output), "--json"]
     assert main([*command, "--task", "segment"]) == 0
     told = capsys.readouterr()
     assert "no outlines" in told.err
-    words = shlex.split(json.loads(told.out)["commands"][0])
+    words, train = map(shlex.split, json.loads(told.out)["commands"])
+    assert any(str(output) in word for word in train)
     assert words[0] == "uhd"
     assert main(words[1:]) == 0
     if framework == "ultralytics":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,7 +116,9 @@ def _ours(choices: Sequence[Choice], data: Path, config: RecipeConfig, folder: P
     words = ["--preset", preset, *plain_words(values | more), *none, "--", str(data)]
     text = own.to_yaml(own.resolve(words))
     reasons = "".join(f"# {choice.name}: {choice.reason}\n" for choice in choices)
-    return Foreign({"recipe.yaml": f"{reasons}{text}"}, (f"uhd train --config {folder / 'recipe.yaml'}",))
+    return Foreign(
+        {"recipe.yaml": f"{reasons}{text}"}, (f"uhd train --config {shlex.quote(str(folder / 'recipe.yaml'))}",)
+    )
 
 
 def _foreign() -> dict[str, Callable[..., Foreign]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -143,7 +144,7 @@ def _close(study: Study, resolved: Resolved, folder: Path, count: int) -> int:
     for name, value in best.params.items():
         share = f"  (share of the differences {shares[name]:.0%})" if name in shares else ""
         print(f"  {_shown((name, value))}{share}")
-    print(f"next: uhd train --config {target} --exp-name tuned")
+    print(f"next: uhd train --config {shlex.quote(str(target))} --exp-name tuned")
     return 0
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from uhd.detect.recipe.facts import Facts
-from uhd.detect.recipe.foreign import Foreign, convert_command, side_of
+from uhd.detect.recipe.foreign import Foreign, convert_command, side_of, word
 from uhd.errors import UserError, nearest
 
 
@@ -39,7 +39,7 @@ ARCHITECTURES = {
 # the mean of them (https://cocodataset.org/#keypoints-eval).
 _SCATTER = 0.067
 _SCRIPT = '''\
-"""Train with Detectron2: python {folder}/train_detectron2.py"""
+"""Train with Detectron2: see the recipe that wrote it."""
 
 from detectron2 import model_zoo
 from detectron2.config import get_cfg
@@ -49,7 +49,7 @@ from detectron2.engine import DefaultTrainer, default_setup
 from detectron2.evaluation import COCOEvaluator
 
 ZOO = "{zoo}"
-FOLDER = "{folder}"
+FOLDER = {folder!r}
 
 
 class Trainer(DefaultTrainer):
@@ -113,11 +113,11 @@ def detectron2(facts: Facts, data: Path, task: str, arch: str | None, epochs: in
         if facts.keypoints not in (0, 17):
             table["TEST"]["KEYPOINT_OKS_SIGMAS"] = [_SCATTER] * facts.keypoints
         metadata += ", keypoint_names=NAMES, keypoint_flip_map=[]"
-    script = _SCRIPT.format(zoo=f"{zoo.config}/{arch}.yaml", folder=folder, metadata=metadata)
+    script = _SCRIPT.format(zoo=f"{zoo.config}/{arch}.yaml", folder=str(folder), metadata=metadata)
     if task == "pose":
         names = [f"point_{i}" for i in range(facts.keypoints or 17)]
         script = script.replace("\n\nclass Trainer", f"\nNAMES = {names!r}\n\n\nclass Trainer", 1)
     return Foreign(
         {"detectron2.yaml": yaml.safe_dump(table, sort_keys=False), "train_detectron2.py": script},
-        (convert_command(facts, data, folder / "coco", "coco"), f"python {folder / 'train_detectron2.py'}"),
+        (convert_command(facts, data, folder / "coco", "coco"), f"python {word(folder / 'train_detectron2.py')}"),
     )

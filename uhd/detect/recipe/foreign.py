@@ -36,7 +36,12 @@ def convert_command(facts: Facts, data: Path, place: Path, to: str) -> str:
     """Return the command that writes a data set in the format of a framework: its classes, in two parts."""
     classes = ",".join(map(str, facts.classes))
     divide = "" if facts.divided else " --val-split 0.2"
-    return f"uhd data convert {shlex.quote(str(data))} {shlex.quote(str(place))} --to {to} --classes {classes}{divide}"
+    return f"uhd data convert {word(data)} {word(place)} --to {to} --classes {classes}{divide}"
+
+
+def word(text: object) -> str:
+    """Return a path or setting as one word of a shell's command line."""
+    return shlex.quote(str(text))
 
 
 def lacking(facts: Facts, task: str) -> str:

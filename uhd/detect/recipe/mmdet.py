@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from uhd.detect.recipe.facts import Facts
-from uhd.detect.recipe.foreign import Foreign, convert_command, side_of
+from uhd.detect.recipe.foreign import Foreign, convert_command, side_of, word
 from uhd.errors import UserError, nearest
 
 
@@ -89,6 +89,6 @@ def mmdet(facts: Facts, data: Path, task: str, arch: str | None, epochs: int, ba
         {"mmdet_config.py": "\n".join(lines) + "\n"},
         (
             convert_command(facts, data, folder / "coco", "coco"),
-            f"mim train mmdet {folder / 'mmdet_config.py'} --gpus 1 --launcher none",
+            f"mim train mmdet {word(folder / 'mmdet_config.py')} --gpus 1 --launcher none",
         ),
     )

@@ -8,7 +8,7 @@ import yaml
 
 from uhd.augment.presets import augment_text
 from uhd.detect.recipe.facts import Facts
-from uhd.detect.recipe.foreign import Foreign, convert_command, side_of
+from uhd.detect.recipe.foreign import Foreign, convert_command, side_of, word
 from uhd.errors import UserError, nearest
 
 # Task -> suffix of the weights.
@@ -50,4 +50,5 @@ def ultralytics(
     own["close_mosaic"] = min(own["close_mosaic"], max(1, epochs // 5))
     text = "# yolo cfg=ultralytics.yaml\n" + yaml.safe_dump(table | own, sort_keys=False)
     convert = convert_command(facts, data, folder / "yolo", "yolo")
-    return Foreign({"ultralytics.yaml": text}, (convert, f"yolo cfg={folder / 'ultralytics.yaml'}"))
+    setting = f"cfg={folder / 'ultralytics.yaml'}"
+    return Foreign({"ultralytics.yaml": text}, (convert, f"yolo {word(setting)}"))
