@@ -85,7 +85,8 @@ def main(argv: Sequence[str]) -> int:
     for line in [*facts.lines(), *(f"{choice.name}: {choice.value}  ({choice.reason})" for choice in choices)]:
         print(line)
     if not config.analyze_only:
-        print("\n".join(["wrote " + ", ".join(str(folder / name) for name in recipe.files), *recipe.commands]))
+        print("wrote " + ", ".join(str(folder / name) for name in recipe.files))
+        print("next:", *recipe.commands, sep="\n  ")
     return 0
 
 

@@ -73,7 +73,7 @@ def _size(sizes: NDArray[np.float32], wanted: tuple[int, int] | None) -> Choice:
 
 def _epochs(facts: Facts, few: bool) -> Choice:
     if few:
-        return Choice("epochs", 30, "few images are learnt by heart soon; measured on three seeds (docs/recipe.md)")
+        return Choice("epochs", 30, "few images are learnt by heart soon; measured on three seeds (docs/runs.md)")
     batch = _batch(facts).value
     epochs = int(np.clip(round(_STEPS * batch / facts.train, -1), 20, 300))
     steps = epochs * math.ceil(facts.train / batch)
