@@ -89,8 +89,17 @@ def save_bytes_soon(path: Path, data: bytes) -> None:
             temporary.write_bytes(data)
             temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise UserError(f"{path}: could not be saved: {error.strerror or error}") from None
+
+
+def free_name(path: Path, between: str) -> Path:
+    """Return the path with the first number behind it that is free: ``a.old-1`` of ``a`` and ``.old-``."""
+    number = 1
+    while (place := path.with_name(f"{path.name}{between}{number}")).exists():
+        number += 1
+    return place
 
 
 def _remove_stale(path: Path) -> None:

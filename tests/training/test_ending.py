@@ -102,7 +102,7 @@ def test_tensorboard_that_cannot_be_written_ends_no_training(
     log._writer = Full()
     log.epoch(1, {"loss": 1.0}, {})
     log.epoch(2, {"loss": 1.0}, {})
-    assert capsys.readouterr().out.count("TensorBoard files can no longer be written (No space left on device)") == 1
+    assert capsys.readouterr().out.count("TensorBoard files cannot be written (No space left on device)") == 1
     assert len((tmp_path / "metrics.csv").read_text().splitlines()) == 3
 
 
@@ -111,3 +111,29 @@ def test_a_device_that_does_not_compute_is_refused(name: str) -> None:
     with pytest.raises(UserError, match=f"--device {name}: "):
         choose_device(name, Processes())
     assert choose_device("cpu", Processes()) == torch.device("cpu")
+
+
+HEADER = "epoch,train/loss\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "rows"),
+    [
+        (b"\xef\xbb\xbf" + HEADER.encode() + b"1,0.5\n", 1),
+        (HEADER.encode() + b"1.0,0.5\n", 1),
+        (b"", 0),
+        (b"epoch;train/loss\n1;0,5\n", None),
+        (b"\xff\xfe\x00", None),
+        (HEADER.encode() + b"one,0.5\n", None),
+    ],
+    ids=["excel", "pandas", "empty", "semicolons", "bytes", "words"],
+)
+def test_a_history_that_another_program_has_saved(tmp_path: Path, content: bytes, rows: int | None) -> None:
+    (tmp_path / "metrics.csv").write_bytes(content)
+    RunLog(tmp_path, False, 1).epoch(2, {"loss": 0.25}, {})
+    lines = (tmp_path / "metrics.csv").read_text().splitlines()
+    assert lines[0] == "epoch,train/loss"
+    assert lines[-1] == "2,0.25"
+    assert len(lines) == 2 + (rows or 0)
+    aside = tmp_path / "metrics.csv.changed-1"
+    assert (aside.read_bytes() == content) if rows is None else not aside.exists()

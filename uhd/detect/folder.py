@@ -6,7 +6,7 @@ from pathlib import Path
 
 from uhd.detect.settings import Settings
 from uhd.errors import UserError
-from uhd.training.folder import check_free
+from uhd.training.folder import check_free, check_place
 
 
 def run_folder(settings: Settings, last: Path | None) -> Path:
@@ -31,6 +31,8 @@ def check_folder(folder: Path, settings: Settings, last: Path | None) -> None:
     plot = settings.detect.auto_anchors_plot_path
     if plot is not None and (plot.is_dir() or any(place.is_file() for place in plot.parents)):
         raise UserError(f"{plot}: cannot be written there; name another file with --auto-anchors-plot-path")
+    if train.tensorboard and train.log_dir is not None:
+        check_place(train.log_dir, "--log-dir")
     if check_free(folder, last, train.overwrite or only, "--output and --exp-name") or only:
         return
     needed = train.ckpt if last is None else last

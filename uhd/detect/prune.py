@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -76,8 +77,9 @@ def _before(plan: Plan, path: Path) -> dict[str, Any]:
     if not plan.processes.main:
         return {}
     if plan.last is not None and path.is_file():
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["before"]
-        return found
+        with suppress(ValueError, KeyError):  # changed by hand: measured again
+            found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["before"]
+            return found
     file = plan.settings.train.ckpt or plan.settings.distill.teacher_ckpt
     if file is None:
         return {}

@@ -14,7 +14,7 @@ from uhd.detect.network import draw_anchors
 from uhd.detect.pictures import Pictures, draw_samples, write_report
 from uhd.detect.plan import Plan, make_plan
 from uhd.detect.settings import Settings, write_settings
-from uhd.training.distributed import loss_told
+from uhd.training.failures import failures_told
 from uhd.training.folder import claim_folder
 from uhd.training.hooks import Hook
 from uhd.training.progress import say
@@ -38,7 +38,7 @@ class Run:
     best: float | None = None
 
 
-@loss_told()
+@failures_told()
 def run(settings: Settings, hooks: Iterable[Hook] = ()) -> Run:
     """Train a detector (or, with ``val_only``, measure one).
 

@@ -24,7 +24,8 @@ from uhd.refer.start import go_on, make_network
 from uhd.refer.task import ReferTask
 from uhd.training.config import TrainConfig
 from uhd.training.device import choose_device
-from uhd.training.distributed import Processes, join_processes, loss_told
+from uhd.training.distributed import Processes, join_processes
+from uhd.training.failures import failures_told
 from uhd.training.folder import check_free, claim_folder, find_last, has_best
 from uhd.training.hooks import Hook
 from uhd.training.progress import say
@@ -64,7 +65,7 @@ class ReferSettings:
     start: StartConfig = StartConfig()
 
 
-@loss_told()
+@failures_told()
 def train_refer(settings: ReferSettings, hooks: Iterable[Hook] = ()) -> Trainer:
     """Train to the end; returns the trainer, with its last metrics.
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -167,17 +166,6 @@ def number_in_environment(name: str, default: int) -> int:
         return int(text)
     except ValueError:
         raise UserError(f"{name} is {text!r} in the environment: start with torchrun, or unset it") from None
-
-
-@contextmanager
-def loss_told() -> Iterator[None]:
-    """Say in one line that another process is gone, whatever this one was waiting for; the reason stands there."""
-    try:
-        yield
-    except RuntimeError as error:
-        if not is_lost(error):
-            raise
-        raise UserError("another process of this run is gone; what it said is the reason") from error
 
 
 def is_lost(error: RuntimeError) -> bool:

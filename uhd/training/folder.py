@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from uhd.errors import UserError
-from uhd.files import save_atomic
+from uhd.files import free_name, save_atomic
 from uhd.models.weights import read_checkpoint
 from uhd.training.checkpoint import HISTORY, epoch_of, holds_run, later_files, name_again, newest_best, newest_last
 
@@ -54,18 +54,27 @@ def check_free(folder: Path, last: Path | None, overwrite: bool, elsewhere: str)
         UserError: the folder holds another run that may not be moved, a file is in its place, or nothing can be
             written there.
     """
-    for place in (folder, *folder.parents):
-        if place.is_file():
-            raise UserError(f"{place}: is a file; name a folder with {elsewhere}")
-    there = next((place for place in (folder, *folder.absolute().parents) if place.is_dir()), None)
-    if there is not None and not os.access(there, os.W_OK | os.X_OK):
-        raise UserError(f"{there}: nothing can be written there; name a folder with {elsewhere}")
+    check_place(folder, elsewhere)
     if not holds_run(folder) or is_own(folder, last):
         return True
     if not overwrite:
         name = elsewhere.split()[-1]
         raise UserError(f"{folder}: holds a run already; --resume {folder}, --overwrite, or another {name}")
     return False
+
+
+def check_place(folder: Path, flag: str) -> None:
+    """Refuse a folder in which nothing can be written, before anything is done.
+
+    Raises:
+        UserError: a file is in its place, or its owner keeps it for himself.
+    """
+    for place in (folder, *folder.parents):
+        if place.is_file():
+            raise UserError(f"{place}: is a file; name a folder with {flag}")
+    there = next((place for place in (folder, *folder.absolute().parents) if place.is_dir()), None)
+    if there is not None and not os.access(there, os.W_OK | os.X_OK):
+        raise UserError(f"{there}: nothing can be written there; name a folder with {flag}")
 
 
 def claim_folder(folder: Path, last: Path | None) -> str | None:
@@ -87,7 +96,7 @@ def claim_folder(folder: Path, last: Path | None) -> str | None:
                 if is_own(folder, last):
                     return _go_back(folder, last)
                 if holds_run(folder):
-                    aside = _free_name(folder, ".old-")
+                    aside = free_name(folder, ".old-")
                     folder.rename(aside)
                     said = f"{folder}: the run that was there is in {aside} now"
         folder.mkdir(parents=True, exist_ok=True)
@@ -132,7 +141,7 @@ def _go_back(folder: Path, last: Path | None) -> str | None:
     later = later_files(folder, epoch)
     if not later:
         return None
-    aside = _free_name(folder / "later", "-")
+    aside = free_name(folder / "later", "-")
     aside.mkdir()
     for path in later:
         path.rename(aside / path.name)
@@ -166,10 +175,3 @@ def _epochs_of(last: Path) -> int:
 def is_own(folder: Path, last: Path | None) -> bool:
     """Whether the folder is that of the checkpoint that is continued."""
     return last is not None and last.parent.resolve() == folder.resolve()
-
-
-def _free_name(folder: Path, between: str) -> Path:
-    number = 1
-    while (place := folder.with_name(f"{folder.name}{between}{number}")).exists():
-        number += 1
-    return place

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from uhd.errors import UserError
-from uhd.files import save_atomic
+from uhd.files import free_name, save_atomic
 from uhd.training.checkpoint import HISTORY
 from uhd.training.hooks import Hook
 from uhd.training.progress import say
@@ -36,7 +36,10 @@ class RunLog(Hook):
             except ImportError:
                 self.line("tensorboard is not installed: metrics go to metrics.csv only")
             else:
-                self._writer = SummaryWriter(str(log_dir or folder), purge_step=upto_epoch + 1)
+                try:
+                    self._writer = SummaryWriter(str(log_dir or folder), purge_step=upto_epoch + 1)
+                except (OSError, UnicodeError) as error:
+                    self._no_tensorboard(error)
 
     def line(self, text: str) -> None:
         """Append a line to ``train.log``.
@@ -91,12 +94,23 @@ class RunLog(Hook):
                     self._writer.add_scalar(name, value, epoch)
             self._writer.flush()
         except OSError as error:
-            self._writer = None
-            say(f"TensorBoard files can no longer be written ({error.strerror or error}); {HISTORY} has the numbers")
+            self._no_tensorboard(error)
+
+    def _no_tensorboard(self, error: Exception) -> None:
+        self._writer = None
+        reason = getattr(error, "strerror", None) or error
+        say(f"TensorBoard files cannot be written ({reason}); {HISTORY} has the numbers")
 
 
 def _read(path: Path) -> list[dict[str, Any]]:
+    """Return the rows of a history; one that another program has changed beyond reading is moved aside."""
     if not path.is_file():
         return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            return [row | {"epoch": str(int(float(row["epoch"])))} for row in csv.DictReader(file)]
+    except (ValueError, KeyError, TypeError, csv.Error):
+        aside = free_name(path.with_name(f"{path.name}.changed"), "-")
+        path.rename(aside)
+        say(f"{path}: cannot be read any more; it is {aside.name} now, and a new one begins")
+        return []

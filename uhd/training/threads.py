@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import torch
 
@@ -15,8 +16,13 @@ def choose_threads(asked: int) -> int:
     the machine: what a run computes does not depend on who else is busy there.
 
     Args:
-        asked: number of threads; 0 takes ``OMP_NUM_THREADS`` where it is set, else 1.
+        asked: number of threads; 0 takes ``OMP_NUM_THREADS`` where it is set, else 1. More than there are cores make
+            a step slower, and thousands end the process: the number of cores is taken.
     """
+    cores = os.cpu_count() or 1
+    if asked > cores:
+        print(f"--threads {asked}: this machine has {cores} cores, and so many are taken", file=sys.stderr)  # noqa: T201
+        asked = cores
     if asked or not os.environ.get("OMP_NUM_THREADS"):
         torch.set_num_threads(asked or 1)
     return torch.get_num_threads()
