@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import uhd
+from uhd.api import model_path
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +55,14 @@ def test_pictures(photos: Path, tmp_path: Path) -> None:
     assert cv2.imread(str(detector.save(photos / "0.png", tmp_path / "drawn.png"))).shape == (64, 64, 3)
     with pytest.raises(uhd.UserError, match="not an image format"):
         detector.save(photos / "0.png", tmp_path / "drawn.xyz")
+
+
+def test_a_packaged_model_is_a_checkpoint_for_exports_and_a_graph_for_measuring() -> None:
+    for suffixes in ((".onnx",), (".safetensors",)):
+        with model_path("nano", suffixes) as path:
+            assert path.is_file()
+            assert path.suffix in suffixes
+    assert repr(uhd.load("nano")) == "<Detector of person, 64x64 opencv_inter_nearest>"
 
 
 def test_flags_that_do_not_exist() -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 
 from uhd.detections import Detections
+from uhd.errors import UserError
 
 
 def found(scores: list[float], size: tuple[int, int] = (48, 64), tracked: bool = False) -> Detections:
@@ -42,6 +45,12 @@ def test_merged_detections_are_best_first() -> None:
 def test_what_does_not_belong_together_is_not_merged(parts: list[Detections]) -> None:
     with pytest.raises(ValueError, match=r"(?i)detections"):
         Detections.merge(parts)
+
+
+def test_what_another_package_is_needed_for_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "supervision", None)
+    with pytest.raises(UserError, match="pip install supervision"):
+        Detections.empty((4, 4)).to_supervision()
 
 
 def test_text_is_short() -> None:

@@ -14,6 +14,7 @@ def test_names_of_the_package_are_weights_too() -> None:
     state, meta = read_weights(Path("nano"))
     assert state
     assert meta["class_names"] == ["person"]
+    assert "words" in read_weights(Path("refer"))[1]
 
 
 def test_a_file_is_itself_and_a_run_is_its_best(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -155,8 +155,8 @@ def export(model: Model, path: str | Path, format: str = "onnx", **flags: Any) -
 
     Args:
         model: a checkpoint, a run or its folder, a detector of a checkpoint, or a network.
-        path: what is written; a folder for ``web``.
-        format: ``onnx``, ``onnx-int8``, ``litert``, ``espdl``, ``c`` or ``web``.
+        path: what is written; a folder for ``web`` and ``hub``.
+        format: ``onnx``, ``onnx-int8``, ``litert``, ``espdl``, ``c``, ``web`` or ``hub``.
         flags: those of ``uhd export --format FORMAT --help``, words joined by ``_``: ``calibration="photos"``.
 
     Returns:
@@ -172,15 +172,19 @@ def export(model: Model, path: str | Path, format: str = "onnx", **flags: Any) -
     from uhd.cli.export import main
     from uhd.cli.python_flags import plain_words
 
-    with model_path(model) as source:
+    with model_path(model, (".safetensors",)) as source:
         words = plain_words({"output": path, "format": format, **flags})
         main([str(source), *words])
     return Path(path)
 
 
 @contextmanager
-def model_path(model: Model) -> Iterator[Path]:
+def model_path(model: Model, suffixes: Collection[str] = (".onnx",)) -> Iterator[Path]:
     """Give a model as a file; a network without one is written into a folder that goes afterwards.
+
+    Args:
+        model: of any kind.
+        suffixes: of which kinds one in the package may be.
 
     Raises:
         TypeError: not a model.
@@ -188,7 +192,7 @@ def model_path(model: Model) -> Iterator[Path]:
     from uhd.model_file import model_file
 
     if isinstance(model, str | Path | Run):
-        yield model_file(model.folder if isinstance(model, Run) else model)
+        yield model_file(model.folder if isinstance(model, Run) else model, suffixes)
         return
     predictor = getattr(model, "predictor", None)
     source = getattr(predictor, "arguments", {}).get("path")

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uhd.boxes import xyxy_to_cxcywh
+from uhd.errors import UserError
 
 if TYPE_CHECKING:
     import supervision
@@ -162,9 +163,15 @@ class Detections:
         ]
 
     def to_supervision(self) -> supervision.Detections:
-        """Return a ``supervision.Detections`` (needs the package ``supervision``)."""
-        import supervision
+        """Return a ``supervision.Detections``; boxes ``xyxy`` in pixels.
 
+        Raises:
+            UserError: the package ``supervision`` is not installed.
+        """
+        try:
+            import supervision
+        except ModuleNotFoundError as error:
+            raise UserError(f"to_supervision() needs {error.name}: pip install supervision") from None
         names = np.array([self.name_of(int(class_id)) for class_id in self.class_ids])
         return supervision.Detections(
             xyxy=self.xyxy,

@@ -17,6 +17,7 @@ PACKAGED = {
     "package": "ultratinyod_lite0_64x64",
     "small": "ultratinyod_w32_64x64",
     "nano": "ultratinyod_w16_nano",
+    "refer": "refer/refer_tiny_96x96",
 }
 
 
@@ -24,7 +25,7 @@ def model_file(path: str | Path, suffixes: Collection[str] = (".onnx",)) -> Path
     """Return a model file as it is, and of a run folder its best model, or its last one where none was measured yet.
 
     Args:
-        path: a file, the folder of a run, or ``package``, ``small`` or ``nano``, the models that come with uhd.
+        path: a file, the folder of a run, or a name of the models that come with uhd: :data:`PACKAGED`.
         suffixes: of which kinds one in the package may be.
 
     Raises:

@@ -19,7 +19,7 @@ from uhd.errors import UserError
 from uhd.export.config import ExportConfig
 from uhd.export.target import Target
 from uhd.export.targets import TARGETS, target_of
-from uhd.model_file import model_file
+from uhd.model_file import PACKAGED, model_file
 
 if TYPE_CHECKING:
     from uhd.export.open_model import Opened
@@ -93,7 +93,8 @@ def export(target: Target, resolved: Resolved, overrides: type[Any] | None = Non
         print(note)
     if done.files and done.files[0].suffix in (".onnx", ".tflite", ".espdl", ".c"):
         made = done.files[0]
-        print(f"next: uhd predict photo.jpg --model {made}, or uhd compare {source} {made} --data PHOTOGRAPHS")
+        known = next((name for name, stem in PACKAGED.items() if source.stem == stem), source)
+        print(f"next: uhd predict photo.jpg --model {made}, or uhd compare {known} {made} --data PHOTOGRAPHS")
     return 0
 
 

@@ -65,6 +65,10 @@ class Referrer:
     def __init__(self, finder: Finder) -> None:
         self.finder = finder
 
+    def __repr__(self) -> str:
+        height, width = self.finder.size
+        return f"<Referrer {height}x{width} {self.finder.resize_mode}>"
+
     def __call__(
         self,
         source: Source,

@@ -34,6 +34,10 @@ class Detector:
         # Measuring stands above running; uhd.load hands it down.
         self._evaluate = evaluate
 
+    def __repr__(self) -> str:
+        height, width = self.spec.input_size
+        return f"<Detector of {', '.join(self.spec.class_names)}, {height}x{width} {self.spec.resize_mode}>"
+
     @property
     def spec(self) -> ModelCard:
         """How the model is fed and read."""

@@ -68,7 +68,7 @@ def main(argv: Sequence[str]) -> int:
     from uhd.runtime.detector import as_rgb
 
     image = as_rgb(path)
-    if config.model is None:
+    if config.model is None or str(config.model) == "refer":
         print(_DRAWN_ONLY, file=sys.stderr)
     answers = [each for each in _answers(config, image) if each.score >= config.min_score]
     write_json(config.json, {"image": str(path), "answers": [answer.to_plain() for answer in answers]})

@@ -77,6 +77,9 @@ class EspdlConfig:
         group=_IMAGES,
         parse=canonical_mode,
     )
+    calibration_images: int | None = knob(
+        None, "how many images (default: --calib-steps times --batch-size, 64)", group=_IMAGES, minimum=2, maximum=50000
+    )
     batch_size: int = knob(1, "images per calibration step", group=_IMAGES, minimum=1)
     calib_steps: int = knob(64, "calibration steps", group=_IMAGES, minimum=2, maximum=5000, original=32)
 

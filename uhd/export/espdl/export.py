@@ -150,7 +150,7 @@ def _images(spec: ModelSpec, config: EspdlConfig, say: Say) -> Array:
     report = Report()
     wanted = config.class_ids if config.dataset_type == "yolo" else None
     paths = calibration_paths(config.photographs, config.list_path, config.split, config.val_split, wanted, report)
-    count = config.calib_steps * config.batch_size
+    count = config.calibration_images or config.calib_steps * config.batch_size
     images = calibration_images(paths, count, spec.input_size, spec.resize_mode, report)
     for line in report.lines():
         say(line)
