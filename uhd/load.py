@@ -10,7 +10,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from uhd.card import ModelCard
 from uhd.errors import UserError, install_hint, nearest
 from uhd.model_file import PACKAGED, model_file
 from uhd.task_of_file import task_of
@@ -141,6 +140,8 @@ def _check_options(kind: Callable[..., Any], known: dict[str, Any]) -> None:
     Raises:
         UserError: names the option, and the one that was meant.
     """
+    from uhd.card import ModelCard  # brings NumPy, which ``import uhd`` does without
+
     own = set(inspect.signature(kind).parameters) - {"path", "source", "known"}
     fields = {field.name for field in dataclasses.fields(ModelCard)}
     options = own | fields | {"score_mode", "quality_power", "heads", "nms_type", "nms_iou"}
