@@ -144,3 +144,23 @@ def test_broken_data_yaml(tmp_path: Path, text: str) -> None:
     (tmp_path / "data.yaml").write_text(text)
     with pytest.raises(UserError, match=r"data\.yaml"):
         discover(tmp_path / "data.yaml", None, None, Report())
+
+
+def test_labels_of_rarer_layouts(tmp_path: Path) -> None:
+    for image, label in (
+        ("a/img/1.png", "a/lbl/1.txt"),
+        ("b/imgs/x/1.png", "b/lbls/x/1.txt"),
+        ("c/image/1.png", "c/label/1.txt"),
+        ("d/img/1.png", "d/labels/1.txt"),
+        ("e/images/train/1.png", "e/labels/1.txt"),
+        ("e/images/val/2.png", "e/labels/2.txt"),
+    ):
+        for path in (image, label):
+            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / path).touch()
+        assert label_path(tmp_path / image) == tmp_path / label
+    # A label of two pictures belongs to neither.
+    (tmp_path / "e/images/val/1.jpg").touch()
+    assert label_path(tmp_path / "e/images/train/1.png") == tmp_path / "e/labels/train/1.txt"
+    # Where there are no labels, their place is that of the common layouts.
+    assert label_path(tmp_path / "z/img/1.png") == tmp_path / "z/img/1.txt"

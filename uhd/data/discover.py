@@ -18,6 +18,8 @@ from uhd.read import IMAGE_SUFFIXES, is_image_name
 
 OTHER_MACHINE = "list entry with folders of another machine (found by the end of its path)"
 _LABELS = {"images": "labels", "Images": "Labels", "IMAGES": "LABELS", "JPEGImages": "labels"}
+# Rarer pairs of folders, whose labels are taken only where they are.
+_RARER = {"img": ("lbl", "labels"), "imgs": ("lbls", "labels"), "image": ("label", "labels")}
 VAL_NAMES = ("val", "valid", "validation")
 # A run whose --output lies among the photographs puts pictures of its own there.
 _RUN_FILES = {"settings.yaml", "metrics.csv"}
@@ -181,7 +183,8 @@ def read_data_yaml(path: Path, report: Report) -> Found:
 def label_path(image: Path) -> Path:
     """Return the label file of an image: beside it, else the last folder ``images`` of its path read as ``labels``.
 
-    ``photo.txt`` is looked for first, then ``photo.TXT``, ``photo.jpg.txt`` and ``photo.jpg.TXT``.
+    ``photo.txt`` is looked for first, then ``photo.TXT``, ``photo.jpg.txt`` and ``photo.jpg.TXT``; where there is none,
+    ``lbl`` beside ``img``, and ``labels/photo.txt`` of ``images/train/photo.jpg``.
     """
     beside = image.with_suffix(".txt")
     if beside.is_file():
@@ -193,7 +196,27 @@ def label_path(image: Path) -> Path:
         for name in (f"{image.stem}.TXT", f"{image.name}.txt", f"{image.name}.TXT"):
             if (place.parent / name).is_file():
                 return place.parent / name
-    return other
+    return _label_elsewhere(image.absolute()) or other
+
+
+def _label_elsewhere(image: Path) -> Path | None:
+    """Return the label file of an image in a rarer layout, None where there is none, or more than one image of it."""
+    parts = image.parts
+    for at in range(len(parts) - 2, -1, -1):
+        for folder in _RARER.get(parts[at].lower(), ()):
+            found = Path(*parts[:at], folder, *parts[at + 1 :]).with_suffix(".txt")
+            if found.is_file():
+                return found
+    if len(parts) < 4 or parts[-3] not in _LABELS:
+        return None
+    flat = Path(*parts[:-3], _LABELS[parts[-3]], f"{image.stem}.txt")
+    if not flat.is_file():
+        return None
+    # Two parts may have pictures of one name, and this is the label of one of them.
+    names = {image.stem + suffix for suffix in (*IMAGE_SUFFIXES, image.suffix)}
+    beside = (entry.path for entry in os.scandir(image.parent.parent) if entry.is_dir() and entry.name != parts[-2])
+    shared = any(os.path.exists(os.path.join(place, name)) for place in beside for name in names)  # noqa: PTH110, PTH118
+    return None if shared else flat
 
 
 def _in_labels(image: Path) -> Path | None:

@@ -85,3 +85,16 @@ def test_malformed_keypoints_and_masks_are_named_and_left_out(
     assert record.objects.masks is None
     assert report.counts.get(BAD_LABEL, 0) == bool(told)
     assert told in " ".join(report.lines(examples=9))
+
+
+def test_an_annotation_given_twice_counts_once(tmp_path: Path) -> None:
+    given = {"image_id": 5, "category_id": 1, "bbox": [10, 10, 20, 30], "area": 600}
+    others = [{"bbox": [10, 10, 20, 31]}, {"iscrowd": 1}, {"category_id": 18}]
+    every = [given, given, *(given | other for other in others)]
+    path = write(tmp_path / "a.json", annotations=[each | {"id": i} for i, each in enumerate(every)])
+    for name in ("a.jpg", "b.jpg"):
+        (tmp_path / name).touch()
+    report = Report()
+    records, _ = read_coco(path, (1, 0), report)
+    assert (len(records[1].boxes), len(records[1].ignore)) == (3, 1)
+    assert report.examples[BAD_LABEL] == [f"{path}: annotation 1: repeats an earlier one"]

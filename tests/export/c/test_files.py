@@ -211,7 +211,7 @@ def test_original_script_writes_the_same_source(tmp_path: Path) -> None:
 
 
 @needs_compiler
-def test_header_is_fit_for_cpp(tmp_path: Path) -> None:
+def test_header_and_code_are_fit_for_cpp(tmp_path: Path) -> None:
     program = shutil.which("c++") or shutil.which("g++")
     if program is None or compiler() is None:
         pytest.skip("this machine has no C++ compiler")
@@ -219,5 +219,7 @@ def test_header_is_fit_for_cpp(tmp_path: Path) -> None:
     write_float(model, spec_for(model), tmp_path)
     source = tmp_path / "use.cpp"
     source.write_text('#include "net.h"\nint main() { net_box b; (void)b; return net_CLASSES - 1; }\n')
-    command = [program, "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only", str(source)]
-    assert subprocess.run(command, capture_output=True, check=False).returncode == 0
+    command = [program, "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only", "-x", "c++"]
+    for file in (source, tmp_path / "net.c"):
+        done = subprocess.run([*command, str(file)], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr

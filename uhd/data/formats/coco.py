@@ -158,6 +158,7 @@ def _rows(
 ) -> list[Row]:
     """Return what the annotations of one image say."""
     rows: list[Row] = []
+    seen: dict[tuple[float, ...], dict[str, Any]] = {}
     for annotation in annotations:
         size = _size(entry)
         scale = np.array([1.0, 1.0] if size is None else [float(size[1]), float(size[0])])
@@ -167,6 +168,10 @@ def _rows(
         if box is None:
             shown = str(annotation.get("bbox"))[:_PLACES_SHOWN]
             report.problem(BAD_LABEL, f"{where}: bbox {shown} is not a box in the image")
+            continue
+        twin = seen.setdefault(box, annotation)
+        if twin is not annotation and twin | {"id": None} == annotation | {"id": None}:
+            report.problem(BAD_LABEL, f"{where}: repeats an earlier one")
             continue
         rows.append(
             Row(

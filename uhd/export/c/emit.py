@@ -173,6 +173,9 @@ def _string(text: str) -> str:
 
 
 _INLINE = """
+#if defined(__cplusplus)
+#define restrict __restrict
+#endif
 #if defined(__GNUC__)
 #define INLINE static inline __attribute__((always_inline))
 #else

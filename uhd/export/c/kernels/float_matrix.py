@@ -106,7 +106,7 @@ INLINE void tile(int rows, int panels, const float *restrict in, int in_step, in
         float *to = out + r * out_step;
         if (function == 0)
             UNROLL for (l = 0; l < columns; l++) {
-                const vector least = low - (vector){0.0f}, most = high - (vector){0.0f};
+                const vector none = {0.0f}, least = low - none, most = high - none;
                 const vector v = CHOOSE(sum[r][l] < least, least, sum[r][l]);
                 sum[r][l] = CHOOSE(v > most, most, v);
             }
