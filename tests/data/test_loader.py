@@ -20,6 +20,7 @@ from uhd.data.open import open_data, read_dataset
 from uhd.data.problems import BAD_IMAGE, Report
 from uhd.data.records import Record
 from uhd.errors import UserError
+from uhd.read import UnreadableImage
 from uhd.resize import resize_image
 from uhd.sample import Sample
 
@@ -192,6 +193,36 @@ def test_workers_that_are_gone_before_they_are_asked_are_explained(make) -> None
     loader._executor = Gone()
     with pytest.raises(UserError, match="--num-workers"):
         next(loader.epoch(0))
+
+
+def test_processes_that_cannot_be_started_are_explained(make, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("uhd.data.loader.ProcessPoolExecutor", full)
+    with pytest.raises(UserError, match=r"cannot be started \(No space left on device\): lower --num-workers"):
+        next(make(num_workers=1).epoch(0))
+
+
+@pytest.mark.parametrize("left", [0, 1])
+def test_images_that_are_all_gone_end_the_run(make, left: int) -> None:
+    loader = make(fail_to_read if not left else one_is_left, batch_size=4, num_workers=0)
+    epochs = (batch for epoch in range(3) for batch in loader.epoch(epoch))
+    if left:
+        assert len(list(epochs)) == 3 * len(loader)
+        return
+    with pytest.raises(UserError, match="none of the last 24 images could be read again: is their disk still there"):
+        list(epochs)
+
+
+def fail_to_read(sample: Sample, *_: object) -> Sample:
+    raise UnreadableImage(f"{sample.name}: gone")
+
+
+def one_is_left(sample: Sample, rng: np.random.Generator, *more: object) -> Sample:
+    if rng.random() < 0.7:
+        return fail_to_read(sample)
+    return Sample(resize_image(sample.image, SIZE, MODE))
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.9, 1.0])

@@ -116,3 +116,8 @@ def test_what_was_typed_but_is_not_used_and_a_part_without_people_are_said(
     assert "no validation image shows a person: check" in said.err
     assert "--num-anchors 3: 2 anchors are given" in said.err
     assert "no validation image shows a person, so nothing was measured" in said.out
+
+
+def test_pruning_does_not_continue_a_run_that_prunes_nothing(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["prune", "--resume", str(trained)]) == 2
+    assert "is no run of uhd prune; continue it with uhd train --resume" in capsys.readouterr().err

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from uhd.cli.flags import Resolved
 from uhd.cli.output import claim_json, write_json
@@ -52,6 +53,7 @@ def _with_teacher(resolved: Resolved) -> Resolved:
     """
     train, distill = resolved[TrainConfig], resolved[DistillConfig]
     if train.resume is not None:
+        _check_resumed(train.resume)
         return resolved
     resolved[PruneConfig].check()
     if train.ckpt is None:
@@ -61,3 +63,17 @@ def _with_teacher(resolved: Resolved) -> Resolved:
     from uhd.detect.starting import start_file
 
     return resolved.replace(dataclasses.replace(distill, teacher_ckpt=start_file(train.ckpt)))
+
+
+def _check_resumed(resume: Path) -> None:
+    """Refuse a run that prunes nothing.
+
+    Raises:
+        UserError: the checkpoint is that of another command.
+    """
+    from uhd.models.weights import read_checkpoint
+    from uhd.training.folder import find_last
+
+    last = find_last(resume)
+    if last is not None and "prune_config" not in read_checkpoint(last):
+        raise UserError(f"{last}: is no run of uhd prune; continue it with uhd train --resume {resume}")

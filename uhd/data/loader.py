@@ -25,6 +25,8 @@ from uhd.errors import UserError
 
 # The order of an epoch draws from another stream than its samples: [seed, epoch] and [seed, epoch, 0] are one stream.
 _ORDER = (1,)
+# A few images may break during a run; when so many do in a row, all of them are gone.
+_MOST_GONE = 64
 
 
 class Sampler(Protocol):
@@ -106,6 +108,7 @@ class Loader:
         self.prefetch, self.start_method = prefetch, start_method
         self.wait_seconds = 0.0
         self._executor: Executor | None = None
+        self._gone = 0  # images that could not be read, one after the other
 
     def __len__(self) -> int:
         mine = -(-len(self._make.dataset) // self.world)
@@ -125,7 +128,7 @@ class Loader:
         """Yield the batches of an epoch, from ``start_batch`` on; those before it cost nothing.
 
         Raises:
-            UserError: a worker process was killed.
+            UserError: a worker process was killed or cannot be started, or no image can be read any more.
         """
         order = self.order(epoch)
         positions = np.arange(self.rank, len(order), self.world)
@@ -138,6 +141,9 @@ class Loader:
             if self._report is not None:
                 for message in broken:
                     self._report.problem(BAD_IMAGE, message)
+            self._gone = self._gone + len(broken) if len(broken) == len(batch) else 0
+            if self._gone >= min(_MOST_GONE, len(self._make.dataset)):
+                raise UserError(f"none of the last {self._gone} images could be read again: is their disk still there?")
             yield batch
 
     def _in_time(self, jobs: Iterator[Job]) -> Iterator[Made]:
@@ -164,14 +170,10 @@ class Loader:
             for job in jobs:
                 yield lambda job=job: self._make(job)  # type: ignore[misc]
             return
-        if self._executor is None:
-            self._executor = self._start()
-        executor = self._executor
-        run: Callable[[Job], Made] = _run if self.num_workers else self._make
         pending: deque[Future[Made]] = deque()
         try:
             for job in jobs:
-                pending.append(executor.submit(run, job))
+                pending.append(self._submit(job))
                 if len(pending) > 2 * max(1, self.num_workers):
                     yield pending.popleft().result
             while pending:
@@ -179,6 +181,15 @@ class Loader:
         finally:
             for future in pending:
                 future.cancel()
+
+    def _submit(self, job: Job) -> Future[Made]:
+        try:
+            if self._executor is None:
+                self._executor = self._start()
+            return self._executor.submit(_run if self.num_workers else self._make, job)
+        except OSError as error:  # no room in /dev/shm, no more processes
+            self.close()
+            raise UserError(f"loader processes cannot be started ({error.strerror}): lower --num-workers") from None
 
     def _start(self) -> Executor:
         if not self.num_workers:

@@ -196,10 +196,13 @@ class Trainer:
                 continue
             self._count_bad(self._flags.read())
             self.save("last")
+            how = f"the run is saved: continue with --resume {self.folder}"
+            if isinstance(failure, UserError):
+                raise UserError(f"{failure}; {how}") from failure
             if failure is not None:
                 raise failure
             if failed:
-                raise UserError(f"another process has no data; the run is saved: continue with --resume {self.folder}")
+                raise UserError(f"another process has no data; {how}")
             raise Interrupted(f"stopped; continue with --resume {self.folder}")
 
     def _numbers(self, batches: int) -> dict[str, float]:
