@@ -14,6 +14,7 @@ import pytest
 from uhd.cli import data as data_verbs
 from uhd.cli import main, original, predict_config
 from uhd.cli.output import JSON, claim, write_image
+from uhd.cli.results import Results
 from uhd.errors import UserError
 from uhd.files import save_atomic
 from uhd.model_file import model_file
@@ -269,3 +270,17 @@ def test_coco_results_on_standard_output(
     assert main(["predict", "a.jpg", "--no-draw", "--coco", "-"]) == 0
     assert json.loads(capsys.readouterr().out) == []
     assert not (tmp_path / "-").exists()
+
+
+def test_flags_of_videos_and_closed_outputs_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    photo(tmp_path / "a.jpg")
+    assert main(["predict", "a.jpg", "--no-draw", "--record", "x.mp4", "--max-frames", "3", "--serve", "0"]) == 0
+    told = capsys.readouterr().err
+    assert [f"--{flag} is without effect" in told for flag in ("record", "max-frames", "serve")] == [True] * 3
+    with monkeypatch.context() as closed:
+        closed.setattr("sys.stdout", None)
+        with pytest.raises(UserError, match="output is closed"):
+            Results(Path("-"), None)

@@ -60,6 +60,10 @@ def predict(sources: Sequence[Any], config: PredictConfig) -> int:
         raise UserError("--track, --count-line and --count-zone follow people through a video; these are images")
     if config.mqtt is not None and not videos:
         raise UserError("--mqtt tells who is in a video or before a camera; these are images")
+    if not videos:
+        of_videos = {"record": config.record, "serve": config.serve, "max-frames": config.max_frames}
+        for flag in (name for name, value in of_videos.items() if value is not None):
+            warn(f"--{flag} is without effect: it is about videos and cameras, and these are images")
     if watch.wanted and config.dynamic_threshold:
         warn("--dynamic-threshold is without effect on videos with --track: doubtful detections keep tracks already")
     inputs = [*images.paths, *(Path(str(source)) for source in sources if Path(str(source)).is_file())]

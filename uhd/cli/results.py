@@ -135,6 +135,8 @@ def _open(path: Path | None, kinds: Sequence[str], inputs: Sequence[Path]) -> Te
     if path is None:
         return None
     if path == STDOUT:
+        if sys.stdout is None:  # of a program that was started with it closed
+            raise UserError("-: standard output is closed; name a file")
         return sys.stdout
     return claim(path, kinds, inputs).open("w", encoding="utf-8", errors="backslashreplace", newline="")
 
