@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from uhd.boxes import xyxy_to_cxcywh
 from uhd.export.onnx.form import ExportForm
 from uhd.export.onnx.metadata import dynamic_axes
-from uhd.export.onnx.verify_suppression import is_suppressed
+from uhd.export.onnx.verify_suppression import BUT_CLASS, best_classes, is_suppressed
 from uhd.models.network import DetectorNetwork, maps_of
 from uhd.nms import Suppression
 from uhd.resize import input_channels, is_point_sampling, resize_image, to_network
@@ -115,23 +115,25 @@ def _apart(found: Array, expected: Array) -> float:
 
 
 def _rows_difference(found: Prediction, expected: Prediction, form: ExportForm, rule: Suppression | None) -> float:
-    """Compare by content: rows whose scores are equal up to rounding may come in another order."""
-    shown, table = _flat(*found), _flat(*expected)
+    """Compare by content: rows whose scores are equal up to rounding may come in another order, and so may classes."""
+    shown, table, classes = _flat(*found), _flat(*expected), best_classes(expected[1])
     shown = shown[shown[:, 0] > 0]
-    table = table[table[:, 0] >= form.conf_thresh]
+    above = table[:, 0] >= form.conf_thresh
+    table, classes = table[above], classes[above]
     if form.name in _WHOLE:
         shown = shown[np.argsort(-shown[:, 0], kind="stable")][: len(table)]
     if rule is not None:
         # A table without an empty row may have had no room for more.
         least = form.conf_thresh if len(shown) < len(found[0]) else shown[:, 0].min()
-        if not is_suppressed(shown, table, rule.iou, float(least)):
+        if not is_suppressed(shown, table, classes, rule.iou, float(least)):
             return float("inf")
     top = np.sort(table[:, 0])[::-1][: len(shown)]
     if len(top) < len(shown):
         return float("inf")
     if not len(shown):
         return 0.0
-    nearest = (np.abs(shown[:, None] - table[None]) / np.maximum(1, np.abs(table[None]))).max(2).min(1)
+    apart = (np.abs(shown[:, None] - table[None]) / np.maximum(1, np.abs(table[None])))[..., BUT_CLASS].max(2)
+    nearest = np.where(classes[:, shown[:, 1].astype(int)].T, apart, np.inf).min(1)
     # The best scores among the candidates are those shown, unless some of them were suppressed.
     ranked = 0.0 if rule is not None else float(np.abs(np.sort(shown[:, 0])[::-1] - top).max())
     return max(ranked, float(nearest.max()))
