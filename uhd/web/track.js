@@ -1,7 +1,7 @@
 // People keep their numbers from frame to frame: ByteTrack as in uhd/runtime/tracking, which says what and why.
 
 const POSITION = 1 / 20, VELOCITY = 1 / 160; // standard deviations as shares of the box's height
-const SWAY = 0.1; // of a person's height
+const SWAY = 0.05; // of a person's height
 const MATCH = 0.2, DOUBTFUL = 0.4, MARGIN = 0.3, CONFIRM = 2;
 
 export class Tracker {

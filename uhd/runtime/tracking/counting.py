@@ -11,12 +11,12 @@ from uhd.detections import Detections
 from uhd.errors import UserError
 
 PATIENCE = 1000  # frames; longer than any tracker waits for somebody
-_SWAY = 0.1  # of a person's height; boxes of somebody who stands still move by less
+_SWAY = 0.05  # of a person's height; boxes of somebody who stands still move by less
 
 
 @dataclass(eq=False)
 class LineCounter:
-    """Counts who crosses a line with the feet, and goes on for a tenth of their height.
+    """Counts who crosses a line with the feet, and goes on for a twentieth of their height.
 
     Attributes:
         line: (2, 2) start and end, x and y as shares of the frame.
