@@ -14,6 +14,12 @@ from uhd.refer.referrer import Referrer
 PICTURE = np.zeros((20, 40, 3), np.uint8)
 
 
+@pytest.mark.parametrize("name", ["spec", "predictor"])
+def test_what_needs_a_detector_is_told_that_this_is_none(name: str) -> None:
+    with pytest.raises(UserError, match="a detector is needed here"):
+        getattr(Referrer(SimpleNamespace()), name)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     "prompt", [{"point": (41, 5)}, {"point": (5, -1)}, {"scribble": [(50, 3), (60, 9)]}, {"box": (5, 21, 9, 30)}]
 )

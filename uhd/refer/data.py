@@ -63,7 +63,7 @@ def read_parts(config: ReferDataConfig, report: Report) -> tuple[list[Record], l
     else:
         file = where / TRAIN if where.is_dir() else where
         if not file.is_file():
-            raise UserError(f"{where}: holds no {TRAIN}; uhd refer data {where} makes one")
+            raise UserError(f"{where}: holds no {TRAIN}; uhd refer data NEW_FOLDER makes such a data set")
         train, val = split_records(_read(file, report), 1 - config.val_split, config.val_split, config.split_seed)
     if not any(len(record.boxes) for record in train):
         reasons = report.first_reasons()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import cv2
 import numpy as np
@@ -64,6 +64,13 @@ class Referrer:
 
     def __init__(self, finder: Finder) -> None:
         self.finder = finder
+
+    @property
+    def spec(self) -> NoReturn:
+        """Refuse, where a detector is needed: this model answers prompts."""
+        raise UserError("this model finds the one person who is meant; a detector is needed here (its own: uhd refer)")
+
+    predictor = spec
 
     def __repr__(self) -> str:
         height, width = self.finder.size
