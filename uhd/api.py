@@ -70,11 +70,12 @@ def load(
         >>> people = uhd.load()("photo.jpg", conf_thresh=0.4)  # doctest: +SKIP
     """
     from uhd.load import load as load_file
+    from uhd.runtime.detector import Detector
 
     paths = path if isinstance(path, Sequence) and not isinstance(path, str) else [path]
     places = [each.folder if isinstance(each, Run) else each for each in paths]
     detector = load_file(places, compile=compile, tta=tta, **known)
-    if not hasattr(detector, "predictor"):
+    if not isinstance(detector, Detector):  # of the task refer
         return detector
     return type(detector)(detector.predictor, evaluate)
 

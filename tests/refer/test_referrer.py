@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import uhd
 from uhd.errors import UserError
 from uhd.refer.referrer import Referrer
 
@@ -17,7 +18,7 @@ PICTURE = np.zeros((20, 40, 3), np.uint8)
 @pytest.mark.parametrize("name", ["spec", "predictor"])
 def test_what_needs_a_detector_is_told_that_this_is_none(name: str) -> None:
     with pytest.raises(UserError, match="a detector is needed here"):
-        getattr(Referrer(SimpleNamespace()), name)  # type: ignore[arg-type]
+        getattr(uhd.load("refer"), name)
 
 
 @pytest.mark.parametrize(
