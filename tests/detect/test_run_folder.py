@@ -105,6 +105,7 @@ def test_starting_from_a_run_folder_and_from_the_package(
     assert "from ultratinyod_w32_64x64.safetensors: " in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_what_was_typed_but_is_not_used_and_a_part_without_people_are_said(
     photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
