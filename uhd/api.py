@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 if TYPE_CHECKING:
     from uhd.evaluation.report import Report
@@ -74,9 +74,9 @@ def load(
 
     paths = path if isinstance(path, Sequence) and not isinstance(path, str) else [path]
     places = [each.folder if isinstance(each, Run) else each for each in paths]
-    detector = load_file(places, compile=compile, tta=tta, **known)
+    detector: object = load_file(places, compile=compile, tta=tta, **known)
     if not isinstance(detector, Detector):  # of the task refer
-        return detector
+        return cast("Detector", detector)
     return type(detector)(detector.predictor, evaluate)
 
 
