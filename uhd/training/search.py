@@ -157,10 +157,10 @@ def run_study(
     from optuna.study import MaxTrialsCallback
     from optuna.trial import TrialState
 
+    from uhd.training.defaults_first import DefaultsFirst
+
     done = (TrialState.COMPLETE, TrialState.PRUNED)
-    if not study.trials:
-        defaults = {each.name: each.default for each in space if each.holds_default}
-        study.enqueue_trial(defaults, skip_if_exists=True)
+    study.sampler = DefaultsFirst(study.sampler, {each.name: each.default for each in space if each.holds_default})
 
     def count() -> int:
         return len(study.get_trials(deepcopy=False, states=done))
