@@ -45,7 +45,7 @@ def test_averaged_weights_teach(tmp_path):
         ({"teacher_arch": "cnn"}, "--teacher-arch cnn: .* holds a model of ultratinyod"),
         ({"teacher_activation": "swish"}, "--teacher-activation swish: the teacher in .* has relu"),
         ({"teacher_d_model": 64}, "--teacher-d-model 64: .* which has no such setting"),
-        ({"teacher_img_size": (60, 64)}, "not divisible"),
+        ({"teacher_img_size": (60, 64)}, "multiples of the output stride"),
     ],
 )
 def test_what_the_user_says_of_the_teacher_must_be_true(tmp_path, settings, words):

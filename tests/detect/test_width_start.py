@@ -47,5 +47,5 @@ def test_copies_get_gradients_of_their_own(tmp_path: Path) -> None:
 
 def test_a_narrower_network_is_another_one(tmp_path: Path) -> None:
     path, _ = _file(tmp_path, 24)
-    with pytest.raises(UserError, match="another architecture"):
+    with pytest.raises(UserError, match="another network: cnn_width 24 there"):
         load_start(_wide(16), path, True, ("person",))

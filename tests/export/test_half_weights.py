@@ -57,7 +57,7 @@ def test_readers_see_the_graph_as_if_it_were_whole(raw: tuple[Path, Path]) -> No
 
 def test_not_together_with_eight_bits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model = tmp_path / "model.safetensors"
-    model.touch()
+    model.write_bytes(b"not looked into")
     flags = ["--format", "onnx-int8", "--half-weights", "--calibration", str(tmp_path)]
     assert main(["export", str(model), *flags]) == 2
     assert "--half-weights" in capsys.readouterr().err

@@ -121,7 +121,7 @@ def test_an_image_is_answered_alike_alone_and_in_a_batch() -> None:
 def test_any_size_divisible_by_the_stride(use_fpn: bool, size: tuple[int, int]) -> None:
     model = small(use_fpn=use_fpn)
     assert model(torch.zeros(1, 3, *size))[0].shape == (5, 1, 2)
-    with pytest.raises(UserError, match="not divisible"):
+    with pytest.raises(UserError, match="multiples of the output stride"):
         model(torch.zeros(1, 3, size[0] + 1, size[1]))
 
 

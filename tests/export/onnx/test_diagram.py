@@ -81,7 +81,7 @@ def test_the_drawing_in_the_documentation_is_that_of_the_shipped_model(tmp_path:
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["info", str(model_file("small")), "--diagram", str(tmp_path / "a.svg")]) == 0
     assert (tmp_path / "a.svg").read_text().startswith("<svg")
-    (tmp_path / "m.pt").write_text("")
+    (tmp_path / "m.pt").write_text("not looked into")
     assert main(["info", str(tmp_path / "m.pt"), "--diagram", str(tmp_path / "b.svg")]) == 2
     assert "uhd export" in capsys.readouterr().err
 
