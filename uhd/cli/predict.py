@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from uhd.cli.flags import Flags, warn
-from uhd.cli.interrupts import orderly_stop
 from uhd.cli.output import claim
 from uhd.cli.predict_config import PredictConfig
 from uhd.cli.predict_detector import load_detector
@@ -70,7 +69,7 @@ def predict(sources: Sequence[Any], config: PredictConfig) -> int:
     names = ResultNames(config.output, config.overwrite, inputs)
     records = _recordings(videos, config, names, inputs)
     searched = 0
-    with orderly_stop(), Results(config.json, config.csv, config.coco, inputs) as results:
+    with Results(config.json, config.csv, config.coco, inputs) as results:
         if images.paths:
             searched += search_images(images, detector, config, results, names)
         for video, (record, labels) in zip(videos, records, strict=True):

@@ -33,7 +33,7 @@ from uhd.models.weights import read_checkpoint, read_weights
 from uhd.trained_on import TrainedOn, sketch_of
 from uhd.training.device import choose_device
 from uhd.training.distributed import Processes, join_processes
-from uhd.training.folder import find_last, has_best
+from uhd.training.folder import find_last
 from uhd.training.hooks import Hook
 from uhd.training.progress import say
 from uhd.training.schedule import warmup_of
@@ -190,8 +190,6 @@ def _take_weights(network: DetectorNetwork, ckpt: Path | None, last: Path | None
 def _continue(trainer: Trainer, last: Path, processes: Processes) -> None:
     state = read_checkpoint(last)
     said = adopt(trainer, state, last) if is_original(state) else trainer.restore(state, last)
-    if trainer.best is not None and not has_best(trainer.folder, last):
-        trainer.best, trainer.best_epoch = None, 0
     if said and processes.main:
         say(said)
 

@@ -26,7 +26,7 @@ from uhd.training.config import TrainConfig
 from uhd.training.device import choose_device
 from uhd.training.distributed import Processes, join_processes
 from uhd.training.failures import failures_told
-from uhd.training.folder import check_free, claim_folder, find_last, has_best
+from uhd.training.folder import check_free, claim_folder, find_last
 from uhd.training.hooks import Hook
 from uhd.training.progress import say
 from uhd.training.settings_file import write_settings_file
@@ -95,7 +95,12 @@ def train_refer(settings: ReferSettings, hooks: Iterable[Hook] = ()) -> Trainer:
             settings.start,
         )  # fmt: skip
         write_settings_file(folder, "uhd refer train", configs, ("resume", "overwrite"))
-    _fit(trainer, folder, processes.main)
+    try:
+        trainer.fit()
+    except Interrupted as stop:
+        if processes.main:
+            print(stop, file=sys.stderr)  # noqa: T201
+        raise
     report = getattr(trainer.task, "report", None)
     if processes.main and report is not None:
         say(report.to_text())
@@ -103,15 +108,6 @@ def train_refer(settings: ReferSettings, hooks: Iterable[Hook] = ()) -> Trainer:
         say(f"best: {best} (accuracy {trainer.best or 0:.4f}, epoch {trainer.best_epoch})")
         say(f'next: uhd refer predict photo.jpg --model {best} --text "the leftmost one", or uhd refer export {best}')
     return trainer
-
-
-def _fit(trainer: Trainer, folder: Path, main: bool) -> None:
-    try:
-        trainer.fit()
-    except Interrupted:
-        if main:
-            print(f"stopped; continue with --resume {folder}", file=sys.stderr)  # noqa: T201
-        raise
 
 
 def build_trainer(
@@ -154,8 +150,6 @@ def build_trainer(
     trainer = Trainer(task, batches, train, folder, next(network.parameters()).device, processes, hooks)
     if last is not None:
         said = trainer.restore(read_checkpoint(last), last)
-        if trainer.best is not None and not has_best(folder, last):
-            trainer.best, trainer.best_epoch = None, 0
         if said and processes.main:
             say(said)
     return trainer

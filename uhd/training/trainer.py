@@ -17,7 +17,7 @@ from uhd.errors import UserError
 from uhd.training.checkpoint import prune, write_checkpoint
 from uhd.training.config import TrainConfig
 from uhd.training.distributed import Processes, is_lost
-from uhd.training.folder import held
+from uhd.training.folder import has_best, held
 from uhd.training.hooks import Hook
 from uhd.training.late import LateFlags
 from uhd.training.means import StepMeans
@@ -257,8 +257,14 @@ class Trainer:
         return self.task.describe() | self.task.settings() | own
 
     def restore(self, state: Mapping[str, Any], where: Path) -> str:
-        """Continue from a checkpoint of this trainer; see :func:`uhd.training.state.load_state`."""
-        return load_state(self, state, where)
+        """Continue from a checkpoint of this trainer; see :func:`uhd.training.state.load_state`.
+
+        A best that no file holds any more is forgotten.
+        """
+        said = load_state(self, state, where)
+        if self.best is not None and not has_best(self.folder, where):
+            self.best, self.best_epoch = None, 0
+        return said
 
     def _save_alone(self) -> None:
         # Every process that is left has the same weights; whichever of them reaches the folder saves the run.
