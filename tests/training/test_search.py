@@ -112,6 +112,14 @@ def test_dimensions_are_those_of_the_knobs() -> None:
             dimensions([TrainConfig()], [wrong])
 
 
+def test_data_that_no_trial_could_read_leave_no_study(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tune", str(tmp_path / "none"), "--output", str(tmp_path / "runs")]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: ")
+    assert said.count("\n") == 1
+    assert not (tmp_path / "runs").exists()
+
+
 @pytest.mark.slow
 def test_processes_that_start_at_once_share_a_study_and_a_killed_one_is_continued(storage: str) -> None:
     shares = numbers([worker(storage, 6, 0.1) for _ in range(3)])  # which make the study at once

@@ -56,6 +56,8 @@ def main(argv: Sequence[str]) -> int:
     if train.resume is not None:
         raise UserError("uhd tune goes on by itself where a study is: leave out --resume")
 
+    from uhd.data.config import DataConfig
+    from uhd.data.open import open_data
     from uhd.training.search import dimensions, open_study, run_study
     from uhd.training.trainer import Interrupted
 
@@ -65,6 +67,7 @@ def main(argv: Sequence[str]) -> int:
     if "search" not in resolved.typed and train.optimizer != "muon":
         names = tuple(name for name in names if name != "muon_lr")
     space = dimensions(resolved.configs.values(), names)
+    open_data(resolved[DataConfig])  # what no trial could read is said before there is a study
     folder = train.output / train.exp_name
     folder.mkdir(parents=True, exist_ok=True)
     storage = config.storage or f"sqlite:///{folder / 'study.db'}"

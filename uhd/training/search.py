@@ -108,7 +108,7 @@ def open_study(
         from sqlalchemy.exc import SQLAlchemyError
     except ImportError as error:
         raise UserError(f"the search needs {error.name}: {install_hint('tune')}") from None
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # it would warn of a failed trial with a traceback
     sampler = optuna.samplers.TPESampler(seed=seed, constant_liar=True)
     pruner = optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=max(1, epochs // 4))
     options: dict[str, Any] = (
