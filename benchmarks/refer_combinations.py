@@ -46,6 +46,7 @@ def step_words(given: argparse.Namespace, name: str) -> list[str]:
     words = [sys.executable, "-m", "uhd", "refer", "train", str(given.world), "--output", str(given.folder)]
     words += ["--exp-name", name, "--epochs", str(given.epochs), "--batch-size", str(given.batch_size)]
     words += ["--no-tensorboard", "--seed", str(given.seed), "--eval-interval", str(given.epochs), "--keep", "1"]
+    words += ["--threads", "1", "--val-count", str(given.val_count)]
     for key, value in vars(config_of(name)).items():
         words += ["--" + key.replace("_", "-"), str(value)]
     last = given.folder / name / "last.pt"
@@ -121,7 +122,7 @@ def train_row(given: argparse.Namespace, name: str) -> dict[str, Any]:
     minutes = (time.perf_counter() - start) / 60
     figures = given.folder / f"{name}.val.json"
     measure = [sys.executable, "-m", "uhd", "refer", "val", str(given.world), "--model", str(given.folder / name)]
-    subprocess.run([*measure, "--json", str(figures)], check=True)
+    subprocess.run([*measure, "--val-count", str(given.val_count), "--json", str(figures)], check=True)
     row = {"name": name, "epochs": given.epochs, "seed": given.seed, "minutes": round(minutes, 1)}
     return {**row, **alone(given, "--answer", name), **json.loads(figures.read_text())}
 
@@ -174,7 +175,8 @@ def main() -> None:
     parser.add_argument("world", type=Path, nargs="?")
     parser.add_argument("--folder", type=Path, default=Path("runs/combinations"))
     parser.add_argument("--epochs", type=int, default=2, help="the same number of steps for every row")
-    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--batch-size", type=int, default=16)
+    parser.add_argument("--val-count", type=int, default=120, help="validation pictures that are measured")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--rows", nargs="*")
     parser.add_argument("--start", action="store_true", help="one step of every combination, no training")

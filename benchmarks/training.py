@@ -35,6 +35,7 @@ from uhd.models.ultratinyod import UltraTinyOD, UltraTinyODConfig
 from uhd.training.config import TrainConfig
 from uhd.training.memory import peak_megabytes
 from uhd.training.optimiser import build_optimiser
+from uhd.training.pace import training_pace
 from uhd.training.parameters import group_parameters
 from uhd.training.trainer import Trainer
 
@@ -146,8 +147,9 @@ def main() -> None:
         opened = open_data(data)
         train = read_dataset(opened.train, data, opened.report, False)
         val = read_dataset(opened.val, data, opened.report, False)
-        for width in arguments.widths:
-            measure(train, val, data, width, arguments.optimizer, arguments.steps, arguments.pairs)
+        with training_pace():  # of both, as the trainer has it
+            for width in arguments.widths:
+                measure(train, val, data, width, arguments.optimizer, arguments.steps, arguments.pairs)
     print(f"peak memory {peak_megabytes() or 0:.0f} MB with {len(train)} images")
 
 
