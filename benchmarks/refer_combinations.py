@@ -1,13 +1,15 @@
 """The table of combinations: each trained for equally many steps on the drawn world, measured, and timed; row by row.
 
     uhd refer data world/ --count 6000 --size 96
-    python benchmarks/refer_combinations.py world/ --folder runs/combinations --epochs 2
+    python benchmarks/refer_combinations.py world/ --folder runs/combinations --epochs 4
+    python benchmarks/refer_combinations.py world/ --rows ultra_light --label adamw -- --optimizer adamw --lr 0.0005
     python benchmarks/refer_combinations.py --start --folder runs/starts
 
 A row that is there already is not made again, so that the command can be stopped and repeated. ``--rows`` takes names:
-a transformer (with ``tiny`` and ``learned``) or a combination. ``--start`` trains nothing: it builds every combination
-at its published size, takes one step with each of ``--batches`` in a process of its own, and says seconds and memory.
-Times but for whole trainings are of the processor, in one thread, so that a busy machine does not matter much.
+a transformer (with ``tiny`` and ``learned``) or a combination. Flags behind ``--`` go to ``uhd refer train``;
+``--label`` names such rows. ``--start`` trains nothing: it builds every combination at its published size, takes one
+step with each of ``--batches`` in a process of its own, and says seconds and memory. Times but for whole trainings are
+of the processor, in one thread, so that a busy machine does not matter much.
 """
 
 from __future__ import annotations
@@ -41,15 +43,22 @@ def config_of(name: str) -> ReferModelConfig:
     return next(each.config() for each in (*COMBINATIONS, *EXPERIMENTS) if each.name == name)
 
 
+def row_name(given: argparse.Namespace, name: str) -> str:
+    """Return what a row is called: its name, and the label of its flags."""
+    return f"{name} {given.label}" if given.label else name
+
+
 def step_words(given: argparse.Namespace, name: str) -> list[str]:
     """Return the command that trains a row."""
+    run = row_name(given, name)
     words = [sys.executable, "-m", "uhd", "refer", "train", str(given.world), "--output", str(given.folder)]
-    words += ["--exp-name", name, "--epochs", str(given.epochs), "--batch-size", str(given.batch_size)]
+    words += ["--exp-name", run, "--epochs", str(given.epochs), "--batch-size", str(given.batch_size)]
     words += ["--no-tensorboard", "--seed", str(given.seed), "--eval-interval", str(given.epochs), "--keep", "1"]
     words += ["--threads", "1", "--val-count", str(given.val_count)]
     for key, value in vars(config_of(name)).items():
         words += ["--" + key.replace("_", "-"), str(value)]
-    last = given.folder / name / "last.pt"
+    words += given.flags
+    last = given.folder / run / "last.pt"
     return [*words, "--resume", str(last)] if last.exists() else words
 
 
@@ -120,10 +129,11 @@ def train_row(given: argparse.Namespace, name: str) -> dict[str, Any]:
     start = time.perf_counter()
     subprocess.run(step_words(given, name), check=True)
     minutes = (time.perf_counter() - start) / 60
-    figures = given.folder / f"{name}.val.json"
-    measure = [sys.executable, "-m", "uhd", "refer", "val", str(given.world), "--model", str(given.folder / name)]
+    run = row_name(given, name)
+    figures = given.folder / f"{run}.val.json"
+    measure = [sys.executable, "-m", "uhd", "refer", "val", str(given.world), "--model", str(given.folder / run)]
     subprocess.run([*measure, "--val-count", str(given.val_count), "--json", str(figures)], check=True)
-    row = {"name": name, "epochs": given.epochs, "seed": given.seed, "minutes": round(minutes, 1)}
+    row = {"name": run, "epochs": given.epochs, "seed": given.seed, "minutes": round(minutes, 1), "flags": given.flags}
     return {**row, **alone(given, "--answer", name), **json.loads(figures.read_text())}
 
 
@@ -139,7 +149,8 @@ def trained_line(row: dict[str, Any]) -> str:
     accuracy = " | ".join(f"{groups[key]['accuracy']:.3f}" for key in CONTROLS)
     return (
         f"| `{row['name']}` | {row['parameters'] / 1e6:.2f} | {accuracy} | {groups['text']['OKS AP50']:.3f} | "
-        f"{groups['text']['oIoU']:.3f} | {row['ms']} | {row['text ms']} | {row['MB']} | {row['minutes']} |"
+        f"{groups['text']['oIoU']:.3f} | {row['ms']} | {row['text ms']} | {row['MB']} | "
+        f"{row['epochs']} | {row['minutes']} |"
     )
 
 
@@ -157,16 +168,33 @@ def print_table(given: argparse.Namespace) -> None:
         heads = ["combination", "parameters (M)", *(f"{n} pictures: {what}" for n in given.batches for what in "sM")]
         heads = [head.replace(": s", ": s a step").replace(": M", ": MB") for head in heads]
     else:
-        heads = ["row", "parameters (M)", *CONTROLS, "OKS AP50", "oIoU", "look ms", "text ms", "MB", "minutes"]
+        heads = [
+            "row",
+            "parameters (M)",
+            *CONTROLS,
+            "OKS AP50",
+            "oIoU",
+            "look ms",
+            "text ms",
+            "MB",
+            "epochs",
+            "minutes",
+        ]
     print("| " + " | ".join(heads) + " |\n|---|" + "--:|" * (len(heads) - 1), flush=True)
     for name in given.rows or (STARTED if given.start else TRAINED):
-        place = given.folder / f"{name}.{'start' if given.start else 'row'}.json"
+        place = given.folder / f"{row_name(given, name)}.{'start' if given.start else 'row'}.json"
         if not place.exists():
             save_text(place, json.dumps(make(given, name)))
         row = json.loads(place.read_text())
         print(start_line(row) if given.start else trained_line(row), flush=True)
     if not given.start:
         print(f"\na blind choice is right in {row['chance']}")
+
+
+def split_words(words: list[str]) -> tuple[list[str], list[str]]:
+    """Return the words before ``--``, and those behind it."""
+    place = words.index("--") if "--" in words else len(words)
+    return words[:place], words[place + 1 :]
 
 
 def main() -> None:
@@ -179,11 +207,13 @@ def main() -> None:
     parser.add_argument("--val-count", type=int, default=120, help="validation pictures that are measured")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--rows", nargs="*")
+    parser.add_argument("--label", default="", help="added to the names of the rows")
     parser.add_argument("--start", action="store_true", help="one step of every combination, no training")
     parser.add_argument("--batches", type=int, nargs="+", default=[2, 8], help="pictures of a step, for --start")
     parser.add_argument("--answer", help=argparse.SUPPRESS)
     parser.add_argument("--step", help=argparse.SUPPRESS)
-    given = parser.parse_args()
+    words, flags = split_words(sys.argv[1:])
+    given = parser.parse_args(words, argparse.Namespace(flags=flags))
     if given.answer:
         print(json.dumps(time_answer(given.answer)))
     elif given.step:
