@@ -26,6 +26,35 @@ def test_equals_scipy(rows: int, columns: int, seed: int, whole: bool) -> None:
         assert len(set(pairs[:, side].tolist())) == len(pairs)
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(1, 70),
+    st.integers(1, 70),
+    st.integers(0, 2**32 - 1),
+    st.booleans(),
+    st.floats(0.05, 2.0),
+    st.sampled_from([1e-6, 1.0, 1e6, 1e40]),
+)
+def test_equals_scipy_for_crowds_within_a_limit(
+    rows: int, columns: int, seed: int, whole: bool, limit: float, unit: float
+) -> None:
+    optimize = pytest.importorskip("scipy.optimize", reason="scipy comes with the training extra")
+    rng = np.random.default_rng(seed)
+    cost = rng.integers(0, 4, (rows, columns)) / 3 if whole else rng.random((rows, columns))
+    cost[rng.random((rows, columns)) < 0.2] = np.inf
+    pairs = assign(cost * unit, limit * unit)
+    # Every row and column may stay with a partner of its own, together at the price of the limit.
+    alone = np.zeros((rows + columns, rows + columns))
+    alone[:rows, :columns] = np.where(cost <= limit, cost, 9.0)
+    alone[:rows, columns:] = limit
+    best = alone[optimize.linear_sum_assignment(alone)].sum()
+    chosen = cost[pairs[:, 0], pairs[:, 1]]
+    assert (chosen <= limit).all()
+    assert chosen.sum() + limit * (rows - len(pairs)) == pytest.approx(best, abs=1e-5)
+    assert [len(set(side.tolist())) for side in pairs.T] == [len(pairs)] * 2
+    assert pairs[:, 0].tolist() == sorted(pairs[:, 0].tolist())
+
+
 def brute(cost: NDArray[np.float64], limit: float) -> float:
     """Least total of all ways, where a row that stays alone costs the limit."""
     if not len(cost):

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+# Up to so many rows or columns OpenCV's compiled search is faster than chains in Python.
+_LARGEST_TRANSPORT = 50
+_SINGLE = 1e30  # OpenCV reads costs in single precision
+_TONS = np.ones((_LARGEST_TRANSPORT + 1, 1), np.float32)
 
 
 def assign(cost: NDArray[np.float64], limit: float = np.inf) -> NDArray[np.int64]:
     """Return the pairs (K, 2) of row and column with the least total cost, rows ascending.
 
-    Every row takes its first choice; where no two chose the same column, that is the answer. Each other row is added by
+    Every row takes its first choice; where no two chose the same column, that is the answer. One other row is added by
     the shortest augmenting path over the pairs that may be (Jonker and Volgenant 1987,
     https://doi.org/10.1007/BF02278710), which never leaves the rows and columns that are connected with it. It is plain
-    Python: of the rows of a frame few are connected, for which an array costs more than it saves. Leaving a row and a
-    column alone costs ``limit``, so a pair is never worse than that.
+    Python: of the rows of a frame few are connected, for which an array costs more than it saves. Where many are
+    left, OpenCV moves a ton from every row to a column (the transportation problem, Rubner et al. 2000,
+    https://doi.org/10.1023/A:1026543900054), which compares costs in single precision. Leaving a row and a column
+    alone costs ``limit``, so a pair is never worse than that.
 
     Args:
         cost: (R, C), 0 or more, or ``inf`` for a pair that may not be.
@@ -28,11 +37,17 @@ def assign(cost: NDArray[np.float64], limit: float = np.inf) -> NDArray[np.int64
         pairs = assign(cost.T, limit)[:, ::-1]
         return pairs[pairs[:, 0].argsort(kind="stable")]
     most = min(limit, sys.float_info.max)
+    small = columns <= _LARGEST_TRANSPORT and limit > 0
+    first = cost.argmin(1).tolist()
+    if limit > most and small and len(set(first)) < rows - 1 and cost.max() <= _SINGLE:
+        return _transported(cost)
     owner: dict[int, int] = {}
     late = []
-    for row, (column, least) in enumerate(zip(cost.argmin(1).tolist(), cost.min(1).tolist(), strict=True)):
+    for row, (column, least) in enumerate(zip(first, cost.min(1).tolist(), strict=True)):
         if least <= most and owner.setdefault(column, row) != row:
             late.append(row)
+    if len(late) > max(1, rows // 4) and small and limit <= _SINGLE:
+        return _transported_within(cost, limit)
     if late:
         # Without a limit as many pairs as can be are made.
         alone = limit if limit <= most else 2 * rows * (float(cost[cost <= most].max()) + 1)
@@ -40,6 +55,33 @@ def assign(cost: NDArray[np.float64], limit: float = np.inf) -> NDArray[np.int64
         for row in late:
             matching.add(row)
     return np.array(sorted((row, column) for column, row in owner.items()), np.int64).reshape(-1, 2)
+
+
+def _transported(cost: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the cheapest pairs (R, 2) for at most as many rows (R) as columns, all of which may be, by OpenCV."""
+    rows, columns = cost.shape
+    supply = _TONS[:rows]
+    if columns > rows:  # one more row fills the columns that no row wants
+        cost = np.concatenate([cost, np.zeros((1, columns))])
+        supply = np.append(supply, np.float32(columns - rows))[:, None]
+    flow = cv2.EMD(supply, _TONS[:columns], cv2.DIST_USER, cost.astype(np.float32))[2]
+    return _pairs_of(flow[:rows])
+
+
+def _transported_within(cost: NDArray[np.float64], limit: float) -> NDArray[np.int64]:
+    """Return the cheapest pairs (K, 2) that are within a limit, which a row and a column cost that stay alone."""
+    rows, columns = cost.shape
+    table = np.zeros((rows + 1, columns + 1), np.float32)
+    # A ton through a pair that may not be costs more than two that stay where they are.
+    table[:rows, :columns] = np.where(cost <= limit, cost, 4 * limit)
+    table[:rows, columns] = limit
+    supply, demand = _TONS[: rows + 1].copy(), _TONS[: columns + 1].copy()
+    supply[rows], demand[columns] = columns, rows
+    return _pairs_of(cv2.EMD(supply, demand, cv2.DIST_USER, table)[2][:rows, :columns])
+
+
+def _pairs_of(flow: NDArray[Any]) -> NDArray[np.int64]:
+    return np.array(flow.nonzero()).T
 
 
 class _Matching:
