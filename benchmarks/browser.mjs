@@ -1,4 +1,6 @@
-// The page's detector in V8, the engine of Chromium: node benchmarks/browser.mjs [folder of npm's onnxruntime-web]
+// The page's detector in V8, the engine of Chromium:
+//   uhd export package --format onnx --output default.onnx
+//   node benchmarks/browser.mjs [FOLDER default.onnx], FOLDER being npm's onnxruntime-web
 //
 // One thread, a 640 x 480 RGBA picture of noise. The page's figure holds resizing, network and boxes; onnxruntime-web's
 // the network alone, on an input that is ready. Both run in turn, so that a busy machine slows both.
@@ -10,7 +12,7 @@ import { pathToFileURL } from "node:url";
 
 const root = path.resolve(import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname), "..");
 const page = path.join(root, "uhd", "web");
-const ort = process.argv[2];
+const [ort, model] = process.argv.slice(2);
 const [RUNS, WARM] = [300, 50];
 
 // detector.js fetches what lies beside it; here that is a file.
@@ -28,7 +30,6 @@ if (ort) {
   const { default: module, InferenceSession, Tensor, env } = await import(pathToFileURL(path.join(dist, "ort.node.min.mjs")));
   const settings = env ?? module.env;
   settings.wasm.numThreads = 1;
-  const model = path.join(root, "uhd", "weights", "ultratinyod_w32_64x64.onnx");
   const session = await (InferenceSession ?? module.InferenceSession).create(new Uint8Array(fs.readFileSync(model)));
   const input = new (Tensor ?? module.Tensor)("float32", new Float32Array(3 * 64 * 64).map((_, i) => (i % 255) / 255), [1, 3, 64, 64]);
   stages["onnxruntime-web"] = () => session.run({ [session.inputNames[0]]: input });

@@ -16,3 +16,11 @@ await mkdir(engine, { recursive: true });
 for (const name of ["detector.js", "model.wasm", "model.bin"]) {
   await copyFile(path.join(source, name), path.join(engine, name));
 }
+
+// The weights began as EfficientNet-Lite0's (Apache-2.0): their card and that licence go with them.
+const cards = path.join(source, "../weights");
+for (const name of ["MODEL_CARD.md", "LICENSE-APACHE-2.0.txt"]) {
+  await copyFile(path.join(cards, name), path.join(engine, name)).catch((error) => {
+    if (error.code !== "ENOENT") throw error; // a model of one's own has no card here
+  });
+}

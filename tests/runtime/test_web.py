@@ -49,12 +49,12 @@ def test_nothing_else_is_served(address: str, name: str) -> None:
         urllib.request.urlopen(address + name)
 
 
-def test_the_page_runs_the_small_model_of_the_package() -> None:
+def test_the_page_runs_the_model_of_the_package() -> None:
     wasm = (PAGE / "model.wasm").read_bytes()
     start = wasm.index(b'{"names"')
     info, _ = json.JSONDecoder().raw_decode(wasm[start : wasm.index(b"\0", start)].decode())
-    spec = uhd.load("small").spec
-    again = "after a change of the model: uhd export --format web uhd/weights/NAME.safetensors --output uhd/web"
+    spec = uhd.load().spec
+    again = "after a change of the model: uhd export package --format web --threshold 0.52, and copy model.*"
     assert (info["version"], info["conf_thresh"]) == (spec.version, spec.conf_thresh), again
     assert info["input_size"] == list(spec.input_size)
 
