@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uhd.evaluation.tracks.overlaps import Overlaps
-from uhd.runtime.tracking.assignment import assign
+from uhd.runtime.tracking.assignment import assign_exactly
 
 LEVELS = np.linspace(0.05, 0.95, 19)
 
@@ -38,7 +38,7 @@ def hota(video: Overlaps) -> Hota:
     shared = np.zeros((len(LEVELS), *fit.shape))
     for frame in video.frames:
         cost = 1 - fit[frame.truth[:, None], frame.found] * frame.overlap
-        rows, columns = assign(np.where(frame.overlap > 0, cost, np.inf), 1.0).T
+        rows, columns = assign_exactly(np.where(frame.overlap > 0, cost, np.inf), 1.0).T
         # A pair that lies on a level but for rounding counts.
         counts = frame.overlap[rows, columns] >= LEVELS[:, None] - np.finfo(np.float64).eps
         shared[:, frame.truth[rows], frame.found[columns]] += counts

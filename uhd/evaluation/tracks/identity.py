@@ -6,7 +6,7 @@ import numpy as np
 
 from uhd.evaluation.tracks.hota import boxes_of
 from uhd.evaluation.tracks.overlaps import Overlaps
-from uhd.runtime.tracking.assignment import assign
+from uhd.runtime.tracking.assignment import assign_exactly
 
 
 def idf1(video: Overlaps, least: float = 0.5) -> float:
@@ -22,5 +22,5 @@ def idf1(video: Overlaps, least: float = 0.5) -> float:
     if not boxes or not shared.any():
         return 0.0
     most = shared.max()
-    pairs = assign(np.where(shared > 0, most - shared, np.inf), most)
+    pairs = assign_exactly(np.where(shared > 0, most - shared, np.inf), most)
     return float(2 * shared[pairs[:, 0], pairs[:, 1]].sum() / boxes)

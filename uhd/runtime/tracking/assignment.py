@@ -18,13 +18,9 @@ _TONS = np.ones((_LARGEST_TRANSPORT + 1, 1), np.float32)
 def assign(cost: NDArray[np.float64], limit: float = np.inf) -> NDArray[np.int64]:
     """Return the pairs (K, 2) of row and column with the least total cost, rows ascending.
 
-    Every row takes its first choice; where no two chose the same column, that is the answer. One other row is added by
-    the shortest augmenting path over the pairs that may be (Jonker and Volgenant 1987,
-    https://doi.org/10.1007/BF02278710), which never leaves the rows and columns that are connected with it. It is plain
-    Python: of the rows of a frame few are connected, for which an array costs more than it saves. Where many are
-    left, OpenCV moves a ton from every row to a column (the transportation problem, Rubner et al. 2000,
-    https://doi.org/10.1023/A:1026543900054), which compares costs in single precision. Leaving a row and a column
-    alone costs ``limit``, so a pair is never worse than that.
+    As :func:`assign_exactly`; but where many rows want what others have, OpenCV moves a ton from every row to a column
+    (the transportation problem, Rubner et al. 2000, https://doi.org/10.1023/A:1026543900054), which compares costs in
+    single precision: a total may be dearer than the least by a hundred thousandth of the dearest pair.
 
     Args:
         cost: (R, C), 0 or more, or ``inf`` for a pair that may not be.
@@ -34,23 +30,60 @@ def assign(cost: NDArray[np.float64], limit: float = np.inf) -> NDArray[np.int64
     if rows == 0 or columns == 0:
         return np.zeros((0, 2), np.int64)
     if rows > columns:
-        pairs = assign(cost.T, limit)[:, ::-1]
-        return pairs[pairs[:, 0].argsort(kind="stable")]
-    most = min(limit, sys.float_info.max)
-    small = columns <= _LARGEST_TRANSPORT and limit > 0
+        return _turned(assign(cost.T, limit))
     first = cost.argmin(1).tolist()
-    if limit > most and small and len(set(first)) < rows - 1 and cost.max() <= _SINGLE:
+    small = columns <= _LARGEST_TRANSPORT and limit > 0
+    if limit > _SINGLE and small and len(set(first)) < rows - 1 and cost.max() <= _SINGLE:
         return _transported(cost)
+    owner, late = _first_choices(cost, first, limit)
+    if len(late) > max(1, rows // 4) and small and limit <= _SINGLE:
+        return _transported_within(cost, limit)
+    return _chained(cost, limit, owner, late)
+
+
+def assign_exactly(cost: NDArray[np.float64], limit: float = np.inf) -> NDArray[np.int64]:
+    """Return the pairs (K, 2) of row and column with the least total cost in double precision, rows ascending.
+
+    Every row takes its first choice; where no two chose the same column, that is the answer. Each other row is added by
+    the shortest augmenting path over the pairs that may be (Jonker and Volgenant 1987,
+    https://doi.org/10.1007/BF02278710), which never leaves the rows and columns that are connected with it. It is plain
+    Python: of the rows of a frame few are connected, for which an array costs more than it saves. Leaving a row and a
+    column alone costs ``limit``, so a pair is never worse than that.
+
+    Args:
+        cost: (R, C), 0 or more, or ``inf`` for a pair that may not be.
+        limit: greatest cost of one pair.
+    """
+    rows, columns = cost.shape
+    if rows == 0 or columns == 0:
+        return np.zeros((0, 2), np.int64)
+    if rows > columns:
+        return _turned(assign_exactly(cost.T, limit))
+    return _chained(cost, limit, *_first_choices(cost, cost.argmin(1).tolist(), limit))
+
+
+def _turned(pairs: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the pairs of a transposed table as those of the table."""
+    return pairs[pairs[:, 1].argsort(kind="stable"), ::-1]
+
+
+def _first_choices(cost: NDArray[np.float64], first: list[int], limit: float) -> tuple[dict[int, int], list[int]]:
+    """Return rows by the column that is their first choice, and the rows that came too late for theirs."""
+    most = min(limit, sys.float_info.max)
     owner: dict[int, int] = {}
     late = []
     for row, (column, least) in enumerate(zip(first, cost.min(1).tolist(), strict=True)):
         if least <= most and owner.setdefault(column, row) != row:
             late.append(row)
-    if len(late) > max(1, rows // 4) and small and limit <= _SINGLE:
-        return _transported_within(cost, limit)
+    return owner, late
+
+
+def _chained(cost: NDArray[np.float64], limit: float, owner: dict[int, int], late: list[int]) -> NDArray[np.int64]:
+    """Return the cheapest pairs once the late rows, too, have found a column or none."""
     if late:
+        most = min(limit, sys.float_info.max)
         # Without a limit as many pairs as can be are made.
-        alone = limit if limit <= most else 2 * rows * (float(cost[cost <= most].max()) + 1)
+        alone = limit if limit <= most else 2 * len(cost) * (float(cost[cost <= most].max()) + 1)
         matching = _Matching(cost.tolist(), most, alone, owner)
         for row in late:
             matching.add(row)
