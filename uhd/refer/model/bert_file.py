@@ -11,9 +11,9 @@ from uhd.errors import UserError
 from uhd.models.weights import State, read_weights
 from uhd.refer.model.bert import Bert
 from uhd.refer.model.byte_pairs import BytePairs
+from uhd.refer.model.library_file import library_file
 from uhd.refer.model.vocabulary import Vocabulary
 
-FILES = ("model.safetensors", "pytorch_model.bin")
 _PREFIXES = ("bert.", "roberta.", "distilbert.")
 _EMBEDDINGS = {
     "words": "embeddings.word_embeddings",
@@ -46,7 +46,7 @@ def load_bert(encoder: Bert, path: Path, vocabulary: Vocabulary) -> None:
     Raises:
         UserError: the file cannot be read, or holds another network.
     """
-    file = _file(path)
+    file = library_file(path)
     theirs = {_plain(name): value for name, value in read_weights(file)[0].items()}
     found = {}
     for ours, value in encoder.state_dict().items():
@@ -66,15 +66,6 @@ def load_bert(encoder: Bert, path: Path, vocabulary: Vocabulary) -> None:
     if isinstance(vocabulary, BytePairs):  # padding is 0 here and 1 there
         found["words.weight"] = found["words.weight"][[1, 0, *range(2, len(found["words.weight"]))]]
     encoder.load_state_dict(found, strict=False)
-
-
-def _file(path: Path) -> Path:
-    if not path.is_dir():
-        return path
-    there = [path / name for name in FILES if (path / name).is_file()]
-    if not there:
-        raise UserError(f"{path}: holds neither {FILES[0]} nor {FILES[1]}")
-    return there[0]
 
 
 def _plain(name: str) -> str:
