@@ -34,6 +34,30 @@ class Family:
     blue_first: bool = False
 
 
+def _conv(ours: str, theirs: str) -> Names:
+    """Return the names of a convolution and its batch-norm."""
+    return {f"{ours}.conv": f"{theirs}.convolution", f"{ours}.norm": f"{theirs}.normalization"}
+
+
+def _bottleneck(ours: str, theirs: str) -> Names:
+    """Return the names of an inverted residual."""
+    parts = {"widen": "expand_1x1", "spatial": "conv_3x3", "narrow": "reduce_1x1"}
+    return {k: v for mine, its in parts.items() for k, v in _conv(f"{ours}.{mine}", f"{theirs}.{its}").items()}
+
+
+def _token_layer(ours: str, theirs: str) -> Names:
+    """Return the names of a layer of attention and an MLP in MobileViT."""
+    return {
+        f"{ours}norms.0": f"{theirs}layernorm_before",
+        f"{ours}norms.1": f"{theirs}layernorm_after",
+        f"{ours}attention.query": f"{theirs}attention.attention.query",
+        f"{ours}attention.key_value": tuple(f"{theirs}attention.attention.{each}" for each in ("key", "value")),
+        f"{ours}attention.out": f"{theirs}attention.output.dense",
+        f"{ours}first": f"{theirs}intermediate.dense",
+        f"{ours}last": f"{theirs}output.dense",
+    }
+
+
 _ATTENTION = "attention.self."
 _SEGFORMER: Names = {
     "embed.#": "encoder.patch_embeddings.#.proj",
@@ -56,6 +80,81 @@ _SEGFORMER: Names = {
     "blocks.#.#.attention.key_value": tuple(f"encoder.block.#.#.{_ATTENTION}{each}" for each in ("key", "value")),
 }
 
+_SWIN: Names = {
+    "embed": "embeddings.patch_embeddings.projection",
+    "embedded": "embeddings.norm",
+    "merging.#.norm": "encoder.layers.#.downsample.norm",
+    "merging.#.reduce": "encoder.layers.#.downsample.reduction",
+    "norms.3": "layernorm",
+    **{
+        f"blocks.#.#.{ours}": f"encoder.layers.#.blocks.#.{theirs}"
+        for ours, theirs in {
+            "norms.0": "layernorm_before",
+            "norms.1": "layernorm_after",
+            "attention.query": f"{_ATTENTION}query",
+            "attention.out": "attention.output.dense",
+            "offsets": f"{_ATTENTION}relative_position_bias_table",
+            "first": "intermediate.dense",
+            "last": "output.dense",
+        }.items()
+    },
+    "blocks.#.#.attention.key_value": tuple(
+        f"encoder.layers.#.blocks.#.{_ATTENTION}{each}" for each in ("key", "value")
+    ),
+}
+_POOLFORMER: Names = {
+    "embed.#": "encoder.patch_embeddings.#.projection",
+    **{
+        f"blocks.#.#.{ours}": f"encoder.block.#.#.{theirs}"
+        for ours, theirs in {
+            "norms.0": "before_norm",
+            "norms.1": "after_norm",
+            "first": "output.conv1",
+            "last": "output.conv2",
+            "scales.0": "layer_scale_1",
+            "scales.1": "layer_scale_2",
+        }.items()
+    },
+}
+_STAGES = (2, 3, 4)  # of the library's layers, those with attention
+_MOBILEVIT: Names = {
+    **_conv("stem", "conv_stem"),
+    **_bottleneck("first", "encoder.layer.0.layer.0"),
+    **_bottleneck("second.#", "encoder.layer.1.layer.#"),
+    **_conv("last", "conv_1x1_exp"),
+    **{
+        ours: theirs
+        for i, n in enumerate(_STAGES)
+        for ours, theirs in {
+            **_bottleneck(f"down.{i}", f"encoder.layer.{n}.downsampling_layer"),
+            **_conv(f"blocks.{i}.near", f"encoder.layer.{n}.conv_kxk"),
+            **_conv(f"blocks.{i}.leave", f"encoder.layer.{n}.conv_projection"),
+            **_conv(f"blocks.{i}.merge", f"encoder.layer.{n}.fusion"),
+            f"blocks.{i}.enter": f"encoder.layer.{n}.conv_1x1.convolution",
+            f"blocks.{i}.norm": f"encoder.layer.{n}.layernorm",
+            **_token_layer(f"blocks.{i}.layers.#.", f"encoder.layer.{n}.transformer.layer.#."),
+        }.items()
+    },
+}
+_EMBED = ("embed.0.weight", "embed.0.bias")
+
 FAMILIES: Mapping[str, Family] = {  # by the class of the backbone
-    "SegFormer": Family("segformer.", _SEGFORMER, ("classifier", "decode_head"), ("embed.0.weight", "embed.0.bias")),
+    "SegFormer": Family("segformer.", _SEGFORMER, ("classifier", "decode_head"), _EMBED),
+    "Swin": Family(
+        "swin.",
+        _SWIN,
+        ("classifier", "pooler", r"encoder\.layers\.\d\.blocks\.\d\.attention\.self\.relative_position_index"),
+        ("embed.weight", "embed.bias"),
+        own=(r"norms\.[0-2]\.",),
+    ),
+    "PoolFormer": Family("poolformer.", _POOLFORMER, ("classifier", "norm"), _EMBED),
+    "MobileViT": Family(
+        "mobilevit.",
+        _MOBILEVIT,
+        ("classifier",),
+        ("stem.conv.weight", "stem.norm.running_mean"),
+        mean=(0.0, 0.0, 0.0),
+        deviation=(1.0, 1.0, 1.0),
+        blue_first=True,
+    ),
 }
