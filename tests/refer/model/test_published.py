@@ -13,6 +13,8 @@ from torch import Tensor, nn
 
 import uhd
 from uhd.models.weights import State
+from uhd.refer.model.backbones import efficientformer_v2
+from uhd.refer.model.backbones.efficientformer_v2 import EfficientFormerV2
 from uhd.refer.model.backbones.library_names import FAMILIES
 from uhd.refer.model.backbones.mobilevit import MobileViT
 from uhd.refer.model.backbones.names import PUBLISHED
@@ -26,6 +28,7 @@ SMALL: dict[str, Callable[[], nn.Module]] = {
     "Swin": lambda: Swin(4, (1, 1, 2, 1), (1, 1, 2, 2)),
     "PoolFormer": lambda: PoolFormer((4, 4, 4, 4), (1, 1, 11, 1)),
     "MobileViT": lambda: MobileViT((4, 4, 4, 4, 4, 4), (4, 4, 4), 2, 4),
+    "EfficientFormerV2": lambda: EfficientFormerV2((4, 4, 4, 8), ((1,), (1,), (1, 1), (1,)), 1),
 }
 
 
@@ -196,5 +199,27 @@ def test_maps_are_those_of_the_published_library(name: str, tmp_path: Path) -> N
     assert len(wanted) == len(found) == 4
     for i, (ours, theirs) in enumerate(zip(found, wanted, strict=True)):
         assert ours.shape[2:] == (size[0] >> i + 2, size[1] >> i + 2)
+        assert theirs.std() > 0.01
+        torch.testing.assert_close(ours / theirs.std(), theirs / theirs.std(), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.slow  # takes the library `timm`
+@pytest.mark.parametrize("size", ["s0", "s1", "s2"])
+def test_maps_are_those_of_timm_but_for_how_they_are_made_large(
+    size: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timm = pytest.importorskip("timm")
+    torch.manual_seed(0)
+    model = timm.create_model(f"efficientformerv2_{size}").eval()  # takes pictures of 224 x 224 only
+    shake(model)
+    save_file(model.state_dict(), tmp_path / "model.safetensors")
+    backbone = PUBLISHED[f"efficientformerv2_{size}"]().eval()
+    backbone.load_state_dict(read_published(backbone, f"efficientformerv2_{size}", tmp_path))
+    between = nn.Upsample(scale_factor=2, mode="bilinear")
+    monkeypatch.setattr(efficientformer_v2, "twice", between)
+    x = torch.randn(1, 3, 224, 224)
+    with torch.no_grad():
+        wanted, found = model.forward_intermediates(x, intermediates_only=True), backbone(x)
+    for ours, theirs in zip(found, wanted, strict=True):
         assert theirs.std() > 0.01
         torch.testing.assert_close(ours / theirs.std(), theirs / theirs.std(), rtol=1e-4, atol=1e-4)

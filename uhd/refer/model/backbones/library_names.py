@@ -1,4 +1,7 @@
-"""Names of the library `transformers` for the layers of our backbones: ``#`` is a number, the same on both sides."""
+"""Names of the libraries `transformers` and `timm` for the layers of our backbones.
+
+``#`` is a number, the same on both sides.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet'
 
 @dataclass(frozen=True)
 class Family:
-    """How the library names and feeds the backbones of one paper.
+    """How a library names and feeds the backbones of one paper.
 
     Attributes:
         prefix: stands before the names in files of a classifier.
@@ -22,6 +25,7 @@ class Family:
         mean: taken off pictures from 0 to 1.
         deviation: by which they are then divided.
         blue_first: whether the channels are given as blue, green, red.
+        library: that saves such files.
     """
 
     prefix: str
@@ -32,6 +36,7 @@ class Family:
     mean: tuple[float, ...] = _MEAN
     deviation: tuple[float, ...] = _DEVIATION
     blue_first: bool = False
+    library: str = "transformers"
 
 
 def _conv(ours: str, theirs: str) -> Names:
@@ -136,6 +141,30 @@ _MOBILEVIT: Names = {
         }.items()
     },
 }
+
+
+def _timm(ours: str, theirs: str, parts: Mapping[str, str]) -> Names:
+    """Return the names of convolutions and their batch-norms in `timm`."""
+    kinds = {"conv": "conv", "norm": "bn"}
+    return {f"{ours}{a}.{mine}": f"{theirs}{b}.{its}" for a, b in parts.items() for mine, its in kinds.items()}
+
+
+_HEADS = {"key": "k", "value": "v", "near": "v_local", "out": "proj"}
+_MIXER, _ASKING = "stages.#.blocks.#.token_mixer.", "stages.3.downsample.attn."
+_EFFICIENTFORMER: Names = {
+    **_timm("stem.", "stem.conv", {"0": "1", "1": "2"}),
+    **_timm("down.", "stages.", {str(i): f"{i + 1}.downsample.conv" for i in range(3)}),
+    **_timm("asking.", _ASKING, {"query": "q.proj", **_HEADS}),
+    "asking.local": f"{_ASKING}q.local",
+    "asking.bias.table": f"{_ASKING}attention_biases",
+    **_timm("stages.#.#.", "stages.#.blocks.#.mlp.", {"first": "fc1", "spatial": "mid", "last": "fc2"}),
+    **_timm("stages.#.#.attention.", _MIXER, {"shrink": "stride_conv", "query": "q", **_HEADS}),
+    "stages.#.#.attention.before": f"{_MIXER}talking_head1",
+    "stages.#.#.attention.after": f"{_MIXER}talking_head2",
+    "stages.#.#.attention.bias.table": f"{_MIXER}attention_biases",
+    "stages.#.#.scales.0": "stages.#.blocks.#.ls2.gamma",
+    "stages.#.#.scales.1": "stages.#.blocks.#.ls1.gamma",
+}
 _EMBED = ("embed.0.weight", "embed.0.bias")
 
 FAMILIES: Mapping[str, Family] = {  # by the class of the backbone
@@ -156,5 +185,12 @@ FAMILIES: Mapping[str, Family] = {  # by the class of the backbone
         mean=(0.0, 0.0, 0.0),
         deviation=(1.0, 1.0, 1.0),
         blue_first=True,
+    ),
+    "EfficientFormerV2": Family(
+        "",
+        _EFFICIENTFORMER,
+        ("norm", "head", "head_dist"),
+        ("stem.0.conv.weight", "stem.0.conv.bias"),
+        library="timm",
     ),
 }

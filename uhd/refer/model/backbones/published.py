@@ -1,4 +1,4 @@
-"""Fill a backbone with published weights, from a local file under the names of the `transformers` library."""
+"""Fill a backbone with published weights, from a local file under the names of `transformers` or `timm`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from uhd.refer.model.backbones.library_names import FAMILIES, Family
 from uhd.refer.model.backbones.pictures import fit_first
 from uhd.refer.model.library_file import library_file
 
-_MEND = "give the folder that the library `transformers` saves of it, or leave out --backbone-weights"
+_MEND = "give the file that the library `{}` saves of it, or leave out --backbone-weights"
 
 
 def load_published(backbone: nn.Module, name: str, path: Path) -> None:
@@ -47,22 +47,22 @@ def read_published(backbone: nn.Module, name: str, path: Path) -> State:
     """
     family, file = _family(backbone, name), library_file(path)
     theirs = {key.removeprefix(family.prefix): value for key, value in read_weights(file)[0].items()}
-    found, used = {}, set[str]()
+    found, used, mend = {}, set[str](), _MEND.format(family.library)
     for ours, value in backbone.state_dict().items():
         wanted = names_of(ours, family)
         missing = [each for each in wanted if each not in theirs]
         if missing:
-            raise UserError(f"{file}: holds no {missing[0]}, so it is not of --backbone {name}: {_MEND}")
+            raise UserError(f"{file}: holds no {missing[0]}, so it is not of --backbone {name}: {mend}")
         found[ours] = _fitted([theirs[each] for each in wanted], value) if wanted else value
         if found[ours].shape != value.shape:
             raise UserError(
                 f"{file}: {wanted[0]} has the shape {list(found[ours].shape)}, not {list(value.shape)}, so it is not "
-                f"of --backbone {name}: {_MEND}"
+                f"of --backbone {name}: {mend}"
             )
         used.update(wanted)
     for key in theirs.keys() - used:
         if not any(re.match(rf"{each}(\.|$)", key) for each in family.ignored):
-            raise UserError(f"{file}: {key} has no place in --backbone {name}: {_MEND}")
+            raise UserError(f"{file}: {key} has no place in --backbone {name}: {mend}")
     return found
 
 
