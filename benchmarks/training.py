@@ -33,9 +33,9 @@ from uhd.detect.task import DetectTask
 from uhd.losses.config import LossConfig
 from uhd.models.ultratinyod import UltraTinyOD, UltraTinyODConfig
 from uhd.training.config import TrainConfig
+from uhd.training.kept_memory import kept_memory
 from uhd.training.memory import peak_megabytes
 from uhd.training.optimiser import build_optimiser
-from uhd.training.pace import training_pace
 from uhd.training.parameters import group_parameters
 from uhd.training.trainer import Trainer
 
@@ -147,7 +147,7 @@ def main() -> None:
         opened = open_data(data)
         train = read_dataset(opened.train, data, opened.report, False)
         val = read_dataset(opened.val, data, opened.report, False)
-        with training_pace():  # of both, as the trainer has it
+        with kept_memory():  # of both, as the trainer has it
             for width in arguments.widths:
                 measure(train, val, data, width, arguments.optimizer, arguments.steps, arguments.pairs)
     print(f"peak memory {peak_megabytes() or 0:.0f} MB with {len(train)} images")

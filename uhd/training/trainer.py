@@ -19,10 +19,10 @@ from uhd.training.config import TrainConfig
 from uhd.training.distributed import Processes, is_lost
 from uhd.training.folder import has_best, held
 from uhd.training.hooks import Hook
+from uhd.training.kept_memory import kept_memory
 from uhd.training.late import LateFlags
 from uhd.training.means import StepMeans
 from uhd.training.memory import peak_megabytes
-from uhd.training.pace import training_pace
 from uhd.training.progress import Progress, say
 from uhd.training.run_log import RunLog
 from uhd.training.schedule import learning_rate, rate_reached
@@ -137,7 +137,7 @@ class Trainer:
 
     def _run(self) -> None:
         try:
-            with stop_signals(self._stop_by_signal), training_pace():
+            with stop_signals(self._stop_by_signal), kept_memory():
                 self._call("on_start")
                 while not self.finished:
                     self._run_epoch()

@@ -18,6 +18,8 @@ from uhd.errors import UserError
 from uhd.runtime.tracking.matches import Matches
 from uhd.runtime.tracking.motion import BoxMotion
 
+_LARGEST = 1e18  # the square of a larger side has no bounds in single precision
+
 
 @dataclass(frozen=True)
 class TrackingConfig:
@@ -90,8 +92,7 @@ class ByteTracker:
         """
         config = self.config
         steps = steps if 0 < steps < np.inf else 1.0
-        with np.errstate(all="ignore"):
-            measurable = np.isfinite(np.square(found.xyxy).sum(1))
+        measurable = np.abs(found.xyxy).max(1, initial=0) < _LARGEST
         if not measurable.all():
             found = found[measurable]
         self._frames += 1
@@ -105,10 +106,10 @@ class ByteTracker:
         self._give_numbers(tracks[(self._number[tracks] == 0) & (self._seen[tracks] >= config.confirm)])
         track_of = np.full(len(found), -1)
         track_of[seen] = tracks
-        fresh = np.flatnonzero((track_of < 0) & (found.scores >= config.high))
+        fresh = ((track_of < 0) & (found.scores >= config.high)).nonzero()[0]
         track_of[fresh] = len(self._motion) + np.arange(len(fresh))
         self._start(found, fresh)
-        known = np.flatnonzero(track_of >= 0)
+        known = (track_of >= 0).nonzero()[0]
         ids = self._number[track_of[known]]
         if not ids.all():
             known, ids = known[ids > 0], ids[ids > 0]
@@ -124,13 +125,13 @@ class ByteTracker:
         matches = Matches(self._motion.xyxy, self._classes, found)
         numbered = self._number > 0
         sure = found.scores >= config.high
-        settled, fresh = np.flatnonzero(numbered), np.flatnonzero(~numbered)
-        wanted = np.flatnonzero(sure)
+        settled, fresh = numbered.nonzero()[0], (~numbered).nonzero()[0]
+        wanted = sure.nonzero()[0]
         settled, wanted = matches.add(settled, wanted, least)
         fresh, wanted = matches.add(fresh, wanted, least)
         settled, wanted = matches.add(settled, wanted, least, config.margin)
         matches.add(fresh, wanted, least, config.margin)
-        doubtful = np.flatnonzero(~sure & (found.scores >= config.low))
+        doubtful = (~sure & (found.scores >= config.low)).nonzero()[0]
         matches.add(settled[self._missed[settled] == 0], doubtful, config.doubtful_iou)
         return matches
 

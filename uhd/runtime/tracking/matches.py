@@ -45,13 +45,21 @@ class Matches:
         else:
             cost = self._cost[tracks[:, None], wanted]
         pairs = assign(cost, 1 - least)
+        if not len(pairs):
+            return tracks, wanted
         rows, columns = pairs[:, 0], pairs[:, 1]
-        self._pairs.append(np.stack([tracks[rows], wanted[columns]]))
-        return np.delete(tracks, rows), np.delete(wanted, columns)
+        self._pairs.append(np.array([tracks[rows], wanted[columns]]))
+        return _without(tracks, rows), _without(wanted, columns)
 
     def pairs(self) -> NDArray[np.int64]:
         """Return the indices (2, K) of tracks and their detections, in the order in which they were found."""
         return np.concatenate([np.zeros((2, 0), np.int64), *self._pairs], axis=1)
+
+
+def _without(indices: NDArray[np.int64], places: NDArray[np.int64]) -> NDArray[np.int64]:
+    left = np.ones(len(indices), bool)
+    left[places] = False
+    return indices[left]
 
 
 def _widened(xyxy: NDArray[np.float32], margin: float) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""Settings of the whole process that make a training on a processor faster, for as long as it lasts."""
+"""Memory that a step frees stays with the process until the run is over."""
 
 from __future__ import annotations
 
@@ -12,13 +12,10 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 _LARGEST_MMAP_THRESHOLD = 32 << 20  # more than this glibc refuses
 _KEPT = 512 << 20
 
-# The thread that prepares batches and the step share one interpreter: whoever waits for it asks for it after this time.
-_TURN_SECONDS = 0.0002
-
 
 @contextmanager
-def training_pace() -> Iterator[None]:
-    """Keep freed memory for the next step, and let Python's threads take turns of 0.2 ms, inside the block.
+def kept_memory() -> Iterator[None]:
+    """Keep freed memory for the next step, inside the block.
 
     A step frees and asks for the same tensors again. glibc gives large ones back to the system each time, and every
     page of them is then cleared and mapped anew: 3,500 page faults a step at width 16, a tenth of its time. Behind the
@@ -26,18 +23,16 @@ def training_pace() -> Iterator[None]:
     libraries are left alone.
     """
     malloc = _glibc()
-    turn = sys.getswitchinterval()
-    sys.setswitchinterval(min(turn, _TURN_SECONDS))
-    if malloc is not None:
-        malloc.mallopt(_MMAP_THRESHOLD, _LARGEST_MMAP_THRESHOLD)
-        malloc.mallopt(_TRIM_THRESHOLD, _KEPT)
+    if malloc is None:
+        yield
+        return
+    malloc.mallopt(_MMAP_THRESHOLD, _LARGEST_MMAP_THRESHOLD)
+    malloc.mallopt(_TRIM_THRESHOLD, _KEPT)
     try:
         yield
     finally:
-        sys.setswitchinterval(turn)
-        if malloc is not None:
-            malloc.mallopt(_TRIM_THRESHOLD, 2 * _LARGEST_MMAP_THRESHOLD)
-            malloc.malloc_trim(0)
+        malloc.mallopt(_TRIM_THRESHOLD, 2 * _LARGEST_MMAP_THRESHOLD)
+        malloc.malloc_trim(0)
 
 
 def _glibc() -> ctypes.CDLL | None:
