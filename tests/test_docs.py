@@ -15,7 +15,9 @@ from uhd.cli.verbs import VERBS
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("docs", "integrations", "examples", "uhd")
-PAGES = sorted([ROOT / "README.md", *(page for folder in FOLDERS for page in (ROOT / folder).rglob("*.md"))])
+BUILT = {"engine", "node_modules"}  # what `npm` and `node build.mjs` leave in integrations/npm
+FOUND = (page for folder in FOLDERS for page in (ROOT / folder).rglob("*.md"))
+PAGES = sorted([ROOT / "README.md", *(page for page in FOUND if not BUILT & set(page.relative_to(ROOT).parts))])
 
 
 class _Parsed(Exception):
