@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import cv2
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 _LARGEST_TRANSPORT = 50
 _SINGLE = 1e30  # OpenCV reads costs in single precision
 _TONS = np.ones((_LARGEST_TRANSPORT + 1, 1), np.float32)
+Solve = Callable[[NDArray[np.float64], float], NDArray[np.int64]]
 
 
 def assign(cost: NDArray[np.float64], limit: float = np.inf) -> NDArray[np.int64]:
@@ -26,11 +28,34 @@ def assign(cost: NDArray[np.float64], limit: float = np.inf) -> NDArray[np.int64
         cost: (R, C), 0 or more, or ``inf`` for a pair that may not be.
         limit: greatest cost of one pair.
     """
+    return _lying(_assign, cost, limit)
+
+
+def assign_exactly(cost: NDArray[np.float64], limit: float = np.inf) -> NDArray[np.int64]:
+    """Return the pairs (K, 2) of row and column with the least total cost in double precision, rows ascending.
+
+    Every row takes its first choice; where no two chose the same column, that is the answer. Each other row is added by
+    the shortest augmenting path over the pairs that may be (Jonker and Volgenant 1987,
+    https://doi.org/10.1007/BF02278710), which never leaves the rows and columns that are connected with it. It is plain
+    Python: of the rows of a frame few are connected, for which an array costs more than it saves. Leaving a row and a
+    column alone costs ``limit``, so a pair is never worse than that. Arguments as those of :func:`assign`.
+    """
+    return _lying(_assign_exactly, cost, limit)
+
+
+def _lying(solve: Solve, cost: NDArray[np.float64], limit: float) -> NDArray[np.int64]:
+    """Return what is solved of a table with at most as many rows as columns; others are transposed for it."""
     rows, columns = cost.shape
     if rows == 0 or columns == 0:
         return np.zeros((0, 2), np.int64)
-    if rows > columns:
-        return _turned(assign(cost.T, limit))
+    if rows <= columns:
+        return solve(cost, limit)
+    pairs = solve(cost.T, limit)
+    return pairs[pairs[:, 1].argsort(kind="stable"), ::-1]
+
+
+def _assign(cost: NDArray[np.float64], limit: float) -> NDArray[np.int64]:
+    rows, columns = cost.shape
     first = cost.argmin(1).tolist()
     small = columns <= _LARGEST_TRANSPORT and limit > 0
     if limit > _SINGLE and small and len(set(first)) < rows - 1 and cost.max() <= _SINGLE:
@@ -41,30 +66,8 @@ def assign(cost: NDArray[np.float64], limit: float = np.inf) -> NDArray[np.int64
     return _chained(cost, limit, owner, late)
 
 
-def assign_exactly(cost: NDArray[np.float64], limit: float = np.inf) -> NDArray[np.int64]:
-    """Return the pairs (K, 2) of row and column with the least total cost in double precision, rows ascending.
-
-    Every row takes its first choice; where no two chose the same column, that is the answer. Each other row is added by
-    the shortest augmenting path over the pairs that may be (Jonker and Volgenant 1987,
-    https://doi.org/10.1007/BF02278710), which never leaves the rows and columns that are connected with it. It is plain
-    Python: of the rows of a frame few are connected, for which an array costs more than it saves. Leaving a row and a
-    column alone costs ``limit``, so a pair is never worse than that.
-
-    Args:
-        cost: (R, C), 0 or more, or ``inf`` for a pair that may not be.
-        limit: greatest cost of one pair.
-    """
-    rows, columns = cost.shape
-    if rows == 0 or columns == 0:
-        return np.zeros((0, 2), np.int64)
-    if rows > columns:
-        return _turned(assign_exactly(cost.T, limit))
+def _assign_exactly(cost: NDArray[np.float64], limit: float) -> NDArray[np.int64]:
     return _chained(cost, limit, *_first_choices(cost, cost.argmin(1).tolist(), limit))
-
-
-def _turned(pairs: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the pairs of a transposed table as those of the table."""
-    return pairs[pairs[:, 1].argsort(kind="stable"), ::-1]
 
 
 def _first_choices(cost: NDArray[np.float64], first: list[int], limit: float) -> tuple[dict[int, int], list[int]]:
