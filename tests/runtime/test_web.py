@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import threading
@@ -62,6 +63,15 @@ def test_the_page_runs_the_model_of_the_package() -> None:
 def test_everything_the_page_loads_is_kept_for_offline() -> None:
     kept = (PAGE / "sw.js").read_text(encoding="utf-8")
     assert all(f'"{file.name}"' in kept for file in PAGE.iterdir() if file.name != "sw.js")
+
+
+def test_a_changed_page_has_another_number_for_what_browsers_keep() -> None:
+    files = sorted(file for file in PAGE.iterdir() if file.is_file())
+    digest = hashlib.sha256()
+    for file in files:  # lines end as the checkout has them
+        digest.update(file.name.encode() + b"\0" + file.read_bytes().replace(b"\r\n", b"\n"))
+    # Without a new number a browser would join what it kept of the old page with what it loads of the new one.
+    assert digest.hexdigest()[:16] == "b802619fe0f3c818", "count up KEPT in sw.js, then put the new digest here"
 
 
 def test_the_page_holds_no_address_of_anywhere_else() -> None:
