@@ -1,14 +1,18 @@
 """Real photographs: one person by a box or by a point, beside two baselines; or eight photographs learnt by heart.
 
-    python benchmarks/refer_photographs.py --data KEYPOINTS.json --model REFER [--model REFER]
+    python benchmarks/refer_photographs.py --data KEYPOINTS.json --model REFER [--model REFER] [--closer 2]
+    python benchmarks/refer_photographs.py --data KEYPOINTS.json --others FOLDER [--without REFHUMAN.json ...]
     python benchmarks/refer_photographs.py --data KEYPOINTS.json --model REFER --world WORLD --tune FOLDER [--epochs 12]
     python benchmarks/refer_photographs.py --data KEYPOINTS.json --overfit FOLDER [--epochs 800]
 
 The persons measured are those with a mask and at least five keypoints. The first form measures models as they are,
 beside the prompt itself: its box (for a point the mean box of these persons, around it) as the mask, with a mean pose
-in it. ``--tune`` first trains the model on the photographs that show none of these persons, as many drawn scenes
-among them, and measures it beside what it was: no photograph is in both. ``--overfit`` trains a fresh network on eight
-photographs of them, without augmentation, and measures it on the same.
+in it; with ``--closer`` every model is asked once more as ``uhd refer predict --closer`` asks. ``--others`` writes the
+photographs that show none of these persons as a data set to train on, and takes those that do out of copies of further
+files: ``RefHuman_train_others.json`` beside ``RefHuman_train.json``. ``--tune`` first trains the model on the
+photographs that show none of these persons, as many drawn scenes among them, and measures it beside what it was: no
+photograph is in both. ``--overfit`` trains a fresh network on eight photographs of them, without augmentation, and
+measures it on the same.
 """
 
 from __future__ import annotations
@@ -30,11 +34,13 @@ from uhd.data.problems import Report
 from uhd.data.records import Record
 from uhd.keypoints import MEAN_POSE
 from uhd.outlines import fill_outline
+from uhd.refer.answer import Answer
 from uhd.refer.answers import Found
 from uhd.refer.config import PromptConfig, ReferDataConfig
 from uhd.refer.data import ReferData, decode, read_parts
-from uhd.refer.photographs.dataset import read_photographs
+from uhd.refer.photographs.dataset import ABOUT, copy_photograph, read_photographs
 from uhd.refer.photographs.described import is_whole
+from uhd.refer.photographs.part import DescribedPart
 from uhd.refer.prompt_batches import place_prompt
 from uhd.refer.referrer import Referrer
 from uhd.refer.run import ReferSettings, build_trainer
@@ -90,8 +96,8 @@ def figures(found: Found, best: int, record: Record, who: int) -> tuple[float, f
     return float(tables.oks[best, who]), float(tables.mask_iou[best, who])
 
 
-def by_model(find: Referrer, records: Sequence[Record]) -> Rows:
-    """Return OKS and mask IoU of a model's answers."""
+def by_model(find: Referrer, records: Sequence[Record], closer: float | None = None) -> Rows:
+    """Return OKS and mask IoU of a model's answers, or of its answers after a closer look."""
     from uhd.read import read_image
 
     told: Rows = {kind: [] for kind in KINDS}
@@ -99,12 +105,27 @@ def by_model(find: Referrer, records: Sequence[Record]) -> Rows:
         people = [who for other, who in measured([record])]
         if not people:
             continue
-        found = find.look(read_image(record.image))
+        image = read_image(record.image)
+        size = np.array(image.shape[1::-1], np.float32)
+        found = None if closer else find.look(image)
         for kind in KINDS:
-            asked = np.stack([prompt_of(kind, record, who) for who in people])
-            best = find.finder.ask_places(found, asked, kind).argmax(1)
-            told[kind] += [figures(found, int(k), record, who) for k, who in zip(best, people, strict=True)]
+            asked = [prompt_of(kind, record, who) for who in people]
+            if found is not None:
+                best = find.finder.ask_places(found, np.stack(asked), kind).argmax(1)
+                told[kind] += [figures(found, int(k), record, who) for k, who in zip(best, people, strict=True)]
+                continue
+            for who, points in zip(people, asked, strict=True):
+                answer = find(image, **{kind: (points * size).ravel()}, closer=closer)
+                told[kind].append(figures(found_of(answer), 0, record, who))
     return told
+
+
+def found_of(answer: Answer) -> Found:
+    """Return an answer as the only candidate of its picture."""
+    size = np.array(answer.mask.shape[::-1], np.float32)
+    points, seen = answer.keypoints[None, :, :2] / size, answer.keypoints[None, :, 2]
+    logits = np.where(answer.mask, 1, -1).astype(np.float32)[None]
+    return Found(answer.xyxy[None] / np.tile(size, 2), points, seen, np.ones(1, np.float32), logits)
 
 
 def show(name: str, told: Rows) -> dict[str, float]:
@@ -142,6 +163,25 @@ def others_of(source: Path, records: Sequence[Record]) -> list[Record]:
             rows[own] = dataclasses.replace(rows[own], outline=outline_of_bitmap(bitmap == each["mask_value"]))
         found.append(record_of(record.image, rows, record.size))
     return found
+
+
+def write_others(source: Path, records: Sequence[Record], folder: Path, more: Sequence[Path]) -> None:
+    """Write the photographs without a person to measure by, and files of further ones without those that show any."""
+    (folder / "images").mkdir(parents=True, exist_ok=True)
+    part = DescribedPart(lambda *_: True)
+    for record in others_of(source, records):
+        part.add(copy_photograph(record.image, folder / "images"), record)
+    part.write(folder / "RefHuman_train.json", 1, {"description": ABOUT})
+    print(f"{folder}: {part.counts}")
+    shown = {record.image.name for record in records if measured([record])}
+    for file in more:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        images = [each for each in content["images"] if Path(each["file_name"]).name not in shown]
+        kept = {each["id"] for each in images}
+        notes = [each for each in content["annotations"] if each["image_id"] in kept]
+        left = file.with_name(f"{file.stem}_others.json")
+        left.write_text(json.dumps(content | {"images": images, "annotations": notes}), encoding="utf-8")
+        print(f"{left}: {len(images)} entries of {len(content['images'])}")
 
 
 def overfit_trainer(records: Sequence[Record], folder: Path, epochs: int) -> tuple[Trainer, list[Record]]:
@@ -201,6 +241,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--model", type=Path, action="append", default=[])
+    parser.add_argument("--closer", type=float)
+    parser.add_argument("--others", type=Path)
+    parser.add_argument("--without", type=Path, nargs="+", default=[])
     parser.add_argument("--world", type=Path)
     parser.add_argument("--tune", type=Path)
     parser.add_argument("--overfit", type=Path)
@@ -212,6 +255,9 @@ def main() -> None:
     print(environment(1))
     records = read_photographs(options.data, Report())
     shown = [record for record in records if measured([record])]
+    if options.others:
+        write_others(options.data, records, options.others, options.without)
+        return
     trainer = None
     if options.overfit:
         trainer, shown = overfit_trainer(shown, options.overfit, options.epochs or 800)
@@ -224,6 +270,11 @@ def main() -> None:
     print("| answer | OKS by box | mask IoU by box | OKS by point | mask IoU by point |\n|---|--:|--:|--:|--:|")
     lines = [show("the prompt's box with a mean pose", prompt_alone(shown))]
     lines += [show(path.name, by_model(uhd.load(path), shown)) for path in options.model]  # type: ignore[arg-type]
+    if options.closer:
+        lines += [
+            show(f"{path.name}, closer", by_model(uhd.load(path), shown, options.closer))  # type: ignore[arg-type]
+            for path in options.model
+        ]
     if tuned is not None:
         lines.append(
             show("learnt by heart" if options.overfit else "tuned on other photographs", by_model(tuned, shown))

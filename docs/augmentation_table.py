@@ -31,6 +31,7 @@ DIFFERENT = {
     "Translation": "the image moves exactly as far as its boxes",
     "Affine": "ours",
     "Rotate": "ours",
+    "CloserLook": "ours",
     "Soften": "ours",
     "MixUp": "photographs of different sizes",
     "CopyPaste": "patches of any aspect; what they hide becomes an ignore region",

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from uhd.augment import affine, colour, cutout, geometry, mixing, noise, outliers, soften, weather
+from uhd.augment import affine, closer, colour, cutout, geometry, mixing, noise, outliers, soften, weather
 from uhd.config import flag_of, from_plain
 from uhd.config.hints import type_hints
 from uhd.errors import UserError, nearest
@@ -26,6 +26,7 @@ GEOMETRY: tuple[type[Any], ...] = (
     geometry.Translation,
     affine.Affine,
     affine.Rotate,
+    closer.CloserLook,
     soften.Soften,
 )
 MIXING: tuple[type[Any], ...] = (mixing.MixUp, mixing.CopyPaste)

@@ -23,6 +23,14 @@ class ReferDataConfig:
         0.1, "share of the photographs to validate on, where there is one file", group=_DATA, minimum=0.0, maximum=1.0
     )
     split_seed: int = knob(42, "seed of that split", group=_DATA, minimum=0)
+    also: tuple[Path, ...] = knob(
+        (), "further data set to train on; what is measured stays that of the first; may be given several times",
+        group=_DATA, repeat=True,
+    )  # fmt: skip
+    closer: float = knob(
+        0.0, "share of the pictures of which training shows a window around one person, without its texts",
+        group=_DATA, minimum=0.0, maximum=1.0,
+    )  # fmt: skip
     val_count: int | None = knob(None, "evaluate only so many pictures", group=_DATA, minimum=1)
     img_size: tuple[int, int] = same_knob(DataConfig, "img_size", (96, 96), group=_DATA)
     resize_mode: str = same_knob(DataConfig, "resize_mode", "opencv_inter_linear", group=_DATA)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +36,7 @@ def open_refer(config: ReferDataConfig, progress: bool = True) -> ReferData:
     """
     report = Report(config.strict)
     train, val = read_parts(config, report)
+    train += further_parts(config, report, val)
     return ReferData(decode(train, config, report, progress), decode(val, config, report, progress), report)
 
 
@@ -69,6 +71,24 @@ def read_parts(config: ReferDataConfig, report: Report) -> tuple[list[Record], l
         reasons = report.first_reasons()
         raise UserError(f"{where}: nobody to train on{': ' if reasons else ''}{reasons}")
     return train, val[: config.val_count]
+
+
+def further_parts(config: ReferDataConfig, report: Report, val: list[Record]) -> list[Record]:
+    """Return the training parts of further data sets, files whole, in their order; one given twice counts twice.
+
+    Raises:
+        UserError: nothing there, or a photograph that is measured on.
+    """
+    measured = {record.image.resolve() for record in val}
+    found = []
+    for where in config.also:
+        whole = dataclasses.replace(config, data=where, val_count=None)
+        train = _read(where, report) if where.is_file() else read_parts(whole, report)[0]
+        shared = [record.image for record in train if record.image.resolve() in measured]
+        if shared:
+            raise UserError(f"--also {where}: {shared[0].name} is among the pictures that are measured on")
+        found += train
+    return found
 
 
 def _read(path: Path, report: Report) -> list[Record]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from uhd.detections import Detections
 from uhd.draw import COLOURS, Outline, draw
 from uhd.keypoints import SKELETON
-from uhd.refer.referrer import Answer
+from uhd.refer.answer import Answer
 
 _SHADE = 0.45  # of the mask's colour over the picture
 _SEEN = 0.3  # probability below which a keypoint is drawn as a ring

@@ -3,54 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any, NoReturn
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from uhd.errors import UserError
-from uhd.keypoints import KEYPOINT_NAMES
+from uhd.refer.answer import Answer as Answer
+from uhd.refer.answer import answer_of
 from uhd.refer.answers import Array, Finder, Found
+from uhd.refer.part import Part
 from uhd.resize import resize_image
 from uhd.runtime.detector import Source, as_rgb
 
 Detect = Callable[[NDArray[np.uint8]], Any]
-
-
-@dataclass(frozen=True, eq=False)
-class Answer:
-    """The person that was meant, in pixels of the picture.
-
-    Attributes:
-        score: 0 to 1, how sure it is that this is a person and the one meant.
-        xyxy: (4,) box.
-        keypoints: (17, 3) x, y and the probability of being seen, in COCO's order.
-        mask: (H, W) bool.
-        prompt: what was asked, for reports.
-    """
-
-    score: float
-    xyxy: Array
-    keypoints: Array
-    mask: NDArray[np.bool_]
-    prompt: dict[str, Any]
-
-    def to_plain(self) -> dict[str, Any]:
-        """Return values for JSON; the mask as outlines in pixels."""
-        contours, _ = cv2.findContours(self.mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-        return {
-            "prompt": self.prompt,
-            "score": round(self.score, 4),
-            "box": [round(float(value), 2) for value in self.xyxy],
-            "keypoints": {
-                name: [round(float(x), 2), round(float(y), 2), round(float(seen), 3)]
-                for name, (x, y, seen) in zip(KEYPOINT_NAMES, self.keypoints, strict=True)
-            },
-            "mask": [contour[:, 0].ravel().tolist() for contour in contours if len(contour) > 2],
-            "mask_pixels": int(self.mask.sum()),
-        }
+_SHARES = (0.5, 0.25)  # of the longer side: parts around a point that are looked at beside the whole
 
 
 class Referrer:
@@ -84,6 +52,7 @@ class Referrer:
         scribble: Sequence[Sequence[float]] | None = None,
         box: Sequence[float] | None = None,
         bgr: bool = False,
+        closer: float | None = None,
     ) -> Answer:
         """Return the person whom a prompt means.
 
@@ -94,43 +63,70 @@ class Referrer:
             scribble: at least two points over the person, in pixels.
             box: left, top, right, bottom in pixels, roughly around the person.
             bgr: arrays are in OpenCV's channel order.
+            closer: look once more at a square around the person alone, whose side is so many longer sides of the box.
+                A small person in a large photograph is then seen in more pixels, at the price of further looks: one
+                more after a text, three more after a point or a scribble, none after a box, around which the one look
+                is taken.
 
         Raises:
             UserError: not exactly one prompt, one of another form, or a picture that cannot be read.
         """
         image = as_rgb(source, bgr)
-        found = self.look(image)
         given = {"text": text, "point": point, "scribble": scribble, "box": box}
         named = [name for name, value in given.items() if value is not None]
         if len(named) != 1:
             raise UserError(f"give one prompt of {', '.join(given)}, not {len(named)}")
-        size = (image.shape[0], image.shape[1])
         if text is not None:
-            if not text.strip():
-                raise UserError("the text is empty: say whom you mean")
-            return answer_of(found, self.finder.ask_texts(found, [text])[0], size, {"text": text})
+            return self._by_text(image, text, closer)
         kind = named[0]
-        points = _points(kind, given[kind], size)
-        places = (points[None] / np.array(size[::-1])).astype(np.float32)
-        scores = self.finder.ask_places(found, places, kind)[0]
-        return answer_of(found, scores, size, {kind: points.ravel().tolist()})
+        points = _points(kind, given[kind], (image.shape[0], image.shape[1]))
+        if closer is None:
+            return self._by_place(Part.whole(image), kind, points)
+        if kind != "box":
+            parts = [Part.whole(image), *(_around(image, points, share) for share in _SHARES)]
+            best = max((self._by_place(part, kind, points) for part in parts), key=lambda answer: answer.score)
+            corners = np.concatenate([best.xyxy.reshape(2, 2), points])
+            around = np.concatenate([corners.min(0), corners.max(0)])
+        else:
+            around = points.ravel()
+        return self._by_place(Part.around(image, around, closer), kind, points)
+
+    def _by_text(self, image: NDArray[np.uint8], text: str, closer: float | None) -> Answer:
+        if not text.strip():
+            raise UserError("the text is empty: say whom you mean")
+        size, found = (image.shape[0], image.shape[1]), self.look(image)
+        answer = answer_of(found, self.finder.ask_texts(found, [text])[0], size, {"text": text})
+        if closer is None:
+            return answer
+        nearer = self._by_place(Part.around(image, answer.xyxy, closer), "box", answer.xyxy.reshape(2, 2))
+        return replace(nearer, score=answer.score, prompt=answer.prompt)
+
+    def _by_place(self, part: Part, kind: str, points: Array) -> Answer:
+        """Return the person of a part whom points (K, 2) in pixels of the picture mean."""
+        found = self.look(part.pixels)
+        scores = self.finder.ask_places(found, part.inside(points)[None], kind)[0]
+        return part.outside(answer_of(found, scores, part.size, {kind: points.ravel().tolist()}))
 
     def look(self, image: NDArray[np.uint8]) -> Found:
         """Return everybody in an RGB picture (H, W, 3) of any size."""
         return self.finder.look(resize_image(image, self.finder.size, self.finder.resize_mode)[None])[0]
 
-    def everybody(self, source: Source, detect: Detect, bgr: bool = False) -> list[Answer]:
+    def everybody(self, source: Source, detect: Detect, bgr: bool = False, closer: float | None = None) -> list[Answer]:
         """Return an answer for every box of a detector, best first; where it finds nobody, this network does not run.
 
         Args:
             source: as for a call.
             detect: from :func:`uhd.load`, or anything that returns :class:`uhd.Detections` for an RGB array.
             bgr: arrays are in OpenCV's channel order.
+            closer: as for a call: one look around every box in place of one at the picture.
         """
         image = as_rgb(source, bgr)
         boxes = np.asarray(detect(image).xyxy, np.float32)
         if not len(boxes):
             return []
+        if closer is not None:
+            parts = [Part.around(image, box, closer) for box in boxes]
+            return [self._by_place(part, "box", box.reshape(2, 2)) for part, box in zip(parts, boxes, strict=True)]
         size = (image.shape[0], image.shape[1])
         found = self.look(image)
         corners = boxes.reshape(-1, 2, 2) / np.array(size[::-1], np.float32)
@@ -140,12 +136,11 @@ class Referrer:
         ]  # fmt: skip
 
 
-def answer_of(found: Found, scores: Array, size: tuple[int, int], prompt: dict[str, Any]) -> Answer:
-    """Return the best candidate as an answer in pixels of a picture of a size (H, W); scores (Q,)."""
-    best, extent = int(scores.argmax()), np.array([size[1], size[0]], np.float32)
-    box = np.clip(found.boxes[best], 0, 1) * np.tile(extent, 2)
-    points = np.concatenate([found.keypoints[best] * extent, found.visibility[best][:, None]], 1)
-    return Answer(float(scores[best]), box, points.astype(np.float32), found.mask(best, size), prompt)
+def _around(image: NDArray[np.uint8], points: Array, share: float) -> Part:
+    """Return a square around places (K, 2): a share of the picture's longer side, or three times their own extent."""
+    low, high = points.min(0), points.max(0)
+    side = max(share * max(image.shape[:2]), 3 * float((high - low).max()))
+    return Part.around(image, np.tile((low + high) / 2, 2) + np.array([-1, -1, 1, 1]) * (side / 2), 1.0)
 
 
 def _points(kind: str, value: Any, size: tuple[int, int]) -> Array:

@@ -33,7 +33,8 @@ from uhd.training.settings_file import write_settings_file
 from uhd.training.threads import choose_threads
 from uhd.training.trainer import Interrupted, Trainer
 
-# Nothing that takes somebody out of the picture: what is said of the others would no longer be true.
+# Nothing that takes somebody out of the picture: what is said of the others would no longer be true. A closer look
+# leaves all texts behind.
 AUGMENTATION = {
     "HorizontalFlip": {"prob": 0.5},
     "RandomHSV": {"prob": 0.5, "hue": 0.0, "saturation": 0.2, "value": 0.2},
@@ -117,7 +118,7 @@ def build_trainer(
     processes: Processes | None = None,
     hooks: Iterable[Hook] = (),
     last: Path | None = None,
-    augmentation: Mapping[str, Any] = AUGMENTATION,
+    augmentation: Mapping[str, Any] | None = None,
 ) -> Trainer:
     """Return a trainer over opened data; nothing is written.
 
@@ -128,7 +129,7 @@ def build_trainer(
         processes: this one among several.
         hooks: of the user.
         last: checkpoint to continue.
-        augmentation: operations; see :class:`~uhd.augment.pipeline.Pipeline`.
+        augmentation: operations, see :class:`~uhd.augment.pipeline.Pipeline`; by default those of this task.
     """
     train, processes = settings.train, processes or Processes()
     torch.manual_seed(train.seed)
@@ -140,7 +141,7 @@ def build_trainer(
         network = go_on(start, last is None, settings.start)
     network = network.to(choose_device(train.device, processes))
     task = ReferTask(network, settings.data, settings.loss, data.val, settings.prompts, settings.rates)
-    pipeline = Pipeline.load(dict(augmentation))
+    pipeline = Pipeline.load(dict(operations_of(settings.data) if augmentation is None else augmentation))
     loader = Loader(
         data.train, pipeline, settings.data.img_size, settings.data.resize_mode, train.batch_size,
         train.seed, settings.data.num_workers, processes.rank, processes.world,
@@ -153,6 +154,11 @@ def build_trainer(
         if said and processes.main:
             say(said)
     return trainer
+
+
+def operations_of(data: ReferDataConfig) -> dict[str, Any]:
+    """Return the augmentation of a run as its settings have it."""
+    return ({"CloserLook": {"prob": data.closer}} if data.closer else {}) | AUGMENTATION
 
 
 def _resumed(settings: ReferSettings, state: dict[str, Any], last: Path) -> ReferSettings:

@@ -14,7 +14,8 @@ from uhd.config import knob
 from uhd.errors import UserError
 
 if TYPE_CHECKING:
-    from uhd.refer.referrer import Answer, Referrer
+    from uhd.refer.answer import Answer
+    from uhd.refer.referrer import Referrer
 
 _DRAWN_ONLY = "the model in the package has seen drawn people only, no photograph: --model takes one of your own"
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp")
@@ -42,6 +43,10 @@ class ReferPredictConfig:
     scribble: tuple[float, ...] | None = knob(None, "x,y,x,y,... in pixels, over the person", parse=parse_numbers)
     box: tuple[float, ...] | None = knob(None, "x1,y1,x2,y2 in pixels, roughly around the person", parse=parse_numbers)
     detector: Path | None = knob(None, "ask by every box of this detector: everybody, or at once nobody")
+    closer: float | None = knob(
+        None, "look once more at a square around the person alone, so many of the box's longer sides wide: 2 suits "
+        "photographs", minimum=1, maximum=10,
+    )  # fmt: skip
     json: Path | None = knob(None, "write the answers as JSON; - writes to standard output")
     output: Path | None = knob(None, "write the picture with mask, skeleton and box to this file")
     min_score: float = knob(0.0, "answers below this score are left out", minimum=0, maximum=1)
@@ -91,11 +96,11 @@ def _answers(config: ReferPredictConfig, image: Any) -> list[Answer]:
         detector = load(config.detector)
         # The second model is opened only when there is somebody.
         found = detector(image)
-        return open_referrer(config.model).everybody(image, lambda _: found) if len(found) else []
+        return open_referrer(config.model).everybody(image, lambda _: found, closer=config.closer) if len(found) else []
     referrer = open_referrer(config.model)
     if config.text is not None:
         _tell_unknown(referrer, config.text)
-    return [referrer(image, config.text, config.point, _pairs(config.scribble), config.box)]
+    return [referrer(image, config.text, config.point, _pairs(config.scribble), config.box, closer=config.closer)]
 
 
 def open_referrer(path: Path | None) -> Referrer:
