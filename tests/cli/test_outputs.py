@@ -209,6 +209,10 @@ def test_write_image_keeps_the_colours(tmp_path: Path) -> None:
         ("r.json", "", True),
         ("r.csv", "name,age\n", False),
         ("r.csv", "image,frame,time\n", True),
+        ("r.onnx", "my notes about ONNX\n", False),
+        ("r.png", "not a picture", False),
+        ("r.onnx", "\x08\x08\x12\x03uhd", True),
+        ("r.onnx", "", True),
     ],
 )
 def test_labels_and_tables_of_a_user_are_no_earlier_results(
@@ -216,10 +220,10 @@ def test_labels_and_tables_of_a_user_are_no_earlier_results(
 ) -> None:
     (tmp_path / name).write_text(content)
     if replaced:
-        claim(tmp_path / name, (*JSON, ".csv"))
+        claim(tmp_path / name, (*JSON, ".csv", ".onnx", ".png"))
         return
     with pytest.raises(UserError, match="something else than results"):
-        claim(tmp_path / name, (*JSON, ".csv"))
+        claim(tmp_path / name, (*JSON, ".csv", ".onnx", ".png"))
 
 
 def test_links_that_lead_nowhere_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 
 JSON = (".json", ".jsonl", ".ndjson")
 _HEAD = 4096  # bytes
+# What models, pictures and recordings are: no text holds a control character besides tabs and ends of lines.
+_BINARY = (
+    ".onnx", ".tflite", ".espdl", ".safetensors", ".pt", ".keras", ".png", ".jpg", ".jpeg", ".webp", ".mp4", ".avi",
+    ".mkv", ".webm",
+)  # fmt: skip
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 # First keys of labels: COCO, LabelMe, VIA.
 _OF_DATA = re.compile(rb'\{\s*"(info|licenses|images|annotations|categories|type|version|flags|shapes|imagePath|_via)')
 
@@ -49,12 +55,16 @@ def claim(path: Path, kinds: Sequence[str], inputs: Iterable[Path] = ()) -> Path
 
 
 def _may_be_ours(path: Path) -> bool:
-    """Return whether a file to replace can be an earlier result: JSON that is no data set, or a table of detections."""
+    """Return whether a file to replace can be an earlier result: JSON that is no data set, a table of detections, a
+    model or a picture that is not text.
+    """
     suffix = path.suffix.lower()
     with path.open("rb") as file:
         head = file.read(_HEAD).removeprefix(b"\xef\xbb\xbf").lstrip()
     if suffix in JSON:
         return not head or (head[:1] in b"{[" and _OF_DATA.match(head) is None)
+    if suffix in _BINARY:
+        return not head or _CONTROL.search(head) is not None
     return suffix != ".csv" or not head or head.startswith(b"image,")
 
 
