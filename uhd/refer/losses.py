@@ -114,6 +114,10 @@ def focal(logits: Tensor, wanted: Tensor) -> Tensor:
 def mask_loss(scene: Scene, matched: Tensor, targets: ReferTargets, config: ReferLossConfig) -> Parts:
     """Return cross-entropy and dice of the masks of matched people (B, M) whose mask is known."""
     image, slot = ((matched >= 0) & (targets.masks.flatten(2).any(2))).nonzero(as_tuple=True)
+    if not len(image):
+        # Not by way of an empty batch, whose gradient PixelShuffle does not know; every parameter has one all the same.
+        nothing = 0 * (scene.pixels.sum() + scene.kernels.sum())
+        return {"mask": nothing, "dice": nothing}
     query = matched[image, slot]
     kernels, boxes = scene.kernels[image, query], scene.last.boxes.detach()[image, query]
     logits = make_masks(scene.pixels[image], kernels, boxes, targets.size).flatten(1)

@@ -13,8 +13,11 @@ import pytest
 import torch
 from onnx import helper
 
+from tests.export.conftest import IOU_AWARE, randomise
 from uhd.cli import main as uhd
 from uhd.compress.calibration import calibration_images
+from uhd.compress.prune import prune_channels
+from uhd.compress.prune_config import PruneConfig
 from uhd.compress.score import labelled, score
 from uhd.config import preset
 from uhd.data.problems import Report
@@ -31,6 +34,10 @@ from uhd.export.espdl.simulator import RawMapPredictor, Simulation
 from uhd.export.espdl.source import open_source
 from uhd.export.espdl.split_wide import split_wide_convs
 from uhd.load import load
+from uhd.models import create_model
+from uhd.models.profile import profile
+from uhd.models.weights import describe as describe_model
+from uhd.models.weights import save_weights
 
 pytestmark = pytest.mark.usefixtures("esp_ppq")
 
@@ -162,6 +169,27 @@ def test_sixteen_bits_everywhere_with_tables_of_activations(
         disagreement(expected, load(file).predictor.infer(images)) for file in (tmp_path / "m.espdl", exported.files[0])
     ]
     assert apart[0] < 0.5 * apart[1]
+
+
+@pytest.mark.slow
+def test_a_pruned_network_keeps_its_widths(photographs: Path, tmp_path: Path) -> None:
+    pytest.importorskip("torch_pruning", reason="pruning needs the extra prune")
+    network = create_model("ultratinyod", cnn_width=16, **IOU_AWARE)
+    randomise(network, np.random.default_rng(0))
+    most = 0.6 * profile(network, (32, 32)).macs
+    how = PruneConfig(macs=0.6, importance="magnitude", least_share=0.1)
+    prune_channels(network, (32, 32), how, lambda narrower: profile(narrower, (32, 32)).macs <= most)
+    meta = describe_model(network, img_size="32x32", resize_mode="opencv_inter_nearest", class_names=["person"])
+    save_weights(tmp_path / "half.safetensors", network.state_dict(), meta)
+    config = EspdlConfig(image_dir=photographs, calib_steps=2)
+    prepared, spec = open_source(tmp_path / "half.safetensors", config)
+    assert network.widths
+    # Refused by itself if the file on disk computed anything else than the graph in memory.
+    export_espdl(prepared, spec, tmp_path / "half.espdl", config, lambda _: None)
+    found = load(tmp_path / "half.espdl").predictor.infer(IMAGES)
+    floats = RawMapPredictor(FloatGraph(prepared.model).run, prepared.constants, spec.to_metadata()).infer(IMAGES)
+    certainty = float(np.mean([scores.sum() for _, scores in floats]))  # all of it, where no box is where it was
+    assert disagreement(floats, found) < 0.25 * certainty
 
 
 @pytest.mark.slow

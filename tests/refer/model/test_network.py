@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -68,6 +70,18 @@ def test_every_parameter_has_a_finite_gradient(kind: str) -> None:
     idle = ("places.",) if kind == "text" else ("text.",)
     still = [n for n, p in network.named_parameters() if not p.grad.any() and not n.startswith(idle)]
     assert still == []
+
+
+def test_a_batch_without_masks_teaches_everything_else() -> None:
+    network = small_network().train()
+    given = batch("box", prompts_of("box"))
+    targets = ReferTargets.of(dataclasses.replace(given, masks=np.zeros_like(given.masks)))
+    scene, scores = network(torch.rand(2, 3, 64, 64), torch.from_numpy(given.prompts), "box")
+    total, parts = refer_loss(scene, scores, torch.from_numpy(given.who), targets, ReferLossConfig())
+    total.backward()
+    assert parts["mask"] == parts["dice"] == 0
+    missing = [n for n, p in network.named_parameters() if p.grad is None or not torch.isfinite(p.grad).all()]
+    assert missing == []
 
 
 @pytest.mark.parametrize("size", [(64, 96), (52, 44)])
