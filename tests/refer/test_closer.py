@@ -42,6 +42,12 @@ def test_an_answer_by_box_is_that_of_the_part_alone(find: Referrer) -> None:
     assert answer.prompt == {"box": list(BOX)}
 
 
+@pytest.mark.parametrize("closer", [0.5, 0.0, -1.0, float("nan")])
+def test_less_than_the_box_is_no_look(find: Referrer, closer: float) -> None:
+    with pytest.raises(UserError, match=r"closer=.*: is at least 1"):
+        find(PICTURE, box=BOX, closer=closer)
+
+
 def test_a_text_chooses_in_the_whole_picture(find: Referrer) -> None:
     whole, nearer = find(PICTURE, text="the left person"), find(PICTURE, text="the left person", closer=2.0)
     assert nearer.score == whole.score

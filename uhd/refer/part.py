@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uhd.augment.closer import window_around
+from uhd.errors import UserError
 from uhd.refer.answer import Answer
 from uhd.refer.answers import Array
 
@@ -34,7 +35,13 @@ class Part:
 
     @classmethod
     def around(cls, image: NDArray[np.uint8], box: Array, sides: float) -> Part:
-        """Return the square around a box (4,) in pixels; its side is ``sides`` times the longer one of the box."""
+        """Return the square around a box (4,) in pixels; its side is ``sides`` times the longer one of the box.
+
+        Raises:
+            UserError: less than the box would be in it.
+        """
+        if not sides >= 1:
+            raise UserError(f"closer={sides}: is at least 1, the box alone")
         return cls(image, *(int(value) for value in window_around(box, (image.shape[0], image.shape[1]), sides)))
 
     @property
