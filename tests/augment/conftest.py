@@ -62,7 +62,9 @@ def assert_same_place(
     seen, allowed = extent(image), np.array(slack) + 1 + 1e-3
     assert len(regions) <= 1
     if not len(regions):
-        assert seen is None
+        # A window that begins a rounding error above the lower edge shows one row of paint: no more than the slack.
+        thin = seen is not None and bool((((seen[2:] - seen[:2]) * (width, height)) <= np.array(slack) + 1e-3).any())
+        assert seen is None or thin
         return
     box = regions[0]
     assert ((box >= 0) & (box <= 1)).all()

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.augment.conftest import assert_same_place, extent, painted, photograph
@@ -110,6 +110,7 @@ def test_blends_and_pastes_run_in_a_pipeline_on_any_sizes() -> None:
 
 
 @given(st.integers(0, 10_000))
+@example(5572)
 def test_parts_that_meet_off_the_middle_keep_aspect_and_boxes(seed: int) -> None:
     draw = np.random.default_rng(seed)
     mosaic = Mosaic(centre=(0.2, 0.8), min_visibility=0.0)
