@@ -17,14 +17,15 @@ EPS = 1e-7
 def iou_table(predictions: Predictions, targets: Targets) -> Tensor:
     """Return the (T, N) IoU of every person with every prediction of its image."""
     planes = predictions.boxes.movedim(-1, 0).contiguous()
-    area = (planes[2] - planes[0]).clamp_(min=0) * (planes[3] - planes[1]).clamp_(min=0)
+    area = (planes[2] - planes[0]).clamp_(min=0).mul_((planes[3] - planes[1]).clamp_(min=0))
     image, boxes = targets.people.image, targets.people.boxes
     x1, y1, x2, y2 = (boxes[:, i : i + 1] for i in range(4))
-    wide = torch.minimum(planes[2][image], x2) - torch.maximum(planes[0][image], x1)
-    high = torch.minimum(planes[3][image], y2) - torch.maximum(planes[1][image], y1)
-    overlap = wide.clamp_(min=0) * high.clamp_(min=0)
-    union = area[image] + (x2 - x1) * (y2 - y1) - overlap
-    return overlap / union.add_(EPS)
+    left, top, right, bottom = planes.index_select(1, image)
+    wide = torch.minimum(right, x2).sub_(torch.maximum(left, x1))
+    high = torch.minimum(bottom, y2).sub_(torch.maximum(top, y1))
+    overlap = wide.clamp_(min=0).mul_(high.clamp_(min=0))
+    union = area.index_select(0, image).add_((x2 - x1) * (y2 - y1)).sub_(overlap)
+    return overlap.div_(union.add_(EPS))
 
 
 def prior_boxes(grid: Grid) -> Tensor:
@@ -55,7 +56,7 @@ def score_table(predictions: Predictions, targets: Targets) -> Tensor:
     Where predictions have one column (one class, or a classless head), every person is of that class.
     """
     if predictions.scores.shape[-1] == 1:
-        return predictions.scores[..., 0][targets.people.image]
+        return predictions.scores[..., 0].index_select(0, targets.people.image)
     return predictions.scores.movedim(-1, 1)[targets.people.image, targets.people_labels]
 
 

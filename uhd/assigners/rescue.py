@@ -21,28 +21,33 @@ def rescue(prediction: Tensor, claims: Tensor, usable: Tensor, overlap: Tensor, 
         (T, K) claims, where a rescued person has the one claim it won.
     """
     people, total = len(prediction), len(owner)
-    if people == 0:
-        return claims
-    person = torch.arange(people, device=prediction.device)[:, None]
+    person = torch.arange(people, device=prediction.device)
     rank = torch.arange(prediction.shape[1], device=prediction.device)
-    owned = claims & (owner[prediction] == person)
-    has = owned.any(1, keepdim=True)
+    owned = claims & (owner[prediction] == person[:, None])
+    has = owned.any(1)
+    # They are few; but a device would have to be waited for to know who: there all rows take part.
+    rows = person[~has] if prediction.device.type == "cpu" else person
+    if len(rows) == 0:
+        return claims
     # A person keeps the best it owns, whatever happens to the rest.
     kept = _flag(total, prediction, owned & (rank == owned.int().argmax(1, keepdim=True)))
+    names = torch.cat([rows, rows.new_full((1,), people)])
+    place, usable, overlap, has = prediction[rows], usable[rows], overlap[rows], has[rows][:, None]
+    outcome = claims[rows]
     for _ in range(_ROUNDS):
-        if prediction.device.type == "cpu" and bool(has.all()):
-            break  # only saves time; asking a device would cost a wait
-        free = usable & ~kept[prediction] & ~has
+        free = usable & ~kept[place] & ~has
+        if prediction.device.type == "cpu" and not bool(free.any()):
+            break
         choice = free & (rank == free.int().argmax(1, keepdim=True))
-        taker = owners(prediction, choice, overlap, total)
-        won = choice & (taker[prediction] == person)
+        taker = names[owners(place, choice, overlap, total)]
+        won = choice & (taker[place] == rows[:, None])
         taken = taker < people
         owner.copy_(torch.where(taken, taker, owner))
         kept |= taken
         rescued = won.any(1, keepdim=True)
-        claims = torch.where(rescued, won, claims)
+        outcome = torch.where(rescued, won, outcome)
         has |= rescued
-    return claims
+    return claims.index_copy(0, rows, outcome)
 
 
 def _flag(total: int, index: Tensor, flags: Tensor) -> Tensor:

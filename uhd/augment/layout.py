@@ -54,7 +54,7 @@ SAMPLES: tuple[type[Any], ...] = (cutout.CoarseDropout, cutout.Cutout, outliers.
 _ALL: tuple[type[Any], ...] = (mixing.Mosaic, *GEOMETRY, *MIXING, *PIXELS, *SAMPLES)
 OPERATIONS: dict[str, type[Any]] = {kind.__name__: kind for kind in _ALL}
 # Files beside this one that are known by name.
-PRESETS = ("light", "medium", "heavy", "recipe", "camera")
+PRESETS = ("light", "medium", "heavy", "recipe", "camera", "whole")
 RECIPE = Path(__file__).parent / "recipe.yaml"
 PACKAGE = Path(__file__).parent.parent
 _KERAS_PACKAGE = "uhd_keras"  # beside it, with the defaults of UHD-keras

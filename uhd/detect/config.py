@@ -25,7 +25,7 @@ class DetectConfig:
     samples: int = knob(10, "validation images with most mistakes, drawn at a new best", group=_RUN, minimum=0)
     aug_config: Path | None = knob(
         None,
-        "augmentation YAML, or light, medium, heavy (default: our recipe)",
+        "augmentation YAML, or light, medium, heavy, camera, whole (default: our recipe)",
         group=_OPT,
         original=Path("uhd/aug.yaml"),
         keras=Path("uhd_keras/aug.yaml"),

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from uhd.boxes import xyxy_to_cxcywh
 from uhd.data.discover import find_images, label_path
@@ -24,6 +23,7 @@ from uhd.json_text import json_text
 from uhd.labelling.config import LabelRules
 from uhd.labelling.pseudo_labels import PseudoLabels, pseudo_labels
 from uhd.labelling.teachers import Teacher
+from uhd.progress import watched
 from uhd.read import UnreadableImage, read_image
 
 Boxes = NDArray[np.float32]
@@ -66,7 +66,7 @@ def label_folder(
         teachers: at least one, open.
         rules: thresholds.
         copy: copy the photographs instead of linking them.
-        progress: show a bar on a terminal.
+        progress: tell on standard error how far it is.
 
     Raises:
         UserError: no photographs, or ``output`` lies in the folder of the photographs or the other way round.
@@ -76,7 +76,8 @@ def label_folder(
     done = Labelled()
     regions = IgnoreRegions(done.report)
     uncertain: dict[Path, dict[str, list[list[float]]]] = {}
-    for path in tqdm(find_images(source, done.report), unit="image", disable=None if progress else True):
+    photographs = find_images(source, done.report)
+    for path in watched(photographs, "image") if progress else photographs:
         place = path.relative_to(source)
         known, ignored = _known_labels(path, regions, done.report) if rules.complete else (None, None)
         try:

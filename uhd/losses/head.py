@@ -12,7 +12,7 @@ from uhd.assigners.assignment import Assignment, Grid, Predictions
 from uhd.assigners.targets import Targets
 from uhd.heads import HeadLayout
 from uhd.losses.class_weights import class_weights
-from uhd.models.decode import branch, cell_grid, decode_all, decode_boxes, score, score_logits, split_raw
+from uhd.models.decode import branch, cell_grid, decode_all, decode_boxes, score, score_logits
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +82,11 @@ class AnchorHead(torch.nn.Module):
         index, people = assignment.prediction.flatten(), targets.people
         anchor = index // (h * w) % len(self.anchors)
         cell = index % (h * w)
-        logits = split_raw(raw, len(self.anchors))[index // (h * w * len(self.anchors)), anchor, :, cell]
+        fields = raw.shape[1] // len(self.anchors)
+        first = index // (h * w) * (fields * h * w) + cell  # of a prediction's fields, which lie a map apart
+        places_in_raw = first[:, None] + torch.arange(fields, device=raw.device) * (h * w)
+        # Several people may claim one prediction; the gradient of a gather adds up fast, that of an index does not.
+        logits = raw.flatten().gather(0, places_in_raw.flatten()).view(-1, fields)
         places = self.layout.places
         boxes = decode_boxes(logits[:, places["box"]], cell_grid(h, w, raw.device).T[cell], prior[anchor], (h, w))
         claims = assignment.prediction.shape[1]

@@ -20,12 +20,12 @@ def taught_mask(assignment: Assignment, predictions: Predictions, targets: Targe
     regions = targets.regions
     if len(regions.image) == 0:
         return None if assignment.neutral is None else ~assignment.neutral
-    planes = predictions.boxes.movedim(-1, 0).clamp(0, 1).contiguous()
-    area = (planes[2] - planes[0]) * (planes[3] - planes[1])
+    left, top, right, bottom = predictions.boxes.movedim(-1, 0).index_select(1, regions.image).clamp_(0, 1)
+    area = (right - left) * (bottom - top)
     x1, y1, x2, y2 = (regions.boxes[:, i : i + 1] for i in range(4))
-    wide = torch.minimum(planes[2][regions.image], x2) - torch.maximum(planes[0][regions.image], x1)
-    high = torch.minimum(planes[3][regions.image], y2) - torch.maximum(planes[1][regions.image], y1)
-    inside = wide.clamp_(min=0) * high.clamp_(min=0) * 2 >= area[regions.image].clamp_(min=1e-12)
+    wide = torch.minimum(right, x2) - torch.maximum(left, x1)
+    high = torch.minimum(bottom, y2) - torch.maximum(top, y1)
+    inside = wide.clamp_(min=0) * high.clamp_(min=0) * 2 >= area.clamp_(min=1e-12)
 
     cx = (torch.arange(grid.width, device=x1.device) + 0.5) / grid.width
     cy = (torch.arange(grid.height, device=x1.device) + 0.5) / grid.height

@@ -40,11 +40,17 @@ def decode_boxes(t: Tensor, cell: Tensor, prior: Tensor, size: tuple[int, int]) 
 
 
 def decode_all(raw: Tensor, prior: Tensor) -> Tensor:
-    """Decode every prediction to (B, N, 4) ``xyxy``, N in the order anchor, row, column."""
+    """Decode every prediction to (B, N, 4) ``xyxy``, N in the order anchor, row, column.
+
+    Memory holds one plane per coordinate, as the raw map does: who compares boxes reads them coordinate by coordinate.
+    """
     b, _, h, w = raw.shape
-    t = split_raw(raw, len(prior))[:, :, BOX].transpose(2, 3)
-    boxes = decode_boxes(t, cell_grid(h, w, raw.device).T, prior[None, :, None], (h, w))
-    return boxes.reshape(b, -1, 4)
+    t = split_raw(raw, len(prior))[:, :, BOX]
+    size = t.new_tensor([w, h])[:, None]
+    centre = (torch.sigmoid(t[:, :, :2]) + cell_grid(h, w, raw.device)) / size
+    half = prior[:, :, None] * F.softplus(t[:, :, 2:]) / 2
+    low, high = (each.movedim(2, 0).reshape(2, b, -1) for each in (centre - half, centre + half))
+    return torch.cat([low, high]).movedim(0, -1)
 
 
 def branch(raw: Tensor, layout: HeadLayout, name: str) -> Tensor | None:
@@ -55,9 +61,11 @@ def branch(raw: Tensor, layout: HeadLayout, name: str) -> Tensor | None:
 
 def score_logits(raw: Tensor, layout: HeadLayout) -> tuple[Tensor, Tensor | None, Tensor | None]:
     """Return objectness (B, N), quality (B, N) or None, class logits (B, N, classes) or None."""
-    obj, quality, cls = (branch(raw, layout, name) for name in ("obj", "quality", "cls"))
+    # One gradient for all planes together: each slice would fill one of the whole map with zeros.
+    planes = split_raw(raw, layout.num_anchors).unbind(2)
+    obj, quality = (planes[layout.places[name].start] if name in layout.places else None for name in ("obj", "quality"))
     assert obj is not None
-    return obj[..., 0], None if quality is None else quality[..., 0], cls
+    return obj.flatten(1), None if quality is None else quality.flatten(1), branch(raw, layout, "cls")
 
 
 def score(raw: Tensor, layout: HeadLayout) -> Tensor:
