@@ -140,6 +140,14 @@ def test_an_order_that_enlarges_the_small_image_is_said() -> None:
     assert len(lines) == 1
 
 
+def test_a_closer_look_behind_a_rotation_is_said() -> None:
+    lines: list[str] = []
+    read_operations({"Rotate": 0.5, "CloserLook": 0.5}, (0,), lines.append)
+    assert lines == ["augmentation: CloserLook after a rotation: does nothing to what is turned; list it before"]
+    read_operations({"CloserLook": 0.5, "HorizontalFlip": 0.5, "Rotate": 0.5}, (0,), lines.append)
+    assert len(lines) == 1
+
+
 @pytest.mark.parametrize(("name", "key", "value", "expected"), [
     ("RandomResizedCrop", "ratio", [0.5, 2], {"aspect": (0.5, 2.0)}),
     ("RandomResizedCrop", "aspect_ratio", 1, {"aspect": (1.0, 1.0)}),

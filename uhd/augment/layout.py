@@ -81,7 +81,7 @@ def read_operations(
     ``class_swap_map`` may stand at any level; the innermost counts.
 
     What is not known, operations or keys, is left out, and said in one line; so is an order that makes an operation
-    enlarge the small image where it could read the photograph.
+    enlarge the small image where it could read the photograph, or leaves one without effect.
 
     Args:
         source: file, table or list.
@@ -118,7 +118,7 @@ def read_operations(
     if unknown and not known:
         raise UserError(f"{where}: unknown {', '.join(unknown)}: no operation is left")
     said = [f"left out: unknown {', '.join(unknown)}"] if unknown else []
-    for line in [*said, *_reads_the_small_image(operations)]:
+    for line in [*said, *_reads_the_small_image(operations), *_looks_no_closer(operations)]:
         (warn or _tell)(f"{where}: {line}")
     return operations
 
@@ -148,6 +148,16 @@ def _reads_the_small_image(operations: Sequence[Any]) -> list[str]:
     names = ", ".join(dict.fromkeys(type(each).__name__ for each in late))
     before = type(operations[first]).__name__
     return [f"{names} after {before}: works on the small image; listed before {before}, on the photograph"]
+
+
+def _looks_no_closer(operations: Sequence[Any]) -> list[str]:
+    """Return what is to be said when a closer look comes too late: a turned picture has no straight window."""
+    turned = False
+    for each in operations:
+        if turned and isinstance(each, closer.CloserLook):
+            return [f"{type(each).__name__} after a rotation: does nothing to what is turned; list it before"]
+        turned = turned or isinstance(each, affine.Affine | affine.Rotate)
+    return []
 
 
 def _tell(line: str) -> None:
