@@ -19,6 +19,11 @@ CHANGES: dict[str, dict[str, object]] = {
     "batch 32 instead of 16": {"batch_size": 32},
     "25 % mosaics instead of 50 %": {"aug_config": Path(__file__).parent / "mosaic25.yaml"},
     "no averaging of weights": {"use_ema": False},
+    "ATSS, GIoU, nearly whole photographs (--preset whole)": {
+        "anchor_assigner": "atss",
+        "iou_loss": "giou",
+        "aug_config": Path("whole"),
+    },
     "the original's objective, legacy assigner": {
         "objective": "original",
         "anchor_assigner": "legacy",

@@ -213,5 +213,5 @@ def test_every_preset_has_defaults_of_its_own_where_they_differ() -> None:
         size: int = knob(1, "", original=2, presets={"keras": 3})
         lid: int = knob(4, "", keras=5)
 
-    expected = {"uhd": Pan(1, 4), "small": Pan(1, 4), "prune": Pan(1, 4), "original": Pan(2, 4), "keras": Pan(3, 5)}
+    expected = dict.fromkeys(PRESETS, Pan(1, 4)) | {"original": Pan(2, 4), "keras": Pan(3, 5)}
     assert {name: preset(Pan, name) for name in PRESETS} == expected

@@ -23,6 +23,7 @@ class AssignerConfig:
         choices=ASSIGNERS,
         original="legacy",
         keras="legacy",
+        presets={"whole": "atss"},
     )
     simota_topk: int = knob(10, "most predictions per person in simota", group=_GROUP, minimum=1, search=Search(4, 20))
     tal_alpha: float = knob(

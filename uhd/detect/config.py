@@ -29,6 +29,7 @@ class DetectConfig:
         group=_OPT,
         original=Path("uhd/aug.yaml"),
         keras=Path("uhd_keras/aug.yaml"),
+        presets={"whole": Path("whole")},
     )
     backbone_weights: Path | None = knob(
         None,

@@ -28,7 +28,7 @@ class LossConfig(AssignerConfig):
     )
     iou_loss: str = knob(
         "ciou", "box term: an overlap, nwd (nearness of Gaussians) or smoothl1", group=_GROUP, choices=BOX_LOSSES,
-        original="giou",
+        original="giou", presets={"whole": "giou"},
     )  # fmt: skip
     anchor_cls_loss: str = knob(
         "bce",
