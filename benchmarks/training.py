@@ -1,10 +1,11 @@
 """How much of the bare network's speed the whole training loop reaches, and what the rest costs.
 
-    python benchmarks/training.py [--data DIR] [--widths 16 32] [--steps 20] [--pairs 5]
+    python benchmarks/training.py [--data DIR] [--widths 16 32] [--steps 20] [--pairs 5] [--num-workers 0]
 
 Without ``--data`` it draws a set of images. Each pair times, one after the other, the bare network (forward, backward,
 optimiser on a fixed batch of 64) and the whole loop (loading, augmentation, loss, clipping, EMA) in this process, one
-torch thread, no loader process; the median ratio over the pairs is printed.
+torch thread; batches are made in a thread, as ``uhd train`` does, or in ``--num-workers`` processes. The median ratio
+over the pairs is printed.
 """
 
 from __future__ import annotations
@@ -85,7 +86,15 @@ def measure(train: Dataset, val: Dataset, data: DataConfig, width: int, optimize
     bare_optimiser = build_optimiser(group_parameters(bare, bare.answers(), bare.scales()), config)
     model = UltraTinyOD(UltraTinyODConfig(cnn_width=width))
     task = DetectTask(model, data, LossConfig(), val, ("person",), 0.3)
-    loader = Loader(train, Pipeline.load(None), data.img_size, data.resize_mode, BATCH, object_share=0.7)
+    loader = Loader(
+        train,
+        Pipeline.load(None),
+        data.img_size,
+        data.resize_mode,
+        BATCH,
+        num_workers=data.num_workers,
+        object_share=0.7,
+    )
     trainer = Trainer(task, loader, config, Path(tempfile.mkdtemp()), torch.device("cpu"))
     stream = endless(loader)
     bare.train()
@@ -117,7 +126,8 @@ def measure(train: Dataset, val: Dataset, data: DataConfig, width: int, optimize
     epoch = len(train) / statistics.median(speed for _, speed in speeds)
     loader.close()
     print(
-        f"width {width}, {optimizer}: bare {statistics.median(s for s, _ in speeds):.0f} img/s, whole loop "
+        f"width {width}, {optimizer}, loader processes {data.num_workers}: "
+        f"bare {statistics.median(s for s, _ in speeds):.0f} img/s, whole loop "
         f"{statistics.median(s for _, s in speeds):.0f} img/s, ratio {statistics.median(ratios):.3f} "
         f"(min {min(ratios):.3f}, max {max(ratios):.3f}); "
         f"loss and assignment {statistics.median(taken) * 1000:.1f} ms = "
@@ -135,6 +145,7 @@ def main() -> None:
     parser.add_argument("--optimizer", default=TrainConfig().optimizer, help="of both; default: the recipe's")
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--num-workers", type=int, default=DataConfig().num_workers)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(0)
@@ -143,7 +154,7 @@ def main() -> None:
         place = arguments.data or Path(folder) / "drawn"
         if arguments.data is None:
             draw_images(place, arguments.count)
-        data = DataConfig(image_dir=place)
+        data = DataConfig(image_dir=place, num_workers=arguments.num_workers)
         opened = open_data(data)
         train = read_dataset(opened.train, data, opened.report, False)
         val = read_dataset(opened.val, data, opened.report, False)
