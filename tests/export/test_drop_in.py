@@ -104,7 +104,7 @@ def run(path: Path, pixels: np.ndarray) -> np.ndarray:
 @pytest.fixture(scope="module")
 def pictures() -> list[np.ndarray]:
     """What the network sees of photographs of people."""
-    places = (ROOT / "examples/cameraman.jpg", ROOT / "examples/grace_hopper.jpg", ROOT / "docs/people.jpg")
+    places = [ROOT / "examples" / f"{name}.jpg" for name in ("astronaut", "cameraman", "grace_hopper")]
     return [resize_image(read_image(path), (SIDE, SIDE), "opencv_inter_nearest") for path in places]
 
 
