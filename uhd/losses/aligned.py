@@ -63,8 +63,7 @@ class AlignedLoss(torch.nn.Module):
 
         obj_logits, quality_logits = head.branch_logits(raw)
         ranked = obj_logits if quality_logits is None else quality_logits
-        if config.ohem_ratio > 0:
-            keep = hardest(F.softplus(ranked), positive, keep, config.ohem_ratio)
+        keep = hardest(ranked, positive, keep, config.ohem_ratio)
         keep = weigh_people(keep, assigned, targets)
         cls = self._class_loss(raw, assigned, claimed, weighed, keep, number)
         goal = assigned.quality.clamp(0, 1)

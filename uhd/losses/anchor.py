@@ -68,8 +68,7 @@ class AnchorLoss(torch.nn.Module):
         fit.scatter_add_(0, assigned.prediction.flatten(), overlap.detach().clamp(0, 1) * owns)
         fit = fit.view_as(assigned.iou)
         obj_logits, quality_logits = head.branch_logits(raw)
-        if config.ohem_ratio > 0:
-            keep = hardest(F.softplus(obj_logits), positive, keep, config.ohem_ratio)
+        keep = hardest(obj_logits, positive, keep, config.ohem_ratio)
         keep = weigh_people(keep, assigned, targets)
         quality = raw.new_zeros(())
         if quality_logits is not None:

@@ -14,7 +14,7 @@ def hardest(loss: Tensor, positive: Tensor, keep: Tensor | None, ratio: float) -
     """Return which predictions (B, N) are taught: all positives, and ``ratio`` negatives for each in the batch.
 
     Args:
-        loss: (B, N) of every prediction as background.
+        loss: (B, N) of every prediction as background, or what grows with it, as its logit does.
         positive: (B, N) bool.
         keep: (B, N) bool, which may be taught; None for all.
         ratio: negatives per positive, of at least one; 0 returns ``keep``.

@@ -33,10 +33,14 @@ def decode_boxes(t: Tensor, cell: Tensor, prior: Tensor, size: tuple[int, int]) 
     Returns:
         (..., 4) ``xyxy`` normalised, not clipped.
     """
-    extent = t.new_tensor([size[1], size[0]])
-    centre = (torch.sigmoid(t[..., :2]) + cell) / extent
-    half = prior * F.softplus(t[..., 2:]) / 2
-    return torch.cat([centre - half, centre + half], -1)
+    return torch.cat(_corners(t[..., :2], t[..., 2:], cell, prior, t.new_tensor([size[1], size[0]])), -1)
+
+
+def _corners(place: Tensor, sides: Tensor, cell: Tensor, prior: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
+    """Return left upper and right lower corners of logits tx, ty and tw, th, whichever axis holds the two."""
+    centre = (torch.sigmoid(place) + cell) / size
+    half = prior * F.softplus(sides) / 2
+    return centre - half, centre + half
 
 
 def decode_all(raw: Tensor, prior: Tensor) -> Tensor:
@@ -46,11 +50,9 @@ def decode_all(raw: Tensor, prior: Tensor) -> Tensor:
     """
     b, _, h, w = raw.shape
     t = split_raw(raw, len(prior))[:, :, BOX]
-    size = t.new_tensor([w, h])[:, None]
-    centre = (torch.sigmoid(t[:, :, :2]) + cell_grid(h, w, raw.device)) / size
-    half = prior[:, :, None] * F.softplus(t[:, :, 2:]) / 2
-    low, high = (each.movedim(2, 0).reshape(2, b, -1) for each in (centre - half, centre + half))
-    return torch.cat([low, high]).movedim(0, -1)
+    cell, size = cell_grid(h, w, raw.device), t.new_tensor([w, h])[:, None]
+    corners = _corners(t[:, :, :2], t[:, :, 2:], cell, prior[:, :, None], size)
+    return torch.cat([each.movedim(2, 0).reshape(2, b, -1) for each in corners]).movedim(0, -1)
 
 
 def branch(raw: Tensor, layout: HeadLayout, name: str) -> Tensor | None:
