@@ -1,11 +1,11 @@
 """How much of the bare network's speed the whole training loop reaches, and what the rest costs.
 
-    python benchmarks/training.py [--data DIR] [--widths 16 32] [--steps 20] [--pairs 5] [--num-workers 0]
+    python benchmarks/training.py [--data DIR] [--widths 16 32] [--steps 20] [--pairs 5] [--num-workers N]
 
 Without ``--data`` it draws a set of images. Each pair times, one after the other, the bare network (forward, backward,
 optimiser on a fixed batch of 64) and the whole loop (loading, augmentation, loss, clipping, EMA) in this process, one
-torch thread; batches are made in a thread, as ``uhd train`` does, or in ``--num-workers`` processes. The median ratio
-over the pairs is printed.
+torch thread; batches are made as ``uhd train`` makes them in a long run, in a process where a processor is free, or as
+``--num-workers`` says. The median ratio over the pairs is printed.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from uhd.data.batch import Batch
 from uhd.data.config import DataConfig
 from uhd.data.dataset import Dataset
 from uhd.data.loader import Loader
+from uhd.data.loader_processes import loader_processes
 from uhd.data.open import open_data, read_dataset
 from uhd.detect.task import DetectTask
 from uhd.losses.config import LossConfig
@@ -41,6 +42,7 @@ from uhd.training.parameters import group_parameters
 from uhd.training.trainer import Trainer
 
 BATCH = 64
+LONG = 1_000_000  # images of a run that is worth a process for its batches
 
 
 def draw_images(folder: Path, count: int, seed: int = 0) -> None:
@@ -85,6 +87,7 @@ def measure(train: Dataset, val: Dataset, data: DataConfig, width: int, optimize
     bare = UltraTinyOD(UltraTinyODConfig(cnn_width=width)).to(memory_format=torch.channels_last)
     bare_optimiser = build_optimiser(group_parameters(bare, bare.answers(), bare.scales()), config)
     model = UltraTinyOD(UltraTinyODConfig(cnn_width=width))
+    workers = loader_processes(data.num_workers, LONG, torch.get_num_threads())
     task = DetectTask(model, data, LossConfig(), val, ("person",), 0.3)
     loader = Loader(
         train,
@@ -92,7 +95,7 @@ def measure(train: Dataset, val: Dataset, data: DataConfig, width: int, optimize
         data.img_size,
         data.resize_mode,
         BATCH,
-        num_workers=data.num_workers,
+        num_workers=workers,
         object_share=0.7,
     )
     trainer = Trainer(task, loader, config, Path(tempfile.mkdtemp()), torch.device("cpu"))
@@ -126,7 +129,7 @@ def measure(train: Dataset, val: Dataset, data: DataConfig, width: int, optimize
     epoch = len(train) / statistics.median(speed for _, speed in speeds)
     loader.close()
     print(
-        f"width {width}, {optimizer}, loader processes {data.num_workers}: "
+        f"width {width}, {optimizer}, loader processes {workers}: "
         f"bare {statistics.median(s for s, _ in speeds):.0f} img/s, whole loop "
         f"{statistics.median(s for _, s in speeds):.0f} img/s, ratio {statistics.median(ratios):.3f} "
         f"(min {min(ratios):.3f}, max {max(ratios):.3f}); "

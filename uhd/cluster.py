@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
+from uhd.cores import usable_cores
 from uhd.errors import UserError, install_hint
 
 T = TypeVar("T")
@@ -45,7 +45,7 @@ def run_shards(
     # Ray prints, and Ray Data draws, more than the results.
     options: dict[str, Any] = {"include_dashboard": False, "log_to_driver": False, "logging_level": "ERROR"}
     if address == LOCAL:
-        options["num_cpus"] = workers or os.cpu_count() or 1
+        options["num_cpus"] = workers or usable_cores()
     try:
         ray.init(**({} if address == LOCAL else {"address": address}), **_allowed(options, address))
     except Exception as error:  # noqa: BLE001  Ray raises bare ones

@@ -262,3 +262,8 @@ def test_off_and_on() -> None:
     assert read_operations(config, (0,)) == [colour.ToGray(), geometry.VerticalFlip(0.0)]
     assert read_operations({"Mosaic": None}, (0,)) == []
     assert read_operations({"Mosaic": {}}, (0,)) == [Mosaic(1.0)]
+
+
+def test_a_mistyped_name_is_told_those_that_there_are() -> None:
+    with pytest.raises(UserError, match=r"^whoel: no such file; by name there are light, .* \(did you mean 'whole'\?\)$"):
+        read_operations("whoel")

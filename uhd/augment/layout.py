@@ -199,6 +199,9 @@ def _entries(section: Any, where: str) -> list[Entry]:
 def _read(path: Path) -> Any:
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        presets = f"{', '.join(PRESETS[:-1])} and {PRESETS[-1]}"
+        raise UserError(f"{path}: no such file; by name there are {presets}{nearest(path.name, PRESETS)}") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UserError(f"{path}: cannot be read as YAML ({' '.join(str(error).split())})") from None
 

@@ -125,4 +125,10 @@ class DataConfig:
     )
     cache: str = knob("ram", "where decoded images are kept", group=_GROUP, choices=CACHE_KINDS)
     cache_dir: Path | None = knob(None, "folder for --cache file (default: the user's cache folder)", group=_GROUP)
-    num_workers: int = knob(0, "processes that prepare batches; 0: one thread", group=_GROUP, minimum=0, original=8)
+    num_workers: int | None = knob(
+        None,
+        "processes that prepare batches; 0: one thread (default: 1 for a long run where a processor is free, else 0)",
+        group=_GROUP,
+        minimum=0,
+        original=8,
+    )

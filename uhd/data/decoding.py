@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from uhd.cores import usable_cores
 from uhd.data.problems import BAD_IMAGE, Report
 from uhd.data.reduction import reduce_image
 from uhd.read import UnreadableImage, read_image
@@ -81,7 +81,7 @@ def _decoded(paths: Sequence[Path], size: tuple[int, int], mode: str) -> Iterato
         extra = None if reduced is image else resize_image(image, size, mode)
         return (image.shape[0], image.shape[1]), reduced, extra
 
-    threads = min(8, os.cpu_count() or 1)
+    threads = min(8, usable_cores())
     with ThreadPoolExecutor(threads) as pool:
         pending: deque[Future[_Decoded | UnreadableImage]] = deque()
         for path in paths:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import torch
 
 from uhd.augment.mixing import Mosaic
 from uhd.augment.pipeline import Pipeline
 from uhd.data.dataset import Dataset
 from uhd.data.loader import Loader
+from uhd.data.loader_processes import loader_processes
 from uhd.data.problems import Report
 from uhd.data.samplers import RepeatFactorSampler
 from uhd.detect.settings import Settings
@@ -39,11 +41,13 @@ def build_loader(
         report: receives images that break.
     """
     train, detect, data = settings.train, settings.detect, settings.data
+    busy = processes.world * torch.get_num_threads()
+    workers = loader_processes(data.num_workers, len(dataset) * train.epochs, busy)
     plain = Pipeline([each for each in transform.operations if not isinstance(each, Mosaic)])
     closing = round((1 - detect.close_mosaic) * train.epochs)
     sizes = size_at(data.img_size, int(settings.model.stride), detect.multi_scale, train.seed)
     return Loader(
-        dataset, [transform, plain], data.img_size, data.resize_mode, train.batch_size, train.seed, data.num_workers,
+        dataset, [transform, plain], data.img_size, data.resize_mode, train.batch_size, train.seed, workers,
         processes.rank, processes.world, object_share=detect.object_share, teacher_view=teacher_view,
         sampler=RepeatFactorSampler(detect.repeat_threshold) if detect.repeat_threshold > 0 else None,
         stage_of=lambda epoch: int(epoch >= closing), size_at=sizes, report=report,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from uhd.evaluation.average_precision import all_point_ap, precision_recall
 from uhd.evaluation.matching import Found, Matches, match
@@ -117,29 +118,42 @@ def height_curve(matches: Matches, heights: tuple[float, float]) -> Curve:
 def _curve(
     matches: Matches, threshold: int = 0, class_id: int | None = None, heights: tuple[float, float] = (-np.inf, np.inf)
 ) -> Curve:
-    """Return the curve of one class, or of all pooled.
+    """Return the curve of one class, or of all pooled; see :func:`_counted`."""
+    hit, counts, truths = _counted(matches, threshold, class_id, heights)
+    return Curve(*precision_recall(matches.scores[counts], hit[counts], truths))
+
+
+def _ap(
+    matches: Matches, threshold: int, class_id: int | None, heights: tuple[float, float] = (-np.inf, np.inf)
+) -> float:
+    """Return the AP of matches with the best detection first: their curve's, of which it needs the hits alone."""
+    hit, counts, truths = _counted(matches, threshold, class_id, heights)
+    hits = np.flatnonzero(hit & counts)
+    number = np.arange(1, len(hits) + 1)
+    return all_point_ap(number / counts.cumsum()[hits], number / max(truths, 1))
+
+
+def _counted(
+    matches: Matches, threshold: int, class_id: int | None, heights: tuple[float, float]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_], int]:
+    """Return which detections (K,) are hits, which count, and how many truths do.
 
     Outside a range of (normalised) heights, truths, what found them, and unmatched detections do not count.
     """
     low, high = heights
     matched = matches.matched[threshold]
     hit = matched >= 0
-    # A detection belongs to the height of the truth it found; one that found none, to its own.
-    height = matches.heights.copy()
-    height[hit] = matches.truth_heights[matched[hit]]
-    counts = (hit | ~matches.ignorable) & (height >= low) & (height < high)
+    counts = hit | ~matches.ignorable
     wanted = (matches.truth_heights >= low) & (matches.truth_heights < high)
+    if not (low == -np.inf and high == np.inf):
+        # A detection belongs to the height of the truth it found; one that found none, to its own.
+        height = matches.heights.copy()
+        height[hit] = matches.truth_heights[matched[hit]]
+        counts &= (height >= low) & (height < high)
     if class_id is not None:
         counts &= matches.class_ids == class_id
         wanted &= matches.truth_class_ids == class_id
-    return Curve(*precision_recall(matches.scores[counts], hit[counts], int(wanted.sum())))
-
-
-def _ap(
-    matches: Matches, threshold: int, class_id: int | None, heights: tuple[float, float] = (-np.inf, np.inf)
-) -> float:
-    curve = _curve(matches, threshold, class_id, heights)
-    return all_point_ap(curve.precision, curve.recall)
+    return hit, counts, int(wanted.sum())
 
 
 def _operating_points(curve: Curve, precision: float, images: int) -> dict[str, float]:

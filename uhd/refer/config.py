@@ -35,7 +35,9 @@ class ReferDataConfig:
     img_size: tuple[int, int] = same_knob(DataConfig, "img_size", (96, 96), group=_DATA)
     resize_mode: str = same_knob(DataConfig, "resize_mode", "opencv_inter_linear", group=_DATA)
     cache: str = same_knob(DataConfig, "cache", "ram", group=_DATA)
-    num_workers: int = same_knob(DataConfig, "num_workers", 0, group=_DATA)
+    num_workers: int = same_knob(
+        DataConfig, "num_workers", 0, group=_DATA, help="processes that prepare batches; 0: one thread"
+    )
     strict: bool = same_knob(DataConfig, "strict", False, group=_DATA)
 
 

@@ -7,6 +7,8 @@ import sys
 
 import torch
 
+from uhd.cores import usable_cores
+
 
 def choose_threads(asked: int) -> int:
     """Set torch's threads and return their number.
@@ -19,9 +21,9 @@ def choose_threads(asked: int) -> int:
         asked: number of threads; 0 takes ``OMP_NUM_THREADS`` where it is set, else 1. More than there are cores make
             a step slower, and thousands end the process: the number of cores is taken.
     """
-    cores = os.cpu_count() or 1
+    cores = usable_cores()
     if asked > cores:
-        print(f"--threads {asked}: this machine has {cores} cores, and so many are taken", file=sys.stderr)  # noqa: T201
+        print(f"--threads {asked}: {cores} processors may be used here, and so many are taken", file=sys.stderr)  # noqa: T201
         asked = cores
     if asked or not os.environ.get("OMP_NUM_THREADS"):
         torch.set_num_threads(asked or 1)
