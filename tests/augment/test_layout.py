@@ -265,5 +265,6 @@ def test_off_and_on() -> None:
 
 
 def test_a_mistyped_name_is_told_those_that_there_are() -> None:
-    with pytest.raises(UserError, match=r"^whoel: no such file; by name there are light, .* \(did you mean 'whole'\?\)$"):
-        read_operations("whoel")
+    told = r"^whoel: no such file; by name there are light, .* \(did you mean 'whole'\?\)$"
+    with pytest.raises(UserError, match=told):
+        read_operations("whoel", (0,))
