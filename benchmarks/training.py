@@ -5,7 +5,7 @@
 Without ``--data`` it draws a set of images. Each pair times, one after the other, the bare network (forward, backward,
 optimiser on a fixed batch of 64) and the whole loop (loading, augmentation, loss, clipping, EMA) in this process, one
 torch thread; batches are made as ``uhd train`` makes them in a long run, in a process where a processor is free, or as
-``--num-workers`` says. The median ratio over the pairs is printed.
+``--num-workers`` says. The median ratio over the pairs is printed, and the median of five evaluations.
 """
 
 from __future__ import annotations
@@ -123,9 +123,12 @@ def measure(train: Dataset, val: Dataset, data: DataConfig, width: int, optimize
         task.objective(raw, targets)[0].backward()
         taken.append(time.perf_counter() - began)
     step = BATCH / statistics.median(speed for speed, _ in speeds)
-    began = time.perf_counter()
-    task.evaluate(trainer.model)
-    evaluation = time.perf_counter() - began
+    evaluations = []
+    for _ in range(5):
+        began = time.perf_counter()
+        task.evaluate(trainer.model)
+        evaluations.append(time.perf_counter() - began)
+    evaluation = statistics.median(evaluations)
     epoch = len(train) / statistics.median(speed for _, speed in speeds)
     loader.close()
     print(
