@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 
 from tests.export.conftest import FAMILIES, class_names, make_family
@@ -169,6 +170,20 @@ def test_choices_go_together(family: str, form: str, options: dict[str, Any], tm
         same(one, other)
     for photo, other in zip(PHOTOS, expected, strict=True):
         same(predictor.predict([photo], least, 0)[0], other)
+
+
+@pytest.mark.parametrize("form", ["raw", "merged", "nms", "yolov8", "primitive"])
+# Torch's own attention asks for the number of values that no images have.
+@pytest.mark.parametrize("family", [name for name in FAMILIES if not name.startswith("transformer")])
+def test_a_run_of_no_images_finds_nothing(family: str, form: str, tmp_path: Path) -> None:
+    predictor = written(make_family(family), tmp_path / "m.onnx", (48, 80), form=form, batch=None, simplify=True)
+    session = onnxruntime.InferenceSession(tmp_path / "m.onnx", providers=["CPUExecutionProvider"])
+    axis = {each.name: list(each.shape).index("N") for each in session.get_outputs() if "N" in each.shape}
+    assert axis
+    images = predictor.preprocess(PHOTOS)
+    for count in (0, 2):
+        found = session.run(list(axis), {session.get_inputs()[0].name: images[:count]})
+        assert [each.shape[axis[name]] for name, each in zip(axis, found, strict=True)] == [count] * len(axis)
 
 
 @pytest.mark.parametrize("family", ["utod", "utod_attributes", "centernet", "transformer", "anchor_cnn"])

@@ -32,16 +32,16 @@ def outputs_of(network: DetectorNetwork, form: ExportForm) -> tuple[tuple[str, .
 
 def _rows(found: Candidates, form: ExportForm, network: DetectorNetwork) -> Tensor:
     """Return (B, K, 6): score, class id, cx, cy, w, h, best first."""
-    boxes = torch.cat([found.centre, found.size], 2).permute(0, 1, 3, 2).flatten(1, 2)
+    boxes = _joined(torch.cat([found.centre, found.size], 2).permute(0, 1, 3, 2), form)
     most = GRAPHS[network.kind].most_rows(network, form.topk)
     if network.layout().every_class:
-        scores = _every_score(found)
-        best, place = _best(_kept(boxes, scores, form).flatten(1), form, most)
+        scores = _every_score(found, form)
+        best, place = _best(_joined(_kept(boxes, scores, form), form), form, most)
         classes = scores.shape[2]
         index = torch.div(place, classes, rounding_mode="floor")
         kind = (place - index * classes).to(best.dtype)
     else:
-        score, which = _best_class(found)
+        score, which = _best_class(found, form)
         if form.nms_iou:
             score = _kept_best(boxes, score, which, form, network)
         best, index = _best(score, form, most)
@@ -59,8 +59,16 @@ def _corner_rows(found: Candidates, form: ExportForm, network: DetectorNetwork) 
 def _columns(found: Candidates, form: ExportForm, network: DetectorNetwork) -> Tensor:
     """Return (B, 4 + C, N): cx, cy, w, h, then the score of every class."""
     del network
-    boxes = torch.cat([found.centre, found.size], 2).transpose(1, 2).flatten(2)
-    return torch.cat([boxes * _extent(form).view(4, 1), _every_score(found).transpose(1, 2)], 1)
+    boxes = _joined(torch.cat([found.centre, found.size], 2).permute(0, 1, 3, 2), form).transpose(1, 2)
+    return torch.cat([boxes * _extent(form).view(4, 1), _every_score(found, form).transpose(1, 2)], 1)
+
+
+def _joined(x: Tensor, form: ExportForm) -> Tensor:
+    """Return (B, M * N, ...) of (B, M, N, ...)."""
+    if form.batch is not None or form.dynamic:
+        return x.flatten(1, 2)
+    # Of the batch's size alone nothing is known, and it may be 0: no other can be told from the number of values then.
+    return x.reshape(-1, int(x.shape[1]) * int(x.shape[2]), *x.shape[3:])
 
 
 def _extent(form: ExportForm) -> Tensor:
@@ -69,20 +77,20 @@ def _extent(form: ExportForm) -> Tensor:
     return torch.tensor([width, height, width, height], dtype=torch.float32)
 
 
-def _best_class(found: Candidates) -> tuple[Tensor, Tensor | None]:
+def _best_class(found: Candidates, form: ExportForm) -> tuple[Tensor, Tensor | None]:
     """Return score (B, N) and class id (B, N) of the best class of every box; None where there is only one."""
     if found.classes is None:
         assert found.base is not None
-        return found.base.flatten(1), None
+        return _joined(found.base, form), None
     which = None
     top = found.classes[:, :, 0]
     if found.classes.shape[2] > 1:
         top, which = found.classes.max(2)
-        which = which.flatten(1)
-    return (top if found.base is None else found.base * top).flatten(1), which
+        which = _joined(which, form)
+    return _joined(top if found.base is None else found.base * top, form), which
 
 
-def _every_score(found: Candidates) -> Tensor:
+def _every_score(found: Candidates, form: ExportForm) -> Tensor:
     """Return the scores (B, N, C) of all classes, then of all attributes."""
     columns = []
     if found.classes is not None:
@@ -93,7 +101,7 @@ def _every_score(found: Candidates) -> Tensor:
     table = torch.cat(columns, 2) if len(columns) > 1 else columns[0]
     if found.base is not None:
         table = table * found.base.unsqueeze(2)
-    return table.permute(0, 1, 3, 2).flatten(1, 2)
+    return _joined(table.permute(0, 1, 3, 2), form)
 
 
 def _kept(boxes: Tensor, scores: Tensor, form: ExportForm) -> Tensor:

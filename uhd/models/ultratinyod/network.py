@@ -90,8 +90,8 @@ def assemble_raw(maps: dict[str, Tensor]) -> Tensor:
     if "quality" in maps:
         parts.append(maps["quality"].unsqueeze(2))
     if "cls" in maps:
-        parts.append(maps["cls"].view(b, a, -1, h, w))
-    return torch.cat(parts, 2).flatten(1, 2)
+        parts.append(maps["cls"].view(b, a, maps["cls"].shape[1] // a, h, w))
+    return torch.cat(parts, 2).reshape(b, a * sum(each.shape[2] for each in parts), h, w)
 
 
 def initialise(model: UltraTinyOD) -> None:
