@@ -4,9 +4,9 @@
         [--without s3_mixed.espdl]
 
 Calibration images are those of ``train/``; scores and differences are those of ``val/``. What needs a tool that is not
-installed (esp-ppq, litert-torch, a C compiler) is left out, and said, like the files named by ``--without``: choosing
-the layers of the mixed one tries every layer, an hour for a backbone of Lite0's depth. Files that exist are not
-made again without ``--again``.
+installed (esp-ppq, litert-torch, a C compiler, zig, node) is left out, and said, like the files named by ``--without``:
+choosing the layers of the mixed one tries every layer, an hour for a backbone of Lite0's depth. Files that exist are
+not made again without ``--again``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ from uhd.data.config import DataConfig
 from uhd.data.open import open_data, read_dataset
 from uhd.evaluation.compare import compare, to_text
 from uhd.load import default_model, load
-from uhd.model_file import model_file
 
 # Name, file, and the command that writes it; {data} holds the calibration images.
 ARTEFACTS: tuple[tuple[str, str, str], ...] = (
@@ -43,6 +42,7 @@ ARTEFACTS: tuple[tuple[str, str, str], ...] = (
     ("ESP-DL P4 int8", "p4_int8.espdl", "--format espdl --image-dir {data} --target esp32p4"),
     ("C float32", "c_float.c", "--format c"),
     ("C int8", "c_int8.c", "--format c --int8 --calibration {data}"),
+    ("browser", "page", "--format web"),
 )
 
 
@@ -70,13 +70,14 @@ def main() -> None:
                 print(f"left out: {name}: {said}", flush=True)
                 continue
         files[name] = path
+    page = files.pop("browser", None)
     predictors = {name: load(path).predictor for name, path in files.items()}
     sizes = {name: path.stat().st_size for name, path in files.items()}
-    if arguments.model == model_file("small", (".safetensors",)) and which("node"):
-        predictors["browser"] = PagePredictor(predictors["torch"].spec)
-        sizes["browser"] = sum(path.stat().st_size for path in (default_model().parents[1] / "web").glob("model.*"))
-    else:
-        print("left out: browser: it has the model `small`, and needs node to be scored")
+    if page and which("node"):
+        predictors["browser"] = PagePredictor(predictors["torch"].spec, page)
+        sizes["browser"] = sum(path.stat().st_size for path in page.glob("model.*"))
+    elif page:
+        print("left out: browser: node, which scores it, is not installed")
     data = DataConfig(image_dir=arguments.data)
     opened = open_data(data, 0)
     dataset = read_dataset(opened.val, data, opened.report)

@@ -21,17 +21,18 @@ class PagePredictor(Predictor):
 
     Args:
         spec: of the model that the page was made from.
+        page: its folder.
 
     Raises:
         FileNotFoundError: there is no node here.
     """
 
-    def __init__(self, spec: ModelSpec) -> None:
+    def __init__(self, spec: ModelSpec, page: Path) -> None:
         node = shutil.which("node")
         if node is None:
             raise FileNotFoundError("node is not installed")
         self.spec = spec
-        self._process = subprocess.Popen([node, str(_SCRIPT)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._process = subprocess.Popen([node, str(_SCRIPT), str(page)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def infer(self, batch: NDArray[np.float32]) -> list[Prediction]:
         """Detect in images (B, 3, H, W), 0 to 1; see :meth:`Predictor.infer`."""

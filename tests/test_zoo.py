@@ -15,7 +15,7 @@ ZOO = sorted((ROOT / "uhd" / "weights" / "zoo").glob("*.onnx"))
 
 def test_the_table_names_them() -> None:
     page = (ROOT / "docs" / "zoo.md").read_text(encoding="utf-8")
-    assert len(ZOO) == 8
+    assert len(ZOO) == 7
     for path in ZOO:
         width, kind = path.stem.split("_", 2)[1:]
         assert f"| {width[1:]} | {kind} |" in page
