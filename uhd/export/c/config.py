@@ -27,7 +27,9 @@ class CConfig:
     calibration: Path | None = knob(None, "folder of images, or a data.yaml; its training part is used", group=_GROUP)
     calib_list: Path | None = knob(None, "text file that names the images instead", group=_GROUP)
     calibration_images: int = knob(256, "images that show the range of every map", group=_GROUP, minimum=2)
-    calibration_method: str = knob("minmax", "how a range follows from what was seen", group=_GROUP, choices=METHODS)
+    calibration_method: str = knob(
+        "percentile", "how a range follows from what was seen", group=_GROUP, choices=METHODS
+    )
     percentile: float = knob(
         99.99, "share of values inside the range, with percentile", group=_GROUP, minimum=50, maximum=100
     )
