@@ -11,7 +11,7 @@ from uhd.errors import UserError
 
 def test_presets_differ_where_the_original_did() -> None:
     ours, original = preset(DataConfig), preset(DataConfig, "original")
-    assert (ours.resize_mode, ours.drop_empty, ours.num_workers) == ("opencv_inter_nearest", False, 0)
+    assert (ours.resize_mode, ours.drop_empty, ours.num_workers) == ("opencv_inter_nearest", False, None)
     assert (original.resize_mode, original.drop_empty, original.num_workers) == ("torch_bilinear", True, 8)
     assert original.image_dir == Path("data/wholebody34/obj_train_data")
     assert (original.train_split, original.val_split, original.classes) == (0.8, 0.2, (0,))
