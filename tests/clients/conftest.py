@@ -99,7 +99,10 @@ def largest_difference(folder: Path, form: str) -> float:
 
 
 def _rows_apart(found: NDArray[np.float32], right: NDArray[np.float32]) -> float:
-    apart = np.abs(found[0][:, None] - right[0][None]).max(2)
+    # Which of the suppressed boxes fill the rows behind the others is left to the program.
+    found, right = (rows[0][rows[0, :, 0] > 0] for rows in (found, right))
+    assert len(found) == len(right)
+    apart = np.abs(found[:, None] - right[None]).max(2)
     # The last row may be another of the same score.
     return float(max(apart.min(0)[:-1].max(), apart.min(1)[:-1].max()))
 

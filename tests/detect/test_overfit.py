@@ -29,7 +29,7 @@ TINY = {"d_model": 16, "heads": 2, "layers": 2, "dim_feedforward": 32, "num_quer
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> OpenedData:
     """64 images of one or two bright figures on a dark ground."""
     folder = tmp_path_factory.mktemp("drawn")
-    draw_figures([folder] * 80, 32)
+    draw_figures([folder / "train"] * 64 + [folder / "val"] * 4, 32)
     return open_data(DataConfig(image_dir=folder))
 
 
