@@ -25,6 +25,12 @@ def test_merged_rows_become_boxes_and_scores(tmp_path: Path) -> None:
     assert found.xyxy.tolist() == [pytest.approx([50, 37.5, 150, 62.5])]
 
 
+def test_rows_without_a_score_are_no_predictions(tmp_path: Path) -> None:
+    rows = np.array([[0.9, 0, 0.5, 0.5, 0.2, 0.2], [0.0, 0, 0.2, 0.2, 0.2, 0.2]], np.float32)
+    predictor = OnnxPredictor(write_constant_model(tmp_path / "m.onnx", {"score_classid_cxcywh": rows}, META))
+    assert predictor.predict([np.zeros((9, 9, 3), np.uint8)], 0.0)[0].scores.tolist() == [np.float32(0.9)]
+
+
 def test_class_ids_beyond_the_names_are_kept(tmp_path: Path) -> None:
     rows = np.array([[0.9, 4, 0.5, 0.5, 0.2, 0.2], [0.8, 1, 0.2, 0.2, 0.2, 0.2]], np.float32)
     path = write_constant_model(tmp_path / "m.onnx", {"score_classid_cxcywh": rows}, META)
