@@ -9,9 +9,9 @@ from uhd.config.knob import knob_of
 from uhd.errors import UserError, nearest
 
 T = TypeVar("T")
-# Our recipe; the one of the default model, whose views are nearly whole photographs; the first for a few dozen
-# photographs, from the packaged weights, and for a pruned network, from its teacher; the defaults of the project that
-# this one takes over from, in torch and in Keras.
+# Our recipe; the one for short runs, small networks and many photographs, which are seen nearly whole; the first for a
+# few dozen photographs, from the packaged weights, and for a pruned network, from its teacher; the defaults of the
+# project that this one takes over from, in torch and in Keras.
 ABOUT = {
     "uhd": "our recipe", "whole": "nearly whole photographs, ATSS", "small": "few photographs",
     "prune": "a pruned network", "original": "PINTO0309/UHD", "keras": "UHD-keras",

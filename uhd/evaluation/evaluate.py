@@ -145,7 +145,7 @@ def _counted(
     hit = matched >= 0
     counts = hit | ~matches.ignorable
     wanted = (matches.truth_heights >= low) & (matches.truth_heights < high)
-    if not (low == -np.inf and high == np.inf):
+    if heights != (-np.inf, np.inf):
         # A detection belongs to the height of the truth it found; one that found none, to its own.
         height = matches.heights.copy()
         height[hit] = matches.truth_heights[matched[hit]]

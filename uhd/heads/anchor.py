@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from uhd.nms.suppression import Suppression
 
 Array = NDArray[np.float32]
+_LEAST = float(np.finfo(np.float32).tiny)  # the lowest score above 0
 BOX = slice(0, 4)  # the box among the channels of a prediction, in every layout
 SCORE_MODES = ("obj_quality_cls", "quality_cls", "obj_cls", "obj_quality", "quality", "obj", "cls")
 _WITHOUT_CLASS = {"obj_quality_cls": "obj_quality", "quality_cls": "quality", "obj_cls": "obj", "cls": "obj"}
@@ -233,7 +234,8 @@ def select(
     Args:
         boxes: (N, 4) ``xyxy``.
         scores: (N, classes); each prediction counts for its best class.
-        conf_thresh: lowest score kept, before suppression and after it.
+        conf_thresh: lowest score kept, before suppression and after it. A score of 0 is never kept: graphs that give
+            as many predictions for every image fill them up with it.
         topk: most predictions kept (before suppression), or None.
         suppression: what is done about duplicates; None keeps all.
 
@@ -241,7 +243,7 @@ def select(
         boxes (K, 4), scores (K,), class ids (K,).
     """
     best = scores[:, 0] if scores.shape[1] == 1 else scores.max(1)
-    (index,) = (best >= conf_thresh).nonzero()
+    (index,) = (best >= max(conf_thresh, _LEAST)).nonzero()
     if not len(index):
         return boxes[:0], best[:0], np.zeros(0, np.int64)
     if len(index) > 1:

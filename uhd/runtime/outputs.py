@@ -76,9 +76,6 @@ def _each(boxes: Array, scores: Array, every_class: bool) -> list[Prediction]:
 
 
 def _rows(rows: Array, known_classes: int) -> Prediction:
-    # A graph gives as many rows to every image: those without a score fill them up, and are no predictions.
-    if not rows[:, 0].all():
-        rows = rows[rows[:, 0] > 0]
     boxes = rows[:, 2:6] @ _CORNERS
     # A file of the original does not name its classes: ids beyond the names must not be lost.
     if known_classes == 1 and not np.count_nonzero(rows[:, 1]):
