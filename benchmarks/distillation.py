@@ -1,11 +1,12 @@
 """Does a teacher help? The same student, steps and seeds, alone and with each teacher.
 
     python benchmarks/distillation.py --data PEOPLE [--teacher NAME=FILE ...] [--width 16] [--epochs 20] [--seeds 0 1 2]
-        [--only NAME ...] [--cost]
+        [--only NAME ...] [--cost [--dtype bf16]]
 
 PEOPLE holds ``train/`` and ``val/``. Without ``--teacher`` the model that comes with the package teaches (width 32).
 Every term has its default weight. AP50 is that of the final averaged weights on ``val/``. Runs go to ``--output``, and
-finished ones are not repeated. ``--cost`` measures the processor time of a training step instead.
+finished ones are not repeated. ``--cost`` measures the processor time of a training step instead, ``--dtype`` with a
+teacher that computes in that type.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--only", nargs="+")
     parser.add_argument("--cost", action="store_true")
+    parser.add_argument("--dtype", choices=("float32", "bf16"), default="float32")
     parser.add_argument("--output", type=Path, default=Path("runs/distillation"))
     arguments = parser.parse_args()
     if arguments.data is None and not arguments.cost:
@@ -58,7 +60,7 @@ def main() -> None:
     print(f"width {arguments.width}, {arguments.epochs} epochs, seeds {arguments.seeds}")
     for name in arguments.only or teachers:
         if arguments.cost:
-            milliseconds = step_cost(teachers[name], arguments.width)
+            milliseconds = step_cost(teachers[name], arguments.width, arguments.dtype)
             print(f"{milliseconds:6.1f} ms of processor time per step of 16 images  {name}", flush=True)
             continue
         changes = {} if teachers[name] is None else {"teacher_ckpt": teachers[name]}
@@ -74,16 +76,17 @@ def main() -> None:
         print(f"AP50 {statistics.mean(scores):.4f} +- {deviation:.4f}  ({each})  {name}", flush=True)
 
 
-def step_cost(teacher: Path | None, width: int, steps: int = 30) -> float:
+def step_cost(teacher: Path | None, width: int, dtype: str = "float32", steps: int = 30) -> float:
     """Return the processor time in milliseconds of one step without its optimiser: forward, loss, backward.
 
     Args:
         teacher: its weights, or None.
         width: of the student.
+        dtype: in which the teacher computes.
         steps: the fastest of so many counts.
     """
     torch.manual_seed(0)
-    data, config = DataConfig(), DistillConfig(teacher_ckpt=teacher)
+    data, config = DataConfig(), DistillConfig(teacher_ckpt=teacher, teacher_dtype=dtype)
     teachers = load_teachers(config, data.img_size, data.resize_mode)
     anchors = create_model(cnn_width=width).anchors if teachers is None else teachers.detector.anchors
     student = create_model(cnn_width=width, anchors=tuple(map(tuple, anchors.tolist()))).train()

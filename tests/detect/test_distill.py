@@ -50,6 +50,19 @@ def test_a_student_equal_to_its_teacher_pays_nothing():
     assert abs(float(total.detach())) < 1e-3
 
 
+def test_a_teacher_in_half_numbers_says_nearly_the_same_to_a_student_in_whole_ones():
+    student, teacher = network(4), network(6, seed=1)
+    wanted = {f"distill_{name}": 1.0 for name in ("kl", "box_l1", "obj", "quality")}
+    whole, half = (distil(student, copy.deepcopy(teacher), teacher_dtype=t, **wanted) for t in ("float32", "bf16"))
+    expected, found = loss(whole, student, batch())[1], loss(half, student, batch())[1]
+    assert any(not torch.equal(found[name], value) for name, value in expected.items())
+    for name, value in expected.items():
+        assert float(found[name]) == pytest.approx(float(value), rel=0.05, abs=1e-3), name
+    total, _ = loss(half, student, batch())
+    total.backward()
+    assert all(p.dtype == torch.float32 for p in student.parameters())
+
+
 def test_the_ramp_ends_at_one():
     distillation = distil(network(), network(seed=1), distill_cosine=True, distill_kl=1.0)
     factors = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -113,7 +113,8 @@ class Distillation(nn.Module):
         images = batch.images if batch.teacher_images is None else batch.teacher_images
         terms: dict[str, Tensor] = {}
         feature: Tensor | None = None
-        with torch.no_grad(), _watch(teachers.detector if "feat" in self.weights else None) as seen:
+        watched = teachers.detector if "feat" in self.weights else None
+        with torch.no_grad(), self._precision(), _watch(watched) as seen:
             if teachers.detector is not None:
                 taught = teachers.detector(self._tensor(images, teachers.mode))
             if "feat" in self.weights:
@@ -128,6 +129,12 @@ class Distillation(nn.Module):
             terms["feat"] = compare(self.adapter(features[0].float()), feature.float())
         total = sum((self.weights[name] * term for name, term in terms.items()), torch.zeros((), device=self._device))
         return total * self.factor, {f"distill_{name}": term.detach() for name, term in terms.items()}
+
+    def _precision(self) -> AbstractContextManager[Any]:
+        """Return the context in which the teacher computes: its own type, or that of the step around it."""
+        if self.config.teacher_dtype == "float32":
+            return nullcontext()
+        return torch.autocast(self._device.type, torch.bfloat16)
 
     @property
     def _original(self) -> bool:

@@ -70,32 +70,24 @@ def quantise_onnx(graph: onnx.ModelProto, feeds: Feeds, config: Int8Config | Non
     whole = onnx.shape_inference.infer_shapes(graph)
     ranges = activation_ranges(whole, feeds, config)
     meter = ErrorMeter(whole, ranges, feeds)
-    body = body_of(whole)
     ranking = meter.rank() if config.keep_float else []
-    kept = _kept(meter, body, ranking, config)
-    result = to_int8(whole, ranges, [name for name in body if name not in kept])
-    store_weights(result)
-    _describe(result, config, kept)
-    del result.graph.value_info[:]  # every reader infers the shapes
-    onnx.checker.check_model(result)
-    return Quantised(result, ranking, kept, meter.error_of(result))
-
-
-def _kept(meter: ErrorMeter, body: Sequence[str], ranking: Sequence[Sensitivity], config: Int8Config) -> list[str]:
-    """Return the layers to keep in float."""
     order = [each.layer for each in ranking]
 
-    def error(count: int) -> float:
-        return meter.error(name for name in body if name not in order[:count])
+    def keeping(count: int) -> Quantised:
+        kept = order[:count]
+        result = to_int8(whole, ranges, [name for name in body_of(whole) if name not in kept])
+        store_weights(result)
+        return Quantised(result, ranking, kept, meter.error_of(result))
 
-    if config.keep_float >= 0:
-        return order[: config.keep_float]
-    count, found = 0, error(0)
-    # More than half in float is no int8 model any more.
-    while found > config.tolerance and count < len(order) // 2:
-        count += 1
-        found = error(count)
-    return order[:count]
+    done = keeping(max(0, config.keep_float))
+    if config.keep_float < 0:
+        # More than half in float is no int8 model any more.
+        while done.error > config.tolerance and len(done.kept) < len(order) // 2:
+            done = keeping(len(done.kept) + 1)
+    _describe(done.graph, config, done.kept)
+    del done.graph.graph.value_info[:]  # every reader infers the shapes
+    onnx.checker.check_model(done.graph)
+    return done
 
 
 def _describe(graph: onnx.ModelProto, config: Int8Config, kept: Sequence[str]) -> None:

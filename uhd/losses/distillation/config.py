@@ -45,6 +45,10 @@ class DistillConfig:
     teacher_backbone_norm: str = knob(
         "imagenet", "how its input is normalised", group=_TEACHER, choices=("imagenet", "none")
     )
+    teacher_dtype: str = knob(
+        "float32", "type in which the teacher computes: bf16 is faster where the processor has it (AVX512-BF16, AMX)",
+        group=_TEACHER, choices=("float32", "bf16"),
+    )  # fmt: skip
     override_from_teacher_anchors: bool = knob(False, "take the teacher's anchors", group=_TEACHER)
 
     distill_objective: str = knob(
