@@ -41,7 +41,7 @@ def main() -> None:
     for path in options.teacher:
         with Teacher(path, options.answers) as teacher:
             print(f"teacher {teacher.name}")
-            answers.append([teacher.answers(str(r.image), lambda r=r: read_image(r.image)) for r in chosen])
+            answers.append([teacher.answers(str(r.image), lambda r=r: read_image(r.image))[0] for r in chosen])
     people = sum(len(record.boxes) for record in chosen)
     print(f"{len(chosen)} photographs of {options.data}/train, {people} people\n")
     print("| labels from a score of | labels | precision | recall |\n|--:|--:|--:|--:|")

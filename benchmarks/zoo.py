@@ -1,98 +1,152 @@
-"""The named sizes of UltraTinyOD on one table: parameters, multiply-adds, AP50, latency.
+"""The named sizes of UltraTinyOD by one recipe: what each costs, and what it finds.
 
-    python benchmarks/zoo.py --data PEOPLE [--epochs 20] [--only "R rgb" ...] [--teacher FILE | --alone]
+    python benchmarks/zoo.py --data MORE --val PEOPLE [--only "R rgb" ...] [--epochs 14] [--seed 0] [--no-train]
         [--output runs/zoo]
 
-Every row is trained with the recipe of ``uhd train`` for the same number of epochs, seed 0, taught by the model in the
-package (which sees the same crops in colour), and scored as the ONNX file that ``uhd export`` writes (merged output,
-100 rows) on ``val/``. Latency is that of the file, one thread, from a
-decoded 640x480 frame to detections. Rows without a finished run are trained first; ``--only`` picks rows,
-``--no-train`` leaves the AP50 of the others empty.
+Every row is trained on ``MORE/train`` from nothing, with ``--preset whole`` and the default model of the package as its
+teacher (which sees the same windows in colour, in half numbers, and gives its anchors); a row in gray begins with the
+row in colour of the same width, which is trained first, and takes ``--gray-epochs``. The end of the run, averaged
+weights, is exported and the files are scored on ``PEOPLE/val``: ONNX float and ONNX on eight bits, both with
+suppression inside; calibration on ``PEOPLE/train``. Latency is that of the float file, one thread, from a decoded
+640x480 frame to detections. Rows without a finished run are trained first, finished ones are not trained again. The
+ESP32-S3's time is an estimate, see docs/esp32.md.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import dataclasses
 import io
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
+import onnx
 import torch
 from environment import environment
-from short_run import folder_name, short_run
+from short_run import short_run
 
 from uhd.cli.bench import measure
 from uhd.cli.export import main as export
 from uhd.data.config import DataConfig
 from uhd.data.open import open_data, read_dataset
 from uhd.evaluation.dataset import evaluate_dataset
+from uhd.export.espdl.latency import CHIPS, estimate
+from uhd.export.espdl.prepare import prepare
 from uhd.load import load
 from uhd.model_file import model_file
 from uhd.models.profile import profile
-from uhd.models.ultratinyod import UltraTinyOD, UltraTinyODConfig
 from uhd.models.ultratinyod.variants import WIDTHS
-from uhd.resize import input_channels
+from uhd.models.weights import load_model
 
-_INPUTS = {
-    "rgb": "opencv_inter_nearest",
-    "yuv422": "opencv_inter_nearest_yuv422",
-    "y": "opencv_inter_nearest_y",
-    "y_tri": "opencv_inter_nearest_y_tri",
-    "y_bin": "opencv_inter_nearest_y_bin",
-}
-ROWS = {f"{name} rgb": (name, "rgb") for name in WIDTHS} | {f"R {kind}": ("R", kind) for kind in _INPUTS}
+_MODES = {"rgb": "opencv_inter_nearest", "y": "opencv_inter_nearest_y"}
+ROWS = {f"{name} {kind}": (name, kind) for kind in _MODES for name in WIDTHS}
+USUAL = ("R rgb", "Y rgb", "Z rgb", "N rgb", "R y", "Y y")
+_HEAD = (
+    "name", "width", "input", "parameters", "multiply-adds", "AP50", "AP", "8 to 16 px", "recall at 0.01", "at 0.1",
+    "anybody there", "AP50 on eight bits", "p50 / p95", "ONNX", "eight bits", "S3, estimate",
+)  # fmt: skip
 
 
-def row(name: str, arguments: argparse.Namespace) -> str:
-    """Train (unless finished), export, score and time one row; returns its line of the table."""
-    variant, kind = ROWS[name]
-    mode = _INPUTS[kind]
-    kind_of_run = "alone" if arguments.alone else "taught"
-    folder = arguments.output / f"{folder_name(name)}_{kind_of_run}_e{arguments.epochs}_s0"
-    if not arguments.no_train:
-        changes: dict[str, object] = {"resize_mode": mode}
-        if not arguments.alone:
-            changes["teacher_ckpt"] = arguments.teacher
-        short_run(folder, arguments.data, WIDTHS[variant], arguments.epochs, 0, changes, keep_weights=True)
-    config = dataclasses.replace(UltraTinyODConfig(cnn_width=WIDTHS[variant]), in_channels=input_channels(mode))
-    cost = profile(UltraTinyOD(config))
-    text = f"| {variant} | {WIDTHS[variant]} | {kind} | {cost.params:,} | {cost.folded:,} | {cost.macs / 1e6:.1f} M |"
-    if not (folder / "done").is_file():
-        return text + " - | - | - |"
-    weights = sorted(folder.glob("last_*.safetensors"))[-1]
-    model = folder / "model.onnx"
-    if not model.is_file():
-        with contextlib.redirect_stdout(io.StringIO()):
-            export([str(weights), "--output", str(model)])
-    detector = load(model)
-    data = DataConfig(image_dir=arguments.data, resize_mode=mode)
+@dataclass(frozen=True)
+class Plan:
+    """What all rows share.
+
+    Attributes:
+        data: folder to train on.
+        val: folder whose ``val/`` is scored and whose ``train/`` calibrates.
+        epochs: of a row in colour.
+        gray_epochs: of a row in gray, behind those.
+        seed: of weights, order and augmentation.
+        output: folder of the runs.
+    """
+
+    data: Path
+    val: Path
+    epochs: int
+    gray_epochs: int
+    seed: int
+    output: Path
+
+    def folder(self, name: str, kind: str) -> Path:
+        """Return the run folder of a row."""
+        epochs = self.epochs if kind == "rgb" else self.gray_epochs
+        return self.output / f"{name}_{kind}_e{epochs}_s{self.seed}"
+
+    def train(self, name: str, kind: str) -> None:
+        """Train a row, unless it is finished."""
+        changes: dict[str, object] = {
+            "batch_size": 16, "aug_config": Path("whole"), "anchor_assigner": "atss", "iou_loss": "giou",
+            "num_anchors": 4, "resize_mode": _MODES[kind], "override_from_teacher_anchors": True,
+            "teacher_dtype": "bf16", "teacher_ckpt": model_file("package", (".safetensors",)),
+            "distill_box_l1": 40.0, "distill_quality": 40.0, "distill_obj": 2.0,
+        }  # fmt: skip
+        epochs = self.epochs
+        if kind != "rgb":
+            self.train(name, "rgb")
+            epochs, changes["ckpt"] = self.gray_epochs, weights_of(self.folder(name, "rgb"))
+            changes["ckpt_non_strict"] = True
+        short_run(self.folder(name, kind), self.data, WIDTHS[name], epochs, self.seed, changes, keep_weights=True)
+
+
+def weights_of(folder: Path) -> Path:
+    """Return the averaged weights of the end of a run."""
+    return sorted(folder.glob("last_*.safetensors"))[-1]
+
+
+def row(name: str, kind: str, plan: Plan) -> str:
+    """Export, score and time a trained row; returns its line of the table."""
+    folder = plan.folder(name, kind)
+    weights = weights_of(folder)
+    whole, small, parts = (folder / file for file in ("model.onnx", "int8.onnx", "parts.onnx"))
+    for path, words in {
+        whole: ["--nms"],
+        small: ["--format", "onnx-int8", "--nms", "--calibration", str(plan.val)],
+        parts: ["--no-merge-postprocess", "--noconcat-box-obj-quality-cls"],
+    }.items():
+        if not path.is_file():
+            with contextlib.redirect_stdout(io.StringIO()):
+                export([str(weights), *words, "--output", str(path)])
+    data = DataConfig(image_dir=plan.val, resize_mode=_MODES[kind])
     opened = open_data(data)
-    ap = evaluate_dataset(detector.predictor, read_dataset(opened.val, data, opened.report)).metrics["AP50"]
-    times = measure(model)["milliseconds"]["whole"]
-    return f"{text} {ap:.3f} | {times['p50']:.2f} / {times['p95']:.2f} ms | {model.stat().st_size / 1e6:.2f} MB |"
+    dataset = read_dataset(opened.val, data, opened.report)
+    found, rounded = (evaluate_dataset(load(path).predictor, dataset).metrics for path in (whole, small))
+    network, _ = load_model(weights)
+    cost = profile(network)
+    times = measure(whole)["milliseconds"]["whole"]
+    chip = estimate(prepare(onnx.load(parts)).model, CHIPS["esp32s3"])
+    scores = ("AP50", "AP", "AP50/8-16px", "recall_at_0.01_alarms", "recall_at_0.1_alarms", "person_accuracy")
+    cells = [name, str(WIDTHS[name]), kind, f"{cost.params:,}", f"{cost.macs / 1e6:.1f} M"]
+    cells += [f"{found[score]:.3f}" for score in scores] + [f"{rounded['AP50']:.3f}"]
+    cells += [f"{times['p50']:.2f} / {times['p95']:.2f} ms"]
+    cells += [f"{path.stat().st_size / 1e6:.2f} MB" for path in (whole, small)] + [f"{chip.milliseconds:.0f} ms"]
+    return f"| {' | '.join(cells)} |"
 
 
 def main() -> None:
     """Parse the command line and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--only", nargs="+", choices=list(ROWS), default=list(ROWS))
-    parser.add_argument("--teacher", type=Path, default=model_file("small", (".safetensors",)))
-    parser.add_argument("--alone", action="store_true", help="train without a teacher")
-    parser.add_argument("--no-train", action="store_true")
+    parser.add_argument("--val", type=Path, required=True)
+    parser.add_argument("--epochs", type=int, default=14)
+    parser.add_argument("--gray-epochs", type=int, default=5)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", nargs="+", choices=list(ROWS), default=list(USUAL))
+    parser.add_argument("--no-train", action="store_true", help="rows without a finished run are left out")
     parser.add_argument("--output", type=Path, default=Path("runs/zoo"))
-    arguments = parser.parse_args()
+    asked = parser.parse_args()
+    plan = Plan(asked.data, asked.val, asked.epochs, asked.gray_epochs, asked.seed, asked.output)
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
     print(environment(1))
-    print(f"{arguments.epochs} epochs, seed 0, {'alone' if arguments.alone else 'taught'}\n")
-    print("| name | width | input | parameters | folded | multiply-adds | AP50 | p50 / p95 | ONNX |")
-    print("|---|--:|---|--:|--:|--:|--:|--:|--:|")
-    for name in arguments.only:
-        print(row(name, arguments), flush=True)
+    print(f"{asked.epochs} epochs in colour, {asked.gray_epochs} more in gray, seed {asked.seed}\n")
+    print(f"| {' | '.join(_HEAD)} |\n|---{'|--:' * (len(_HEAD) - 1)}|")
+    for each in asked.only:
+        name, kind = ROWS[each]
+        if not asked.no_train:
+            plan.train(name, kind)
+        if (plan.folder(name, kind) / "done").is_file():
+            print(row(name, kind, plan), flush=True)
 
 
 if __name__ == "__main__":

@@ -10,12 +10,15 @@ import numpy as np
 import pytest
 
 from uhd.cli import main
-from uhd.data.config import DataConfig
+from uhd.data.class_names import named_classes
+from uhd.data.config import DataConfig, parse_classes
 from uhd.data.open import open_data
+from uhd.errors import UserError
 from uhd.labelling import teachers as teachers_module
 from uhd.labelling.config import LabelRules
 from uhd.labelling.folder import label_folder
 from uhd.labelling.teachers import Teacher
+from uhd.model_file import model_file
 
 
 def brightest(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -120,3 +123,64 @@ def test_what_cannot_be_done_is_said(
     source = [] if words[0] == "no" else [str(photographs)]
     assert main(["data", "label", *source, *(places.get(word, word) for word in words)]) == 2
     assert told in capsys.readouterr().err
+
+
+class RedAndBlue:
+    """A teacher that tells two colours apart: the box of each."""
+
+    name = "colours"
+    class_names = ("person", "blue thing")
+
+    @classmethod
+    def recognises(cls, path: Path) -> bool:
+        return path.stem == "colours"
+
+    def __init__(self, path: Path, threads: int = 1) -> None:
+        pass
+
+    def every_class(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        boxes = [brightest(np.repeat(image[..., channel, None], 3, 2))[0] for channel in (0, 2)]
+        labels = np.repeat([0, 1], [len(each) for each in boxes])
+        return np.concatenate(boxes), np.full(len(labels), 0.9, np.float32), labels
+
+
+@pytest.fixture
+def colours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr("uhd.runtime.foreign.kind_of", lambda path: RedAndBlue if RedAndBlue.recognises(path) else None)
+    path = tmp_path / "colours.onnx"
+    path.write_bytes(b"any")
+    photos = tmp_path / "coloured"
+    photos.mkdir()
+    for i in range(2):
+        image = np.full((40, 40, 3), 20, np.uint8)
+        image[5:15, 5 + i : 15] = (255, 0, 0)  # blue, as OpenCV writes
+        image[20:30, 20:30] = (0, 0, 255)
+        cv2.imwrite(str(photos / f"{i}.png"), image)
+    return path
+
+
+def test_every_class_of_a_teacher_becomes_a_data_set_to_begin_with(colours: Path, tmp_path: Path) -> None:
+    photos, output = tmp_path / "coloured", tmp_path / "out"
+    (photos / "1.txt").write_text("0 0.625 0.625 0.25 0.25\n")  # the red one, exactly
+    words = ["data", "label", str(photos), "--teacher", str(colours), "--output", str(output), "--every-class"]
+    assert main([*words, "--complete"]) == 0
+    assert (output / "classes.txt").read_text().split("\n")[:2] == ["person", "blue thing"]
+    lines = [(output / "labels" / f"{i}.txt").read_text().splitlines() for i in range(2)]
+    assert lines[0] == ["0 0.625000 0.625000 0.250000 0.250000", "1 0.250000 0.250000 0.250000 0.250000"]
+    assert [line.split()[0] for line in lines[1]] == ["0", "1"]
+    told = json.loads((output / "labels.json").read_text())
+    assert (told["labels kept"], told["labels added"]) == (1, 3)
+    assert [each["class"] for each in told["added"]["0.png"]] == [0, 1]
+    chosen = named_classes(DataConfig(image_dir=output, classes=parse_classes("all"), train_split=0.5, val_split=0.5))
+    assert chosen.class_names == ("person", "blue thing")
+    records = open_data(chosen)
+    assert sorted(records.train[0].objects.labels.tolist()) == [0, 1]
+    # People alone are another question to the same file, and no answer to this one.
+    with Teacher(colours, output / ".answers", every_class=True) as teacher:
+        assert set(teacher.answers("nothing seen", lambda: np.zeros((8, 8, 3), np.uint8))) == {0}
+    assert [path.stem.rpartition("-")[2] for path in (output / ".answers").iterdir()] == ["classes"]
+
+
+def test_a_teacher_of_people_alone_cannot_name_every_class(photographs: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="tells no classes apart"):
+        Teacher(model_file("nano"), tmp_path / "answers", every_class=True)

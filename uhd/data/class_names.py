@@ -19,7 +19,7 @@ _SHOWN = 3
 
 
 def named_classes(config: DataConfig) -> DataConfig:
-    """Return the configuration with numbers in place of the names in ``classes``.
+    """Return the configuration with numbers in place of the names in ``classes``; the one name ``all`` is every class.
 
     Raises:
         UserError: a name is unknown, or the data set gives no names.
@@ -31,6 +31,9 @@ def named_classes(config: DataConfig) -> DataConfig:
     if not known:
         where = config.image_dir or config.train_list
         raise UserError(f"--classes {','.join(names)}: {where} gives its classes no names: use numbers")
+    if names == ("all",) and "all" not in known:
+        every = tuple(range(len(known)))
+        return dataclasses.replace(config, classes=every, class_names=config.class_names or tuple(known))
     number = {name.casefold(): i for i, name in reversed(list(enumerate(known)))}
     for name in names:
         if name.casefold() not in number:

@@ -15,7 +15,7 @@ _GROUP = "data"
 
 
 def parse_classes(text: str) -> tuple[int, ...]:
-    """Turn ``"0"`` or ``"0,2,5"`` into class numbers; ``"person,traffic light"`` into names.
+    """Turn ``"0"`` or ``"0,2,5"`` into class numbers; ``"person,traffic light"`` into names, of which ``all`` is all.
 
     Names become numbers once the data set is known (:func:`uhd.data.class_names.named_classes`), before anything else
     reads them; the type says numbers.
@@ -86,7 +86,7 @@ class DataConfig:
     )
     classes: tuple[int, ...] = knob(
         (0,),
-        "classes to detect: numbers in the label files, e.g. 0,2, or names",
+        "classes to detect: numbers in the label files, e.g. 0,2, or names; all: every one that the data name",
         group=_GROUP,
         minimum=0,
         parse=parse_classes,

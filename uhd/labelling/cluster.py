@@ -20,20 +20,26 @@ class ShardTeachers:
     Args:
         teachers: model files.
         cache: folder of the answers; each shard has one below it.
+        every_class: see :class:`~uhd.labelling.teachers.Teacher`.
     """
 
-    def __init__(self, teachers: Sequence[Path], cache: Path) -> None:
-        self._teachers, self._cache = teachers, cache
+    def __init__(self, teachers: Sequence[Path], cache: Path, every_class: bool = False) -> None:
+        self._teachers, self._cache, self._every_class = teachers, cache, every_class
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         """Ask about a shard; returns its number and how many photographs were looked at."""
         asked, folder = 0, shard_folder(self._cache, int(row["shard"]))
         for path in self._teachers:
-            with Teacher(path, folder) as teacher:
+            with Teacher(path, folder, every_class=self._every_class) as teacher:
                 for name in row["items"]:
                     asked += _ask(teacher, Path(str(name)))
-        (folder / "done").touch()
+        (folder / _done(self._every_class)).touch()
         return {"shard": row["shard"], "asked": asked}
+
+
+def _done(every_class: bool) -> str:
+    """Return the name of the file that says that a shard has been asked about."""
+    return "done-classes" if every_class else "done"
 
 
 def shard_folder(cache: Path, shard: int) -> Path:
@@ -42,7 +48,13 @@ def shard_folder(cache: Path, shard: int) -> Path:
 
 
 def ask_on_ray(
-    source: Path, teachers: Sequence[Path], cache: Path, address: str, workers: int = 0, shard_size: int = 1000
+    source: Path,
+    teachers: Sequence[Path],
+    cache: Path,
+    address: str,
+    workers: int = 0,
+    shard_size: int = 1000,
+    every_class: bool = False,
 ) -> None:
     """Fill the teachers' answers of a folder of photographs; what a shard has answered is not asked again.
 
@@ -52,6 +64,7 @@ def ask_on_ray(
         cache: folder of answers that :class:`~uhd.labelling.teachers.Teacher` reads.
         address, workers: see :func:`uhd.cluster.run_shards`.
         shard_size: photographs.
+        every_class: see :class:`~uhd.labelling.teachers.Teacher`.
 
     Raises:
         UserError: see :func:`uhd.cluster.run_shards`.
@@ -61,11 +74,11 @@ def ask_on_ray(
     waiting = [
         (number, items)
         for number, items in enumerate(shards_of(paths, shard_size))
-        if not (shard_folder(cache, number) / "done").exists()
+        if not (shard_folder(cache, number) / _done(every_class)).exists()
     ]
     if waiting:
         files = [path.absolute() for path in teachers]
-        for _ in run_shards(waiting, ShardTeachers, [files, cache], address, workers):
+        for _ in run_shards(waiting, ShardTeachers, [files, cache, every_class], address, workers):
             pass
     known: dict[str, list[str]] = {}
     for part in sorted(cache.glob("shard-*/*.jsonl")):

@@ -19,6 +19,7 @@ class LabelRules:
     fuse_iou: float = knob(
         0.55, "overlap at which answers of several teachers are the same person", minimum=0, maximum=1
     )
+    every_class: bool = knob(False, "label all that the teacher tells apart, not people alone; people stay class 0")
     complete: bool = knob(False, "keep the labels that are there and add the people they miss")
     known_iou: float = knob(
         0.45, "with --complete: an answer that overlaps a label or ignore region by this is known", minimum=0, maximum=1

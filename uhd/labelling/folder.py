@@ -36,7 +36,7 @@ class Labelled:
     Attributes:
         photographs: how many were labelled.
         kept, added, ignored: labels that were there, labels by the teachers, ignore regions by the teachers.
-        added_to: photograph (relative) -> new boxes (N, 4) ``xyxy`` normalised and their scores (N,).
+        added_to: photograph (relative) -> new boxes (N, 4) ``xyxy`` normalised, their scores (N,) and classes (N,).
         report: photographs and labels that could not be read.
     """
 
@@ -44,7 +44,7 @@ class Labelled:
     kept: int = 0
     added: int = 0
     ignored: int = 0
-    added_to: dict[str, tuple[Boxes, Boxes]] = field(default_factory=dict)
+    added_to: dict[str, tuple[Boxes, Boxes, NDArray[np.int64]]] = field(default_factory=dict)
     report: Report = field(default_factory=Report)
 
 
@@ -58,7 +58,8 @@ def label_folder(
 ) -> Labelled:
     """Write ``output/images`` (links to the photographs), ``output/labels``, ignore regions and ``labels.json``.
 
-    A second run looks at no photograph again and writes the same files.
+    With ``rules.every_class`` also ``output/classes.txt``, the names by number. A second run looks at no photograph
+    again and writes the same files.
 
     Args:
         source: folder of photographs, with labels beside them or in ``labels/`` where ``rules.complete``.
@@ -69,10 +70,12 @@ def label_folder(
         progress: tell on standard error how far it is.
 
     Raises:
-        UserError: no photographs, or ``output`` lies in the folder of the photographs or the other way round.
+        UserError: no photographs, ``output`` lies in the folder of the photographs or the other way round, or the
+            teachers know other classes.
     """
     if output.resolve().is_relative_to(source.resolve()) or source.resolve().is_relative_to(output.resolve()):
         raise UserError(f"--output {output}: lies in {source}, which is never written to, or around it: choose another")
+    names = _names(teachers)
     done = Labelled()
     regions = IgnoreRegions(done.report)
     uncertain: dict[Path, dict[str, list[list[float]]]] = {}
@@ -81,13 +84,14 @@ def label_folder(
         place = path.relative_to(source)
         known, ignored = _known_labels(path, regions, done.report) if rules.complete else (None, None)
         try:
-            found = _look(path, teachers, rules, known, ignored)
+            found, classes = _look(path, teachers, rules, known, ignored)
         except UnreadableImage as error:
             done.report.problem(BAD_IMAGE, str(error))
             continue
         place_image(path, output / "images" / place, copy)
         boxes = found.boxes if known is None else np.concatenate([known, found.boxes])
-        _write_labels(output / "labels" / place.with_suffix(".txt"), boxes)
+        people = np.zeros(len(boxes) - len(found.boxes), np.int64)
+        _write_labels(output / "labels" / place.with_suffix(".txt"), boxes, np.concatenate([people, classes]))
         unsure = found.ignore if ignored is None else np.concatenate([ignored, found.ignore])
         if len(unsure):
             uncertain.setdefault(output / "images" / place.parent, {})[place.stem] = _rounded(unsure)
@@ -96,22 +100,44 @@ def label_folder(
         done.added += len(found.boxes)
         done.ignored += len(found.ignore)
         if len(found.boxes):
-            done.added_to[str(place)] = (found.boxes, found.scores)
+            done.added_to[str(place)] = (found.boxes, found.scores, classes)
     for folder, table in uncertain.items():
         save_text(folder / FILE_NAME, json.dumps(table))
+    if rules.every_class:
+        save_text(output / "classes.txt", "".join(f"{name}\n" for name in names))
     save_text(output / "labels.json", json_text(_record(done, teachers, rules)))
     return done
 
 
+def _names(teachers: Sequence[Teacher]) -> tuple[str, ...]:
+    """Return the classes that all of them know."""
+    names = teachers[0].class_names
+    if any(teacher.class_names != names for teacher in teachers):
+        raise UserError(f"--every-class: {', '.join(t.name for t in teachers)} do not know the same classes: give one")
+    return names
+
+
 def _look(
     path: Path, teachers: Sequence[Teacher], rules: LabelRules, known: Boxes | None, ignored: Boxes | None
-) -> PseudoLabels:
+) -> tuple[PseudoLabels, NDArray[np.int64]]:
+    """Return the labels of all classes, people first, and the class of each; who is known already is a person."""
     try:
         content = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
         raise UnreadableImage(f"{path}: {error.strerror}") from None
     answers = [teacher.answers(content, lambda: read_image(path)) for teacher in teachers]
-    return pseudo_labels(answers, rules, known, ignored)
+    nothing = np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
+    classes = sorted({label for each in answers for label in each})
+    found = [
+        pseudo_labels([each.get(label, nothing) for each in answers], rules, None if label else known, ignored)
+        for label in classes
+    ]
+    together = PseudoLabels(
+        np.concatenate([each.boxes for each in found]),
+        np.concatenate([each.scores for each in found]),
+        np.concatenate([each.ignore for each in found]),
+    )
+    return together, np.repeat(np.array(classes, np.int64), [len(each.boxes) for each in found])
 
 
 def _known_labels(path: Path, regions: IgnoreRegions, report: Report) -> tuple[Boxes, Boxes]:
@@ -122,8 +148,9 @@ def _known_labels(path: Path, regions: IgnoreRegions, report: Report) -> tuple[B
     return boxes, regions.of(path)
 
 
-def _write_labels(path: Path, boxes: Boxes) -> None:
-    save_text(path, "".join("0 " + " ".join(f"{v:.6f}" for v in row) + "\n" for row in _rounded(boxes)))
+def _write_labels(path: Path, boxes: Boxes, classes: NDArray[np.int64]) -> None:
+    rows = zip(classes.tolist(), _rounded(boxes), strict=True)
+    save_text(path, "".join(f"{label} " + " ".join(f"{v:.6f}" for v in row) + "\n" for label, row in rows))
 
 
 def _rounded(boxes: Boxes) -> list[list[float]]:
@@ -141,8 +168,9 @@ def _record(done: Labelled, teachers: Sequence[Teacher], rules: LabelRules) -> d
         "added": {
             name: [
                 {"xyxy": [round(float(v), 5) for v in box], "score": round(float(score), 4)}
-                for box, score in zip(boxes, scores, strict=True)
+                | ({"class": int(label)} if rules.every_class else {})
+                for box, score, label in zip(boxes, scores, classes, strict=True)
             ]
-            for name, (boxes, scores) in done.added_to.items()
+            for name, (boxes, scores, classes) in done.added_to.items()
         },
     }

@@ -64,9 +64,10 @@ def main(argv: Sequence[str]) -> int:
         from uhd.labelling.cluster import ask_on_ray
 
         place = output / ".answers"
-        ask_on_ray(folder, models, place, config.ray, config.ray_workers, config.shard_size)
+        ask_on_ray(folder, models, place, config.ray, config.ray_workers, config.shard_size, rules.every_class)
     with ExitStack() as stack:
-        teachers = [stack.enter_context(Teacher(path, output / ".answers", config.threads)) for path in models]
+        cache, every = output / ".answers", rules.every_class
+        teachers = [stack.enter_context(Teacher(path, cache, config.threads, every)) for path in models]
         done = label_folder(folder, output, teachers, rules, config.copy)
         asked = max(teacher.asked for teacher in teachers)
     if config.sheet and done.added_to:
@@ -88,7 +89,7 @@ def main(argv: Sequence[str]) -> int:
     )
     sheet = f"; look at {output / _SHEET}" if config.sheet and done.added_to else ""
     print(f"wrote {output}: what was added stands in labels.json{sheet}")
-    print(f"next: uhd train {output} --ckpt package")
+    print(f"next: uhd train {output} {'--classes all' if rules.every_class else '--ckpt package'}")
     return 0
 
 
@@ -102,13 +103,15 @@ def _sheet(done: Labelled, folder: Path, count: int) -> NDArray[np.uint8]:
     from uhd.read import read_image
 
     side, tiles = 192, []
-    for name, (boxes, scores) in sorted(done.added_to.items(), key=lambda each: (-len(each[1][0]), each[0]))[:count]:
+    for name, (boxes, scores, classes) in sorted(done.added_to.items(), key=lambda each: (-len(each[1][0]), each[0]))[
+        :count
+    ]:
         image = read_image(folder / name)
         scale = side / max(image.shape[:2])
         size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
         small: NDArray[np.uint8] = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
         pixels = (boxes * np.array([size[0], size[1]] * 2, np.float32)).astype(np.float32)
-        found = Detections(pixels, scores, np.zeros(len(boxes), np.int64), (size[1], size[0]))
+        found = Detections(pixels, scores, classes, (size[1], size[0]))
         tile = np.full((side, side, 3), 32, np.uint8)
         tile[: size[1], : size[0]] = draw(small, found)
         tiles.append(tile)

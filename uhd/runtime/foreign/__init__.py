@@ -1,7 +1,8 @@
 """Detectors and poses of other projects as teachers and peers: one file per kind, found by what the file looks like.
 
 To add one: write a file with a class that has ``recognises`` and ``__call__`` as in :class:`ForeignDetector` or
-:class:`ForeignPoses`, and add a line to ``DETECTORS`` or ``POSES``.
+:class:`ForeignPoses`, and add a line to ``DETECTORS`` or ``POSES``. One that knows more than people may have what
+:class:`ManyClasses` asks for, too.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from uhd.errors import UserError
 
 Found = tuple[NDArray[np.float32], NDArray[np.float32]]
+FoundClasses = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]
 
 # Suffix -> module and class, tried in this order.
 DETECTORS: dict[str, tuple[str, ...]] = {
@@ -55,6 +57,27 @@ class ForeignDetector(ForeignModel, Protocol):
         Returns:
             boxes (N, 4) float32 ``xyxy`` normalised to the image and clipped, scores (N,) float32 in [0, 1], best
             first; overlapping answers are not suppressed.
+        """
+        ...
+
+
+@runtime_checkable
+class ManyClasses(Protocol):
+    """A detector that tells things apart.
+
+    Attributes:
+        name: of the model and its licence, for records.
+        class_names: by number; people are 0.
+    """
+
+    name: str
+    class_names: tuple[str, ...]
+
+    def every_class(self, image: NDArray[np.uint8]) -> FoundClasses:
+        """Return all that is seen in an RGB image (H, W, 3) uint8 of any size.
+
+        Returns:
+            boxes (N, 4), scores (N,) as of :class:`ForeignDetector`, and class numbers (N,).
         """
         ...
 

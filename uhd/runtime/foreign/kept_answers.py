@@ -17,12 +17,13 @@ class KeptAnswers:
         folder: is created.
         model: file of the model that answers; the table's name holds its digest.
         shape: of one row: its last axes.
+        about: what was asked, where one model is asked for several things; part of the table's name.
     """
 
-    def __init__(self, folder: Path, model: Path, shape: tuple[int, ...]) -> None:
+    def __init__(self, folder: Path, model: Path, shape: tuple[int, ...], about: str = "") -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._shape = shape
-        path = folder / f"{model.stem}-{hashlib.sha256(model.read_bytes()).hexdigest()[:12]}.jsonl"
+        path = folder / f"{model.stem}-{hashlib.sha256(model.read_bytes()).hexdigest()[:12]}{about}.jsonl"
         self._known = self._read(path)
         self._file = path.open("a", encoding="utf-8")
 

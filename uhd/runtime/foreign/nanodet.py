@@ -1,4 +1,4 @@
-"""NanoDet (RangiLyu/nanodet, Apache-2.0; https://github.com/RangiLyu/nanodet): 80 classes of COCO, here its persons.
+"""NanoDet (RangiLyu/nanodet, Apache-2.0; https://github.com/RangiLyu/nanodet): persons, or all 80 classes of COCO.
 
 Boxes are distances to four sides, each the expectation of a distribution over bins (generalised focal loss,
 Li et al., 2020, https://arxiv.org/abs/2006.04388).
@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from uhd.runtime.foreign import Found
+from uhd.runtime.foreign import Found, FoundClasses
+from uhd.runtime.foreign.coco_classes import COCO_CLASSES
 from uhd.runtime.foreign.letterbox import fit_into_square
 from uhd.runtime.onnx import open_session
 
@@ -32,6 +33,7 @@ class NanoDet:
     """
 
     name = "NanoDet (Apache-2.0)"
+    class_names = COCO_CLASSES
 
     def __init__(self, path: Path, threads: int = 1) -> None:
         self._session = open_session(path, threads)
@@ -52,21 +54,30 @@ class NanoDet:
 
     def __call__(self, image: NDArray[np.uint8]) -> Found:
         """Return the people in an RGB image (H, W, 3); see :class:`~uhd.runtime.foreign.ForeignDetector`."""
+        boxes, scores, _ = self._look(image, slice(_PERSON, _PERSON + 1))
+        return boxes, scores
+
+    def every_class(self, image: NDArray[np.uint8]) -> FoundClasses:
+        """Return all that is seen; see :class:`~uhd.runtime.foreign.ManyClasses`."""
+        return self._look(image, slice(0, _CLASSES))
+
+    def _look(self, image: NDArray[np.uint8], classes: slice) -> FoundClasses:
         square, place = fit_into_square(image, self._side, _GRAY)
         tensor = ((square[..., ::-1] - _MEAN_BGR) / _STD_BGR).transpose(2, 0, 1)[None]
         outputs = self._session.run(None, {self._input.name: np.ascontiguousarray(tensor, np.float32)})
         maps = [np.asarray(output).reshape(output.shape[-2:]) for output in outputs]
-        scores_at = {len(each): each[:, _PERSON] for each in maps if each.shape[1] == _CLASSES}
+        scores_at = {len(each): each[:, classes] for each in maps if each.shape[1] == _CLASSES}
         sides_at = {len(each): each for each in maps if each.shape[1] != _CLASSES}
-        boxes, scores = [], []
+        boxes, scores, labels = [], [], []
         for stride in _STRIDES:
             count = (self._side // stride) ** 2
-            at = np.flatnonzero(scores_at[count] >= _LEAST)
+            at, label = np.nonzero(scores_at[count] >= _LEAST)
             boxes.append(_boxes(sides_at[count][at], at, self._side // stride, stride))
-            scores.append(scores_at[count][at])
+            scores.append(scores_at[count][at, label])
+            labels.append(label + classes.start)
         score = np.concatenate(scores).astype(np.float32)
         order = np.argsort(-score, kind="stable")
-        return place.to_photograph(np.concatenate(boxes)[order]), score[order]
+        return place.to_photograph(np.concatenate(boxes)[order]), score[order], np.concatenate(labels)[order]
 
 
 def _boxes(sides: NDArray[np.float32], cell: NDArray[np.int64], columns: int, stride: int) -> NDArray[np.float32]:
