@@ -1,11 +1,12 @@
 """The named sizes of UltraTinyOD by one recipe: what each costs, and what it finds.
 
-    python benchmarks/zoo.py --data MORE --val PEOPLE [--only "R rgb" ...] [--epochs 14] [--seed 0] [--no-train]
+    python benchmarks/zoo.py --data MORE --val PEOPLE [--only "R rgb" ...] [--epochs 10] [--seed 0] [--no-train]
         [--output runs/zoo]
 
-Every row is trained on ``MORE/train`` from nothing, with ``--preset whole`` and the default model of the package as its
-teacher (which sees the same windows in colour, in half numbers, and gives its anchors); a row in gray begins with the
-row in colour of the same width, which is trained first, and takes ``--gray-epochs``. The end of the run, averaged
+Every row begins with ``nano`` of the package, widened, and is trained on ``MORE/train`` with ``--preset whole`` and the
+default model of the package as its teacher (which sees the same windows in colour, in half numbers, and gives its
+anchors); a row in gray begins with the row in colour of the same width, which is trained first, and takes
+``--gray-epochs``. The end of the run, averaged
 weights, is exported and the files are scored on ``PEOPLE/val``: ONNX float and ONNX on eight bits, both with
 suppression inside; calibration on ``PEOPLE/train``. Latency is that of the float file, one thread, from a decoded
 640x480 frame to detections. Rows without a finished run are trained first, finished ones are not trained again. The
@@ -76,16 +77,15 @@ class Plan:
     def train(self, name: str, kind: str) -> None:
         """Train a row, unless it is finished."""
         changes: dict[str, object] = {
-            "batch_size": 16, "aug_config": Path("whole"), "anchor_assigner": "atss", "iou_loss": "giou",
-            "num_anchors": 4, "resize_mode": _MODES[kind], "override_from_teacher_anchors": True,
-            "teacher_dtype": "bf16", "teacher_ckpt": model_file("package", (".safetensors",)),
-            "distill_box_l1": 40.0, "distill_quality": 40.0, "distill_obj": 2.0,
+            "ckpt": model_file("nano", (".safetensors",)), "ckpt_non_strict": True, "resize_mode": _MODES[kind],
+            "aug_config": Path("whole"), "anchor_assigner": "atss", "iou_loss": "giou", "num_anchors": 4,
+            "teacher_ckpt": model_file("package", (".safetensors",)), "teacher_dtype": "bf16",
+            "override_from_teacher_anchors": True, "distill_box_l1": 40.0, "distill_quality": 40.0, "distill_obj": 2.0,
         }  # fmt: skip
         epochs = self.epochs
         if kind != "rgb":
             self.train(name, "rgb")
             epochs, changes["ckpt"] = self.gray_epochs, weights_of(self.folder(name, "rgb"))
-            changes["ckpt_non_strict"] = True
         short_run(self.folder(name, kind), self.data, WIDTHS[name], epochs, self.seed, changes, keep_weights=True)
 
 
@@ -128,7 +128,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--val", type=Path, required=True)
-    parser.add_argument("--epochs", type=int, default=14)
+    parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--gray-epochs", type=int, default=5)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", nargs="+", choices=list(ROWS), default=list(USUAL))

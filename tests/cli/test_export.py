@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from uhd.cli import main
+from uhd.errors import UserError
 from uhd.export.targets import target_of
 from uhd.models import create_model
 from uhd.models.weights import describe, digest, load_model, save_weights
@@ -130,6 +131,21 @@ def test_int8(weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert "on eight bits" in capsys.readouterr().out
     assert "QuantizeLinear" in {node.op_type for node in onnx.load(tmp_path / "q.onnx").graph.node}
     assert OnnxPredictor(tmp_path / "q.onnx").spec.extra["quantised"].startswith("int8")
+
+
+def test_an_int8_export_that_fails_leaves_the_file_that_was_there(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cv2.imwrite(str(tmp_path / "photo.png"), np.zeros((60, 80, 3), np.uint8))
+    (tmp_path / "q.onnx").write_bytes(b"of yesterday")
+
+    def fails(*_: object) -> list[str]:
+        raise UserError("no ranges")
+
+    monkeypatch.setattr("uhd.compress.int8.quantise.write_int8", fails)
+    flags = ["--calibration", str(tmp_path), "--output", str(tmp_path / "q.onnx")]
+    assert main(["export", str(weights), "--format", "onnx-int8", *flags]) == 2
+    assert (tmp_path / "q.onnx").read_bytes() == b"of yesterday"
 
 
 @pytest.mark.parametrize(

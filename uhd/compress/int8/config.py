@@ -36,6 +36,7 @@ class Int8Config:
         parse=parse_keep,
         minimum=-1,
     )
+    bias_correction: bool = knob(True, "take the mean error of rounded weights out of the biases", group=_GROUP)
     tolerance: float = knob(
-        0.03, "with auto: largest error of the detections (1 - IoU + difference of scores)", group=_GROUP, minimum=0
+        0.025, "with auto: largest error of the detections (1 - IoU + difference of scores)", group=_GROUP, minimum=0
     )

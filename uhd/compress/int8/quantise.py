@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 import onnx
+from onnxruntime.quantization.calibrate import TensorsData
 
 from uhd.card import ModelCard
+from uhd.compress.int8.bias import Shifts, mean_errors, with_biases_moved
 from uhd.compress.int8.calibrate import activation_ranges, calibration_feeds
 from uhd.compress.int8.config import Int8Config
 from uhd.compress.int8.feeds import Feeds
 from uhd.compress.int8.layers import body_of, layers_of
 from uhd.compress.int8.rewrite import to_int8
-from uhd.compress.int8.sensitivity import ErrorMeter, Sensitivity
+from uhd.compress.int8.sensitivity import INPUTS, ErrorMeter, Sensitivity
 from uhd.compress.int8.weight_only import store_weights
 from uhd.errors import UserError
 from uhd.files import save_atomic
@@ -71,11 +74,15 @@ def quantise_onnx(graph: onnx.ModelProto, feeds: Feeds, config: Int8Config | Non
     ranges = activation_ranges(whole, feeds, config)
     meter = ErrorMeter(whole, ranges, feeds)
     ranking = meter.rank() if config.keep_float else []
-    order = [each.layer for each in ranking]
+    order, body = [each.layer for each in ranking], body_of(whole)
+    rounding = _rounding(whole, ranges, body, feeds) if config.bias_correction else ({}, {})
 
     def keeping(count: int) -> Quantised:
         kept = order[:count]
-        result = to_int8(whole, ranges, [name for name in body_of(whole) if name not in kept])
+        eight_bits, stored = rounding
+        errors = {layer: error for layer, error in eight_bits.items() if layer not in kept}
+        errors |= {layer: error for layer, error in stored.items() if layer in kept}
+        result = to_int8(with_biases_moved(whole, errors), ranges, [name for name in body if name not in kept])
         store_weights(result)
         return Quantised(result, ranking, kept, meter.error_of(result))
 
@@ -88,6 +95,15 @@ def quantise_onnx(graph: onnx.ModelProto, feeds: Feeds, config: Int8Config | Non
     del done.graph.graph.value_info[:]  # every reader infers the shapes
     onnx.checker.check_model(done.graph)
     return done
+
+
+def _rounding(whole: onnx.ModelProto, ranges: TensorsData, body: Sequence[str], feeds: Feeds) -> tuple[Shifts, Shifts]:
+    """Return what rounding does to every layer: on eight bits, and in float with weights that are stored on eight."""
+    stored = onnx.ModelProto()
+    stored.CopyFrom(whole)
+    store_weights(stored)
+    eight_bits = to_int8(whole, ranges, body)
+    return mean_errors(whole, eight_bits, islice(feeds, INPUTS)), mean_errors(whole, stored, islice(feeds, INPUTS))
 
 
 def _describe(graph: onnx.ModelProto, config: Int8Config, kept: Sequence[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -39,13 +40,17 @@ class OnnxTarget(Target):
         from uhd.export.onnx.export import export_onnx
 
         network, form = opened.needs_network("ONNX"), form_of(config)
-        graph = export_onnx(network, path, opened.card, form, config.opset, config.simplify)
+        small = self.int8 or config.int8
+        # Until eight bits are done, nothing lies under the name that was asked for.
+        with tempfile.TemporaryDirectory() as folder:
+            place = Path(folder) / path.name if small else path
+            graph = export_onnx(network, place, opened.card, form, config.opset, config.simplify)
         if config.verify:
             from uhd.compress.fake_quantise import strip
             from uhd.export.onnx.verify import largest_difference
 
             say(f"largest difference to torch: {largest_difference(graph, strip(network.cpu()), form):.2e}")
-        if self.int8 or config.int8:
+        if small:
             from uhd.compress.int8.quantise import write_int8
 
             for line in write_int8(graph, path, config):
