@@ -268,3 +268,33 @@ def test_other_programs_find_every_branch_under_the_original_preset() -> None:
 def test_no_cuda_device(prepared: Prepared) -> None:
     with pytest.raises(UserError, match="there is no CUDA device"):
         quantise(prepared.model, IMAGES, Quantisation(device="cuda"))
+
+
+@pytest.mark.parametrize("target", ["esp32s3", "esp32p4"])
+def test_biases_make_up_for_rounded_weights(prepared: Prepared, target: str) -> None:
+    plain, mended = (
+        quantise(prepared.model, IMAGES, Quantisation(target, equalise=False, correct_biases=each))
+        for each in (False, True)
+    )
+    assert plain.model == mended.model  # the float graph, which both are measured against
+    changed = [
+        name
+        for name, layer in plain.graph.operations.items()
+        if layer.type == "Conv"
+        and not torch.equal(layer.parameters[1].value, mended.graph.operations[name].parameters[1].value)
+    ]
+    assert len(changed) > 10
+    # The first layer reads the same pixels in both, so its mean has to be that of float.
+    name = next(iter(layer.name for layer in plain.graph.operations.values() if layer.type == "Conv"))
+    weights = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in plain.model.graph.initializer}
+    node = next(node for node in plain.model.graph.node if node.name == name)
+    layer = mended.graph.operations[name]
+    exact, bias = (torch.from_numpy(weights[node.input[i]].copy()) for i in (1, 2))
+    scale = layer.input_quant_config[1].scale.reshape(-1, *[1] * 3)
+    rounded = torch.round(exact / scale) * scale
+    how = {"padding": layer.attributes["pads"][0], "stride": layer.attributes["strides"][0]}
+    images = torch.from_numpy(IMAGES)
+    expected = torch.conv2d(images, exact, bias, **how).mean((0, 2, 3))
+    found = torch.conv2d(images, rounded, layer.parameters[1].value, **how).mean((0, 2, 3))
+    assert found == pytest.approx(expected, abs=1e-5)
+    assert torch.conv2d(images, rounded, bias, **how).mean((0, 2, 3)) != pytest.approx(expected, abs=1e-5)

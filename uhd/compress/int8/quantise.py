@@ -12,9 +12,9 @@ import onnx
 from onnxruntime.quantization.calibrate import TensorsData
 
 from uhd.card import ModelCard
-from uhd.compress.int8.bias import Shifts, mean_errors, with_biases_moved
 from uhd.compress.int8.calibrate import activation_ranges, calibration_feeds
 from uhd.compress.int8.config import Int8Config
+from uhd.compress.int8.correct_bias import Shifts, mean_errors, weights_of, with_biases_moved
 from uhd.compress.int8.feeds import Feeds
 from uhd.compress.int8.layers import body_of, layers_of
 from uhd.compress.int8.rewrite import to_int8
@@ -102,8 +102,9 @@ def _rounding(whole: onnx.ModelProto, ranges: TensorsData, body: Sequence[str], 
     stored = onnx.ModelProto()
     stored.CopyFrom(whole)
     store_weights(stored)
-    eight_bits = to_int8(whole, ranges, body)
-    return mean_errors(whole, eight_bits, islice(feeds, INPUTS)), mean_errors(whole, stored, islice(feeds, INPUTS))
+    versions = to_int8(whole, ranges, body), stored
+    eight_bits, in_float = (mean_errors(whole, weights_of(each), islice(feeds, INPUTS)) for each in versions)
+    return eight_bits, in_float
 
 
 def _describe(graph: onnx.ModelProto, config: Int8Config, kept: Sequence[str]) -> None:

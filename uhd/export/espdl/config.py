@@ -88,6 +88,9 @@ class EspdlConfig:
     )
     num_of_bits: int = knob(8, "bits of weights and activations", group=_BITS, choices=(8, 16))
     use_layerwise_equalization: bool = knob(True, "equalise weights between layers first", group=_BITS, original=False)
+    bias_correction: bool = knob(
+        True, "take the mean error of rounded weights out of the biases", group=_BITS, original=False
+    )
     int16_op_pattern: tuple[str, ...] = knob(
         (), "regular expression of nodes in 16 bits; may be given several times", group=_BITS, repeat=True
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -81,18 +81,17 @@ def export_espdl(prepared: Prepared, spec: ModelSpec, path: Path, config: EspdlC
     log = _empty_log(path)
     equalise = config.use_layerwise_equalization or (recipe is not None and recipe.equalise)
     how = Quantisation(
-        config.target, config.num_of_bits, config.calib_algorithm, equalise, config.device, config.batch_size
-    )
+        config.target, config.num_of_bits, config.calib_algorithm, equalise, config.device, config.batch_size,
+        correct_biases=config.bias_correction,
+    )  # fmt: skip
     metadata = _metadata(prepared, spec, config)
     plain: Quantised | None = None
     search = None
-    if config.auto_int16 or (config.score and int16):
+    if config.score and (int16 or config.auto_int16):
         say(f"quantising to {config.num_of_bits} bits for comparison (esp-ppq prints to {log})")
         plain = quantise(prepared.model, images, how, log=log)
     if config.auto_int16:
-        assert plain is not None
-        start = quantise(prepared.model, images, how, int16, log=log) if int16 else plain
-        search = _search(prepared, spec, images, how, start, int16, config.auto_int16, log, say)
+        search = _search(prepared, spec, images, how, int16, config.auto_int16, log, say)
         int16 |= search.nodes
     mixed = mixed_outputs(prepared.model, int16)
     counts = f"{len(images)} images, {len(int16)} nodes in 16 bits"
@@ -168,14 +167,15 @@ def _labelled(spec: ModelSpec, config: EspdlConfig) -> Dataset:
 
 
 def _search(
-    prepared: Prepared, spec: ModelSpec, images: Array, how: Quantisation, low: Quantised, already: frozenset[str],
-    count: int, log: Path, say: Say,
+    prepared: Prepared, spec: ModelSpec, images: Array, how: Quantisation, already: frozenset[str], count: int,
+    log: Path, say: Say,
 ) -> Search:  # fmt: skip
     table = spec.to_metadata()
-    high = quantise(
-        prepared.model, images, Quantisation(how.target, 16, how.algorithm, how.equalise, how.device, how.batch_size),
-        log=log,
-    )  # fmt: skip
+    say(f"quantising to {how.bits} and to 16 bits for the search (esp-ppq prints to {log})")
+    # A layer that is tried in 16 bits must not have the bias that makes up for 8.
+    rounded = replace(how, correct_biases=False)
+    low = quantise(prepared.model, images, rounded, already, log=log)
+    high = quantise(prepared.model, images, replace(rounded, bits=16), log=log)
     reference = RawMapPredictor(FloatGraph(prepared.model).run, prepared.constants, table).infer(images)
     predictor = RawMapPredictor(Simulation(low.graph).run, prepared.constants, table)
     mixer = Mixer(low.graph, high.graph, predictor, images, reference)

@@ -14,6 +14,7 @@ import onnx
 import torch
 from numpy.typing import NDArray
 
+from uhd.compress.int8.correct_bias import BIASED, mean_errors
 from uhd.errors import UserError
 from uhd.export.espdl.toolchain import chatter_to, require_esp_ppq
 
@@ -33,6 +34,7 @@ class Quantisation:
         device: ``cpu`` or ``cuda``.
         batch_size: images per calibration step.
         equalisation: settings of esp-ppq's equalisation.
+        correct_biases: take the mean error of rounded weights out of the biases.
     """
 
     target: str = "esp32s3"
@@ -42,6 +44,7 @@ class Quantisation:
     device: str = "cpu"
     batch_size: int = 1
     equalisation: Mapping[str, float] = field(default_factory=lambda: dict(EQUALISATION))
+    correct_biases: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +113,33 @@ def quantise(
             raise UserError(f"esp-ppq cannot quantise this model: {_reason(error)}{where}") from error
         simplified = onnx.load(str(copy))
         _to_cpu(graph, how.device)
-    return Quantised(graph, with_weights(simplified, graph), how)
+        whole = with_weights(simplified, graph)
+        if how.correct_biases:
+            _correct_biases(graph, whole, images)
+    return Quantised(graph, whole, how)
+
+
+def _correct_biases(graph: Any, model: onnx.ModelProto, images: NDArray[np.float32]) -> None:
+    """Take the mean error of rounded weights out of the biases of esp-ppq's graph, in place."""
+    from esp_ppq.IR import QuantableOperation
+
+    rounded = {}
+    for name, layer in graph.operations.items():
+        if isinstance(layer, QuantableOperation) and layer.type in BIASED and layer.num_of_parameter > 1:
+            rounded[name] = _rounded(layer.parameters[0].value, layer.input_quant_config[1])
+    feeds = (image[None] for image in images)
+    for name, error in mean_errors(model, rounded, feeds).items():
+        bias = graph.operations[name].parameters[1]
+        bias.value = bias.value - torch.from_numpy(error).to(bias.value)
+
+
+def _rounded(weights: torch.Tensor, how: Any) -> NDArray[np.float32]:
+    """Return weights on the grid of esp-ppq's configuration, which has a step per tensor or per channel."""
+    scale = how.scale.detach().cpu().reshape(-1)
+    if len(scale) > 1:
+        scale = scale.reshape([-1 if axis == how.channel_axis else 1 for axis in range(weights.ndim)])
+    codes = torch.clamp(torch.round(weights.detach().cpu() / scale), how.quant_min, how.quant_max)
+    return np.asarray((codes * scale).numpy(), np.float32)
 
 
 def _setting(how: Quantisation, int16: AbstractSet[str]) -> Any:

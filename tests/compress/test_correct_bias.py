@@ -7,7 +7,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from uhd.compress.int8.bias import mean_errors, with_biases_moved
+from uhd.compress.int8.correct_bias import mean_errors, weights_of, with_biases_moved
 from uhd.compress.int8.weight_only import store_weights
 from uhd.runtime.onnx import open_session
 
@@ -55,7 +55,7 @@ def stored(graph: onnx.ModelProto) -> onnx.ModelProto:
 
 def test_the_error_is_that_of_the_weights_alone_padding_and_strides_included() -> None:
     whole = network()
-    found = mean_errors(whole, stored(whole), FEEDS)
+    found = mean_errors(whole, weights_of(stored(whole)), FEEDS)
     assert set(found) == {"first", "second"}
     assert found["first"] == pytest.approx(outputs(stored(whole), "a")[0] - outputs(whole, "a")[0], abs=1e-5)
     # The second: its own weights, from what float gives it, not from what the rounded first one does.
@@ -65,13 +65,13 @@ def test_the_error_is_that_of_the_weights_alone_padding_and_strides_included() -
     weights = next(tensor for tensor in whole.graph.initializer if tensor.name == "w0")
     only_second.graph.initializer.append(numpy_helper.from_array(numpy_helper.to_array(weights), "plain"))
     assert found["second"] == pytest.approx(outputs(only_second, "y")[0] - outputs(whole, "y")[0], abs=1e-5)
-    assert mean_errors(whole, whole, FEEDS) == {}
+    assert mean_errors(whole, weights_of(whole), FEEDS) == {}
 
 
 @pytest.mark.parametrize("shared_bias", [False, True])
 def test_moved_biases_take_it_out(shared_bias: bool) -> None:
     whole = network(shared_bias)
-    errors = mean_errors(whole, stored(whole), FEEDS)
+    errors = mean_errors(whole, weights_of(stored(whole)), FEEDS)
     before = whole.SerializeToString()
     moved = with_biases_moved(whole, errors)
     assert whole.SerializeToString() == before

@@ -19,15 +19,15 @@ from uhd.compress.int8.feeds import Feed
 from uhd.runtime.onnx import open_session
 
 Shifts = dict[str, NDArray[np.float32]]
-_BIASED = ("Conv", "ConvTranspose", "Gemm")  # layers whose third input is a bias, along axis 1 of the output
+BIASED = ("Conv", "ConvTranspose", "Gemm")  # layers whose third input is a bias, along axis 1 of the output
 
 
-def mean_errors(graph: onnx.ModelProto, version: onnx.ModelProto, feeds: Iterable[Feed]) -> Shifts:
-    """Return by how much the rounded weights of a version move the outputs of every layer with a bias.
+def mean_errors(graph: onnx.ModelProto, rounded: Mapping[str, NDArray[np.float32]], feeds: Iterable[Feed]) -> Shifts:
+    """Return by how much rounded weights move the outputs of every layer with a bias.
 
     Args:
         graph: float.
-        version: the same layers by name, some with weights behind a DequantizeLinear.
+        rounded: layer -> its weights as they are going to be, in the shape that they have.
         feeds: inputs of the runs.
 
     Returns:
@@ -35,10 +35,10 @@ def mean_errors(graph: onnx.ModelProto, version: onnx.ModelProto, feeds: Iterabl
     """
     wide = onnx.ModelProto()
     wide.CopyFrom(graph)
-    weights, rounded = _weights(graph), _weights(version)
+    weights = weights_of(graph)
     twins = {}
     for node in graph.graph.node:
-        if node.op_type not in _BIASED or len(node.input) < 3 or node.name not in weights.keys() & rounded.keys():
+        if node.op_type not in BIASED or len(node.input) < 3 or node.name not in weights.keys() & rounded.keys():
             continue
         error = rounded[node.name] - weights[node.name]
         if not error.any():
@@ -54,6 +54,28 @@ def mean_errors(graph: onnx.ModelProto, version: onnx.ModelProto, feeds: Iterabl
         wide.graph.node.append(twin)
         wide.graph.output.append(helper.make_empty_tensor_value_info(name))
     return _means(wide, twins, feeds) if twins else {}
+
+
+def weights_of(graph: onnx.ModelProto) -> Shifts:
+    """Return layer -> its weights as they act, unpacked where they are stored on eight bits."""
+    constants = {tensor.name: tensor for tensor in graph.graph.initializer}
+    makers = {output: node for node in graph.graph.node for output in node.output}
+    found = {}
+    for node in graph.graph.node:
+        if node.op_type not in BIASED:
+            continue
+        if node.input[1] in constants:
+            found[node.name] = numpy_helper.to_array(constants[node.input[1]])
+            continue
+        unpack = makers.get(node.input[1])
+        if unpack is not None and unpack.op_type == "DequantizeLinear":
+            codes, scale = (numpy_helper.to_array(constants[name]) for name in unpack.input[:2])
+            axis = next((each.i for each in unpack.attribute if each.name == "axis"), 1)
+            shape = [1] * codes.ndim
+            if scale.ndim:
+                shape[axis] = -1
+            found[node.name] = (codes.astype(np.float32) * scale.reshape(shape)).astype(np.float32)
+    return found
 
 
 def with_biases_moved(graph: onnx.ModelProto, errors: Mapping[str, NDArray[np.float32]]) -> onnx.ModelProto:
@@ -87,25 +109,3 @@ def _means(graph: onnx.ModelProto, names: Mapping[str, str], feeds: Iterable[Fee
             total[layer] = total.get(layer, 0) + output.mean(others, dtype=np.float64)
         count += 1
     return {layer: (each / count).astype(np.float32) for layer, each in total.items()}
-
-
-def _weights(graph: onnx.ModelProto) -> Shifts:
-    """Return layer -> its weights as they act, unpacked where they are stored on eight bits."""
-    constants = {tensor.name: tensor for tensor in graph.graph.initializer}
-    makers = {output: node for node in graph.graph.node for output in node.output}
-    found: Shifts = {}
-    for node in graph.graph.node:
-        if node.op_type not in _BIASED:
-            continue
-        if node.input[1] in constants:
-            found[node.name] = numpy_helper.to_array(constants[node.input[1]])
-            continue
-        unpack = makers.get(node.input[1])
-        if unpack is not None and unpack.op_type == "DequantizeLinear":
-            codes, scale = (numpy_helper.to_array(constants[name]) for name in unpack.input[:2])
-            axis = next((each.i for each in unpack.attribute if each.name == "axis"), 1)
-            shape = [1] * codes.ndim
-            if scale.ndim:
-                shape[axis] = -1
-            found[node.name] = (codes.astype(np.float32) * scale.reshape(shape)).astype(np.float32)
-    return found
