@@ -57,7 +57,9 @@ def short_run(
             configs[i] = dataclasses.replace(config, **{name: left.pop(name) for name in own})
         if left:
             raise ValueError(f"no configuration has the fields {', '.join(left)}")
-        run(Settings(*configs[:5], distill=configs[5]))  # type: ignore[arg-type]
+        # What is said here holds, whatever the weights say that a run begins with.
+        typed = frozenset({"cnn_width", *(changes or {})})
+        run(Settings(*configs[:5], distill=configs[5], typed=typed))  # type: ignore[arg-type]
         if not keep_weights:
             for path in [*folder.glob("*.pt"), *folder.glob("*.safetensors")]:
                 path.unlink()

@@ -35,7 +35,9 @@ def in_stages(arguments: argparse.Namespace, seed: int, start: Path, classes: tu
     shares = {} if (start / "val").is_dir() else {"train_split": 0.99, "val_split": 0.01}
     short_run(first, start, arguments.width, arguments.first, seed, changes | shares, keep_weights=True)
     weights = sorted(first.glob("last_*.safetensors"))[-1]
-    return short_run(then, arguments.data, arguments.width, arguments.then, seed, _WHOLE | {"ckpt": weights})
+    return short_run(
+        then, arguments.data, arguments.width, arguments.then, seed, _WHOLE | {"ckpt": weights, "classes": (0,)}
+    )
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 // Keeps the page so that it works without a network: the network first, what was kept when there is none.
 
 // Another number with every change of these files, so that a browser drops what it kept of the page before.
-const KEPT = "uhd-page-5";
+const KEPT = "uhd-page-6";
 const FILES = [
   "./", "index.html", "style.css", "app.js", "detector.js", "sources.js", "draw.js", "rows.js", "track.js",
   "model.wasm", "model.bin", "example.jpg", "icon.svg", "manifest.webmanifest",
