@@ -26,9 +26,11 @@ def network(shared_bias: bool = False) -> onnx.ModelProto:
         helper.make_node("Conv", ["r", "w1", second], ["y"], "second", group=16, pads=[2, 2, 2, 2], strides=[2, 2]),
     ]
     named = {"w0": weights[0], "w1": weights[1], "b0": biases[0]} | ({} if shared_bias else {"b1": biases[1]})
+    named["anchors"] = np.ones((1, 2), np.float32)  # as raw forms have them: put out as they are
     graph = helper.make_graph(
         nodes, "g", [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 8, 9, 9])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 16, 4, 4])],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in
+         {"y": [1, 16, 4, 4], "anchors": [1, 2]}.items()],
         [numpy_helper.from_array(value, name) for name, value in named.items()],
     )  # fmt: skip
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
@@ -79,8 +81,9 @@ def test_moved_biases_take_it_out(shared_bias: bool) -> None:
     expected, off, mended = (outputs(graph, "a")[0] for graph in (whole, stored(whole), stored(moved)))
     assert abs(off - expected).max() > 1e-4
     assert mended == pytest.approx(expected, abs=1e-5)
-    # A bias that nobody reads any more is not carried along.
-    assert {tensor.name for tensor in moved.graph.initializer} == {"w0", "w1", "first_moved_bias", "second_moved_bias"}
+    # A bias that nobody reads any more is not carried along; a constant that is an output is.
+    names = {tensor.name for tensor in moved.graph.initializer}
+    assert names == {"w0", "w1", "first_moved_bias", "second_moved_bias", "anchors"}
 
 
 def test_a_layer_that_keeps_its_weights_keeps_its_bias() -> None:

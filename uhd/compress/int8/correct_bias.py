@@ -83,18 +83,19 @@ def with_biases_moved(graph: onnx.ModelProto, errors: Mapping[str, NDArray[np.fl
     moved = onnx.ModelProto()
     moved.CopyFrom(graph)
     constants = {tensor.name: tensor for tensor in moved.graph.initializer}
+    replaced = set()
     for node in moved.graph.node:
         if node.name not in errors or node.input[2] not in constants:
             continue
         bias = numpy_helper.to_array(constants[node.input[2]])
         # Of its own: another layer may read the same bias.
+        replaced.add(node.input[2])
         node.input[2] = f"{node.name}_moved_bias"
         value = np.asarray(bias - errors[node.name], np.float32)
         moved.graph.initializer.append(numpy_helper.from_array(value, node.input[2]))
     read = {name for node in moved.graph.node for name in node.input}
-    for name, tensor in constants.items():
-        if name not in read:
-            moved.graph.initializer.remove(tensor)
+    for name in replaced - read:
+        moved.graph.initializer.remove(constants[name])
     return moved
 
 
