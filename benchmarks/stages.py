@@ -1,6 +1,6 @@
 """A start on all classes, then people, against people from the beginning: equal views, several seeds.
 
-    uhd data label SOME/train --teacher nanodet.onnx --every-class --complete --output EVERYTHING
+    uhd data label SOME/train --teacher nanodet.onnx --every-class --complete --high 0.35 --output EVERYTHING
     python benchmarks/stages.py --data MORE --start SOME --everything EVERYTHING [--width 16] [--first 6] [--then 2]
         [--seeds 0 1 2] [--output runs/stages]
 
