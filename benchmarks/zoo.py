@@ -6,11 +6,10 @@
 Every row begins with ``nano`` of the package, widened, and is trained on ``MORE/train`` with ``--preset whole`` and the
 default model of the package as its teacher (which sees the same windows in colour, in half numbers, and gives its
 anchors); a row in gray begins with the row in colour of the same width, which is trained first, and takes
-``--gray-epochs``. The end of the run, averaged
-weights, is exported and the files are scored on ``PEOPLE/val``: ONNX float and ONNX on eight bits, both with
-suppression inside; calibration on ``PEOPLE/train``. Latency is that of the float file, one thread, from a decoded
-640x480 frame to detections. Rows without a finished run are trained first, finished ones are not trained again. The
-ESP32-S3's time is an estimate, see docs/esp32.md.
+``--gray-epochs``. The end of the run, averaged weights, is exported and the files are scored on ``PEOPLE/val``: ONNX
+float and ONNX on eight bits, both with suppression inside; calibration on ``PEOPLE/train``. Latency is that of the
+float file, one thread, from a decoded 640x480 frame to detections. Rows without a finished run are trained first,
+finished ones are not trained again. The ESP32-S3's time is an estimate, see docs/esp32.md.
 """
 
 from __future__ import annotations
