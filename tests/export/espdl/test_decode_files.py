@@ -15,7 +15,8 @@ import pytest
 from uhd.export.espdl.decode_files import write_decode_files
 from uhd.export.espdl.export import Exported
 from uhd.export.espdl.record import load_simulation, simulator_path
-from uhd.export.espdl.simulator import EspdlPredictor, Simulation
+from uhd.export.espdl.simulation import Simulation
+from uhd.export.espdl.simulator import EspdlPredictor
 from uhd.export.espdl.tensors import ChipTensor
 from uhd.resize import resize_image
 

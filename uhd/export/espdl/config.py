@@ -91,6 +91,12 @@ class EspdlConfig:
     bias_correction: bool = knob(
         True, "take the mean error of rounded weights out of the biases", group=_BITS, original=False
     )
+    reconstruction: bool = knob(
+        True,
+        "fit rounded weights and biases, layer by layer, to what the float layers put out",
+        group=_BITS,
+        original=False,
+    )
     int16_op_pattern: tuple[str, ...] = knob(
         (), "regular expression of nodes in 16 bits; may be given several times", group=_BITS, repeat=True
     )

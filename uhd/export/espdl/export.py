@@ -16,6 +16,7 @@ from uhd.data.dataset import Dataset
 from uhd.data.problems import Report
 from uhd.errors import UserError
 from uhd.export.espdl.auto_int16 import Mixer, Search, layer_units, search_layers, tie_outputs
+from uhd.export.espdl.clips import leave_out_clips
 from uhd.export.espdl.config import EspdlConfig
 from uhd.export.espdl.float_graph import FloatGraph
 from uhd.export.espdl.int16 import Int16, choose_int16, mixed_outputs
@@ -23,7 +24,8 @@ from uhd.export.espdl.latency import CHIPS, Latency, estimate
 from uhd.export.espdl.prepare import Prepared
 from uhd.export.espdl.quantise import Quantisation, Quantised, quantise
 from uhd.export.espdl.recipes import RECIPES
-from uhd.export.espdl.simulator import RawMapPredictor, Simulation, constants_to_metadata
+from uhd.export.espdl.simulation import Simulation
+from uhd.export.espdl.simulator import RawMapPredictor, constants_to_metadata
 from uhd.export.espdl.split_wide import parts_of, split_wide_convs
 from uhd.export.espdl.write import write_espdl
 from uhd.files import save_atomic
@@ -82,7 +84,7 @@ def export_espdl(prepared: Prepared, spec: ModelSpec, path: Path, config: EspdlC
     equalise = config.use_layerwise_equalization or (recipe is not None and recipe.equalise)
     how = Quantisation(
         config.target, config.num_of_bits, config.calib_algorithm, equalise, config.device, config.batch_size,
-        correct_biases=config.bias_correction,
+        correct_biases=config.bias_correction, reconstruct=config.reconstruction,
     )  # fmt: skip
     metadata = _metadata(prepared, spec, config)
     plain: Quantised | None = None
@@ -98,6 +100,7 @@ def export_espdl(prepared: Prepared, spec: ModelSpec, path: Path, config: EspdlC
     for line in (*mixed, f"quantising for {config.target}: {counts} (esp-ppq prints to {log})"):
         say(line)
     quantised = quantise(prepared.model, images, how, int16, log=log)
+    quantised = replace(quantised, model=leave_out_clips(quantised.graph, quantised.model))
     files = write_espdl(quantised.graph, quantised.model, how, path, images[: how.batch_size], metadata, log)
     files += _sidecars(prepared, path, config.export_anchors_wh_scale_dir or path.parent)
     chip = CHIPS.get(config.target)
@@ -172,8 +175,8 @@ def _search(
 ) -> Search:  # fmt: skip
     table = spec.to_metadata()
     say(f"quantising to {how.bits} and to 16 bits for the search (esp-ppq prints to {log})")
-    # A layer that is tried in 16 bits must not have the bias that makes up for 8.
-    rounded = replace(how, correct_biases=False)
+    # A layer that is tried in 16 bits must not have weights and a bias that make up for 8.
+    rounded = replace(how, correct_biases=False, reconstruct=False)
     low = quantise(prepared.model, images, rounded, already, log=log)
     high = quantise(prepared.model, images, replace(rounded, bits=16), log=log)
     reference = RawMapPredictor(FloatGraph(prepared.model).run, prepared.constants, table).infer(images)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from uhd.compress.int8.correct_bias import BIASED, mean_errors
 from uhd.errors import UserError
+from uhd.export.espdl.equalise import equalise
+from uhd.export.espdl.reconstruct import reconstruct_layers
+from uhd.export.espdl.simulation import Simulation
 from uhd.export.espdl.toolchain import chatter_to, require_esp_ppq
-
-# Of the original: how weights are equalised between layers.
-EQUALISATION = {"iterations": 4, "value_threshold": 0.4, "opt_level": 2}
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,9 @@ class Quantisation:
         equalise: weights between layers first.
         device: ``cpu`` or ``cuda``.
         batch_size: images per calibration step.
-        equalisation: settings of esp-ppq's equalisation.
+        equalisation: settings of esp-ppq's own equalisation; None takes :mod:`uhd.export.espdl.equalise`.
         correct_biases: take the mean error of rounded weights out of the biases.
+        reconstruct: fit rounded weights and biases of convolutions, layer by layer, to what the float layers put out.
     """
 
     target: str = "esp32s3"
@@ -43,8 +44,9 @@ class Quantisation:
     equalise: bool = True
     device: str = "cpu"
     batch_size: int = 1
-    equalisation: Mapping[str, float] = field(default_factory=lambda: dict(EQUALISATION))
+    equalisation: Mapping[str, float] | None = None
     correct_biases: bool = False
+    reconstruct: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +84,8 @@ def quantise(
         UserError: esp-ppq is missing, no CUDA device, or esp-ppq does not take the model.
     """
     require_esp_ppq()
+    if how.equalise and how.equalisation is None:
+        model = equalise(model, images)
     if how.device == "cuda" and not torch.cuda.is_available():
         raise UserError("--device cuda: there is no CUDA device; leave it out")
     batches = [torch.from_numpy(images[i : i + how.batch_size]) for i in range(0, len(images), how.batch_size)]
@@ -116,6 +120,8 @@ def quantise(
         whole = with_weights(simplified, graph)
         if how.correct_biases:
             _correct_biases(graph, whole, images)
+        if how.reconstruct and not Simulation(graph).one_by_one:
+            reconstruct_layers(graph, whole, images)
     return Quantised(graph, whole, how)
 
 
@@ -149,7 +155,7 @@ def _setting(how: Quantisation, int16: AbstractSet[str]) -> Any:
 
     setting = QuantizationSettingFactory.espdl_setting(how.bits)
     setting.quantize_activation_setting.calib_algorithm = how.algorithm
-    if how.equalise:
+    if how.equalise and how.equalisation is not None:
         setting.equalization = True
         for name, value in how.equalisation.items():
             setattr(setting.equalization_setting, name, value)

@@ -16,7 +16,8 @@ from uhd.card import ModelCard
 from uhd.export.espdl.decode_files import chip_metadata, write_decode_files
 from uhd.export.espdl.quantise import Quantisation, Quantised, with_weights
 from uhd.export.espdl.record import load_simulation, save_simulation, simulator_path
-from uhd.export.espdl.simulator import Simulation, read_constants
+from uhd.export.espdl.simulation import Simulation
+from uhd.export.espdl.simulator import read_constants
 from uhd.export.espdl.tensors import chip_tensors
 from uhd.export.espdl.toolchain import chatter_to
 

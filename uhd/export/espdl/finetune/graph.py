@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from uhd.export.espdl.simulator import Simulation
+from uhd.export.espdl.simulation import Simulation
 
 Array = NDArray[np.float32]
 _TRAINED = ("Conv", "Gemm", "ConvTranspose")
