@@ -1,9 +1,11 @@
 """What ESP-DL's numbers cost a detector: AP of every written file in the simulator, estimated time, seconds per export.
 
-    python benchmarks/espdl.py --data PEOPLE [--model FILE] [--rows int8 speed ...] [--output FOLDER] [--resamples 30]
+    python benchmarks/espdl.py --data PEOPLE [--score-data OTHERS] [--model FILE] [--rows int8 speed ...]
+        [--output FOLDER] [--resamples 30]
 
-PEOPLE holds ``train/``, from which the calibration images come, and ``val/``, on which the files are scored as
-``uhd val --model FILE.espdl`` does. Nothing is run on a chip: accuracy is simulated, time is estimated. With
+PEOPLE holds ``train/``, from which the calibration images come, and ``val/``, on which (or that of OTHERS) the files
+are scored as ``uhd val --model FILE.espdl`` does. Nothing is run on a chip: accuracy is simulated, time is estimated.
+With
 ``--resamples`` the photographs are drawn again and again with replacement; the standard deviation of the difference to
 the float model says how much of it is chance.
 """
@@ -36,6 +38,9 @@ from uhd.runtime.predictor import Predictor
 MODEL = Path(__file__).parents[1] / "uhd" / "weights" / "ultratinyod_w32_64x64.safetensors"
 ROWS: dict[str, dict[str, Any]] = {
     "original": {"preset": "original", "onnx_model": None, "espdl_model": None, "split": "train"},
+    "rounded": {"use_layerwise_equalization": False, "bias_correction": False, "reconstruction": False},
+    "equalised": {"bias_correction": False, "reconstruction": False},
+    "biases": {"reconstruction": False},
     "int8": {},
     "split": {"split_wide_convs": True},
     "speed": {"recipe": "speed"},
@@ -50,6 +55,7 @@ def main() -> None:
     """Parse the command line and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--score-data", type=Path, help="score on these labelled images instead")
     parser.add_argument("--model", type=Path, default=MODEL)
     parser.add_argument("--targets", nargs="+", default=["esp32s3", "esp32p4"])
     parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS))
@@ -59,7 +65,7 @@ def main() -> None:
     torch.set_num_threads(1)
     print(f"{environment(1)}, esp-ppq {version('esp-ppq')}")
     prepared, spec = open_source(arguments.model, EspdlConfig())
-    dataset = labelled(arguments.data, spec, (0,))
+    dataset = labelled(arguments.score_data or arguments.data, spec, (0,))
     print(f"{len(dataset)} images\n")
     print("| target | form | convolutions in 16 bits | AP50 | AP | .espdl | estimate | CPU time of the export |")
     print("|---|---|--:|--:|--:|--:|--:|--:|")

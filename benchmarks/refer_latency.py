@@ -25,7 +25,6 @@ import onnx
 from environment import environment
 
 from uhd.compress.int8.calibrate import activation_ranges
-from uhd.compress.int8.config import Int8Config
 from uhd.compress.int8.layers import body_of
 from uhd.compress.int8.rewrite import to_int8
 from uhd.refer.config import ReferDataConfig
@@ -93,7 +92,7 @@ def eight_bits(checkpoint: Path, world: Path, folder: Path) -> None:
     dataset, _ = open_val(ReferDataConfig(data=world, img_size=size, resize_mode=mode, val_count=60), False)
     feeds = [to_network(dataset.network_sample(i, size, mode).image[None], mode) for i in range(32)]
     graph = onnx.shape_inference.infer_shapes(onnx.load(path))
-    ranges = activation_ranges(graph, feeds, Int8Config())
+    ranges = activation_ranges(graph, feeds)
     nodes = [name for name in body_of(graph) if "/backbone/" in name or "/pyramid/" in name]
     onnx.save(to_int8(graph, ranges, nodes), small)
     prompt_file(small).write_bytes(prompt_file(path).read_bytes())

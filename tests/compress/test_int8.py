@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import weakref
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,13 @@ import numpy as np
 import onnx
 import pytest
 from onnx import numpy_helper
+from onnxruntime.quantization.calibrate import TensorsData
 
 from tests.export.conftest import class_names, make_family
 from uhd.card import ModelSpec
 from uhd.compress.int8.calibrate import activation_ranges, calibration_feeds
 from uhd.compress.int8.config import Int8Config
-from uhd.compress.int8.feeds import ReadAgain
+from uhd.compress.int8.feeds import Feeds, ReadAgain
 from uhd.compress.int8.layers import body_of, layers_of
 from uhd.compress.int8.quantise import quantise_onnx, write_int8
 from uhd.compress.int8.sensitivity import ErrorMeter
@@ -125,6 +127,35 @@ def test_every_way_to_calibrate(method: str, photos: Path, tmp_path: Path) -> No
     assert 0 < quantise_onnx(graph, feeds_of(graph, photos), config).error < 0.5
 
 
+@pytest.mark.parametrize("better", ["minmax", "percentile"])
+def test_the_method_with_the_smaller_error_is_taken(
+    better: str, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph = exported("utod", tmp_path / "m.onnx", form="nms")
+    feeds = feeds_of(graph, photos)
+    module = import_module("uhd.compress.int8.quantise")
+    measured = module.activation_ranges
+
+    def ranges(whole: onnx.ModelProto, feeds: Feeds, method: str, percentile: float) -> TensorsData:
+        """Cut most of what the other method saw off."""
+        found = measured(whole, feeds, "minmax", percentile)
+        if method != better:
+            for each in found.data.values():
+                low, high = each.range_value
+                each.lowest, each.highest = low * 0.02, high * 0.02
+        return found
+
+    monkeypatch.setattr(module, "activation_ranges", ranges)
+    done = quantise_onnx(graph, feeds, Int8Config(keep_float=0))
+    assert done.method == better
+    table = {prop.key: prop.value for prop in done.graph.metadata_props}
+    assert table["calibration"] == better
+    other = "percentile" if better == "minmax" else "minmax"
+    worse = quantise_onnx(graph, feeds, Int8Config(keep_float=0, calibration_method=other))
+    assert worse.method == other
+    assert worse.error > done.error
+
+
 def test_only_the_network_is_quantised(photos: Path, tmp_path: Path) -> None:
     graph = exported("utod_classes", tmp_path / "m.onnx", form="nms", uint8_input=True, dynamic_resize=True)
     body, layers = body_of(graph), layers_of(graph)
@@ -144,7 +175,9 @@ def test_only_the_network_is_quantised(photos: Path, tmp_path: Path) -> None:
 
 def test_metadata_says_what_was_done_and_claims_no_accuracy(photos: Path, tmp_path: Path) -> None:
     graph = exported("anchor_cnn", tmp_path / "m.onnx")
-    lines = write_int8(graph, tmp_path / "q.onnx", Int8Config(calibration=photos, keep_float=2))
+    lines = write_int8(
+        graph, tmp_path / "q.onnx", Int8Config(calibration=photos, calibration_method="minmax", keep_float=2)
+    )
     assert f"2 of {len(layers_of(graph))} layers in float" in lines[-1]
     spec = OnnxPredictor(tmp_path / "q.onnx").spec
     assert len(json.loads(spec.extra["float_layers"])) == 2
@@ -167,7 +200,7 @@ def test_nothing_to_calibrate_on(photos: Path, tmp_path: Path) -> None:
 def test_quantising_nothing_changes_nothing(photos: Path, tmp_path: Path) -> None:
     graph = onnx.shape_inference.infer_shapes(exported("utod", tmp_path / "m.onnx"))
     feeds = feeds_of(graph, photos)
-    meter = ErrorMeter(graph, activation_ranges(graph, feeds, Int8Config()), feeds)
+    meter = ErrorMeter(graph, activation_ranges(graph, feeds), feeds)
     assert meter.error([]) == pytest.approx(0, abs=1e-6)
     # A measurement leaves no trace in the next.
     layer = layers_of(graph)[0]
@@ -191,7 +224,7 @@ def test_large_frames_are_read_one_by_one_in_every_pass(photos: Path, tmp_path: 
         return feed
 
     feeds.make = watched
-    config = Int8Config(keep_float=0)
+    config = Int8Config(calibration_method="minmax", keep_float=0)
     found, wanted = quantise_onnx(graph, feeds, config), quantise_onnx(graph, kept, config)
     assert found.graph.SerializeToString() == wanted.graph.SerializeToString()
     assert len(alive) == 5 * len(kept)  # ranges, the float graph, the error of its weights twice, the quantised one

@@ -9,7 +9,6 @@ import pytest
 from onnx import helper, numpy_helper
 
 from uhd.compress.int8.calibrate import activation_ranges
-from uhd.compress.int8.config import Int8Config
 from uhd.compress.int8.rewrite import to_int8
 
 LAYERS = ("first", "narrow", "last")
@@ -48,7 +47,7 @@ def test_no_runtime_quantises_a_layer_that_is_to_stay_float(least: int) -> None:
     rng = np.random.default_rng(1)
     feeds = [rng.uniform(least, 1, (1, 16, 4, 4)).astype(np.float32) for _ in range(8)]
     graph = three_layers()
-    quantised = to_int8(graph, activation_ranges(graph, feeds, Int8Config()), ["first", "last"])
+    quantised = to_int8(graph, activation_ranges(graph, feeds), ["first", "last"])
     onnx.checker.check_model(quantised)
     plain, fused = (outputs(quantised, feeds, optimised) for optimised in (False, True))
     np.testing.assert_allclose(fused, plain, atol=0.02 * float(np.abs(plain).max()))

@@ -15,7 +15,6 @@ from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod
 from onnxruntime.quantization.calibrate import CalibraterBase, TensorsData, create_calibrator
 
 from uhd.compress.calibration import read_named, read_spread
-from uhd.compress.int8.config import Int8Config
 from uhd.compress.int8.feeds import Feed, Feeds, ReadAgain
 from uhd.compress.int8.layers import body_of
 from uhd.data.discover import discover
@@ -60,28 +59,37 @@ def calibration_feeds(predictor: OnnxPredictor, place: Path, count: int) -> tupl
     return [predictor.feed(np.concatenate(rows[i : i + step])) for i in range(0, len(rows), step)], report
 
 
-def activation_ranges(graph: onnx.ModelProto, feeds: Iterable[Feed], config: Int8Config) -> TensorsData:
-    """Run the float graph and return the range of every tensor in it; one feed is held at a time."""
-    method, extra = _METHODS[config.calibration_method]
+def activation_ranges(
+    graph: onnx.ModelProto, feeds: Iterable[Feed], method: str = "minmax", percentile: float = 99.99
+) -> TensorsData:
+    """Run the float graph and return the range of every tensor in it; one feed is held at a time.
+
+    Args:
+        graph: float.
+        feeds: inputs of the runs.
+        method: ``minmax``, ``entropy`` or ``percentile``.
+        percentile: of the values inside the range, with the last.
+    """
+    kind, extra = _METHODS[method]
     options = dict[str, Any](extra)
-    if config.calibration_method == "percentile":
-        options["percentile"] = config.percentile
+    if method == "percentile":
+        options["percentile"] = percentile
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "float.onnx"
         onnx.save(graph, str(source))
         nodes = set(body_of(graph))
         kinds = sorted({node.op_type for node in graph.graph.node if node.name in nodes})
         calibrator = create_calibrator(
-            source, kinds, str(Path(folder) / "augmented.onnx"), calibrate_method=method, extra_options=options
+            source, kinds, str(Path(folder) / "augmented.onnx"), calibrate_method=kind, extra_options=options
         )
         reader = _Reader(graph.graph.input[0].name, feeds)
         while reader.more():
-            _collect(calibrator, reader, config)
+            _collect(calibrator, reader, method)
         with contextlib.redirect_stdout(io.StringIO()):
             return calibrator.compute_data()
 
 
-def _collect(calibrator: CalibraterBase, reader: _Reader, config: Int8Config) -> None:
+def _collect(calibrator: CalibraterBase, reader: _Reader, method: str) -> None:
     """Look at one group of feeds.
 
     Raises:
@@ -93,8 +101,7 @@ def _collect(calibrator: CalibraterBase, reader: _Reader, config: Int8Config) ->
             calibrator.collect_data(reader)
     except ValueError as error:
         raise UserError(
-            f"--calibration-method {config.calibration_method}: the values of some layer hardly differ ({error}); "
-            "take minmax"
+            f"--calibration-method {method}: the values of some layer hardly differ ({error}); take minmax"
         ) from error
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from uhd.config import knob
 
-METHODS = ("minmax", "entropy", "percentile")
+METHODS = ("auto", "minmax", "entropy", "percentile")
 _GROUP = "int8"
 
 
@@ -27,8 +27,15 @@ class Int8Config:
     int8: bool = knob(False, "quantise; the same as --format onnx-int8", group=_GROUP)
     calibration: Path | None = knob(None, "folder of images, or a data.yaml; its training part is used", group=_GROUP)
     calibration_images: int = knob(256, "images that show the range of every activation", group=_GROUP, minimum=2)
-    calibration_method: str = knob("minmax", "how a range follows from what was seen", group=_GROUP, choices=METHODS)
-    percentile: float = knob(99.99, "share of values inside the range, with percentile", group=_GROUP, maximum=100)
+    calibration_method: str = knob(
+        "auto",
+        "how a range follows from what was seen; auto: minmax or percentile, whichever has the smaller error",
+        group=_GROUP,
+        choices=METHODS,
+    )
+    percentile: float = knob(
+        99.99, "share of values inside the range, with percentile and auto", group=_GROUP, maximum=100
+    )
     keep_float: int = knob(
         -1,
         "most sensitive layers kept in float: a number, or auto (default: auto)",

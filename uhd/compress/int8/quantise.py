@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -24,6 +24,9 @@ from uhd.errors import UserError
 from uhd.files import save_atomic
 from uhd.runtime.onnx import OnnxPredictor
 
+# A few values far outside cost a deep network most; a narrow one more misses what is cut off.
+_TRIED = ("minmax", "percentile")
+
 
 @dataclass(frozen=True, eq=False)
 class Quantised:
@@ -34,12 +37,14 @@ class Quantised:
         ranking: every layer, most sensitive first; empty where nothing asked for it.
         kept: layers that stayed float.
         error: of the detections, see :meth:`ErrorMeter.error`.
+        method: of calibration.
     """
 
     graph: onnx.ModelProto
     ranking: list[Sensitivity] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
     error: float = 0.0
+    method: str = ""
 
 
 def write_int8(graph: onnx.ModelProto, path: Path, config: Int8Config) -> list[str]:
@@ -55,7 +60,7 @@ def write_int8(graph: onnx.ModelProto, path: Path, config: Int8Config) -> list[s
     done = quantise_onnx(graph, feeds, config)
     save_atomic(path, lambda temporary: onnx.save(done.graph, str(temporary)))
     layers = len(layers_of(graph))
-    lines = [*report.lines(), f"calibrated on {len(feeds)} inputs ({config.calibration_method})"]
+    lines = [*report.lines(), f"calibrated on {len(feeds)} inputs ({done.method})"]
     lines += [f"  {each.error:.4f}  {each.layer}" for each in done.ranking[:5]]
     kept = f"{len(done.kept)} of {layers} layers in float" if done.kept else f"all {layers} layers on eight bits"
     return [*lines, f"error of the detections {done.error:.4f}, {kept}"]
@@ -71,8 +76,8 @@ def quantise_onnx(graph: onnx.ModelProto, feeds: Feeds, config: Int8Config | Non
     """
     config = config or Int8Config()
     whole = onnx.shape_inference.infer_shapes(graph)
-    ranges = activation_ranges(whole, feeds, config)
-    meter = ErrorMeter(whole, ranges, feeds)
+    method, meter = _calibrated(whole, feeds, config)
+    ranges = meter.ranges
     ranking = meter.rank() if config.keep_float else []
     order, body = [each.layer for each in ranking], body_of(whole)
     rounding = _rounding(whole, ranges, body, feeds) if config.bias_correction else ({}, {})
@@ -91,7 +96,8 @@ def quantise_onnx(graph: onnx.ModelProto, feeds: Feeds, config: Int8Config | Non
         # More than half in float is no int8 model any more.
         while done.error > config.tolerance and len(done.kept) < len(order) // 2:
             done = keeping(len(done.kept) + 1)
-    _describe(done.graph, config, done.kept)
+    done = replace(done, method=method)
+    _describe(done)
     del done.graph.graph.value_info[:]  # every reader infers the shapes
     onnx.checker.check_model(done.graph)
     return done
@@ -107,14 +113,29 @@ def _rounding(whole: onnx.ModelProto, ranges: TensorsData, body: Sequence[str], 
     return eight_bits, in_float
 
 
-def _describe(graph: onnx.ModelProto, config: Int8Config, kept: Sequence[str]) -> None:
+def _calibrated(whole: onnx.ModelProto, feeds: Feeds, config: Int8Config) -> tuple[str, ErrorMeter]:
+    """Return the method of calibration and a meter with its ranges; of several, that with all layers on eight bits."""
+    methods = _TRIED if config.calibration_method == "auto" else (config.calibration_method,)
+    meters = {
+        method: ErrorMeter(whole, activation_ranges(whole, feeds, method, config.percentile), feeds)
+        for method in methods
+    }
+    if len(meters) == 1:
+        return next(iter(meters.items()))
+    errors = {method: meter.error(body_of(whole)) for method, meter in meters.items()}
+    best = min(errors, key=lambda method: errors[method])
+    return best, meters[best]
+
+
+def _describe(done: Quantised) -> None:
     """Complete the metadata; what was measured in float is not a figure of this file."""
+    graph = done.graph
     table = {prop.key: prop.value for prop in graph.metadata_props}
     table = ModelCard.from_metadata(table).with_precision("int8").to_metadata()
     table |= {
         "quantised": "int8 weights per channel, uint8 activations; decoding in float",
-        "calibration": config.calibration_method,
-        "float_layers": json.dumps(list(kept)),
+        "calibration": done.method,
+        "float_layers": json.dumps(done.kept),
     }
     del graph.metadata_props[:]
     onnx.helper.set_model_props(graph, table)
