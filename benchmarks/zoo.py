@@ -128,7 +128,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--val", type=Path, required=True)
     parser.add_argument("--epochs", type=int, default=10)
-    parser.add_argument("--gray-epochs", type=int, default=5)
+    parser.add_argument("--gray-epochs", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", nargs="+", choices=list(ROWS), default=list(USUAL))
     parser.add_argument("--no-train", action="store_true", help="rows without a finished run are left out")

@@ -102,7 +102,7 @@ def _with(model: onnx.ModelProto, values: Values) -> onnx.ModelProto:
     del filled.graph.initializer[:]
     used = {name for node in filled.graph.node for name in node.input}
     filled.graph.initializer.extend(
-        numpy_helper.from_array(np.ascontiguousarray(value), name) for name, value in values.items() if name in used
+        numpy_helper.from_array(value, name) for name, value in values.items() if name in used
     )
     return filled
 

@@ -42,10 +42,16 @@ def reconstruct_layers(graph: Any, model: onnx.ModelProto, images: Array) -> Non
     hooks = {
         name: _hook(layer, simulation.executor, wanted)
         for name, layer in graph.operations.items()
-        if name in wanted.outputs and hasattr(layer, "config") and layer.inputs[1].value.ndim == 4
+        if name in wanted.outputs and hasattr(layer, "config") and _can_be_fitted(layer)
     }
     with torch.no_grad(), chatter_to(None):
         simulation.forward(torch.from_numpy(np.ascontiguousarray(images)), hooks)
+
+
+def _can_be_fitted(layer: Any) -> bool:
+    """Whether a convolution has weights in the file, over height and width, and says how it pads."""
+    weights, padding = layer.inputs[1], layer.attributes.get("auto_pad", "NOTSET")
+    return bool(weights.is_parameter and weights.value.ndim == 4 and padding == "NOTSET")
 
 
 class _Float:
