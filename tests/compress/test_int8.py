@@ -156,6 +156,25 @@ def test_the_method_with_the_smaller_error_is_taken(
     assert worse.error > done.error
 
 
+def test_where_values_hardly_differ_the_smallest_and_the_largest_are_taken(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph = exported("utod", tmp_path / "m.onnx", form="nms")
+    feeds = feeds_of(graph, photos)
+    module = import_module("uhd.compress.int8.quantise")
+    measured = module.activation_ranges
+
+    def ranges(whole: onnx.ModelProto, feeds: Feeds, method: str, percentile: float) -> TensorsData:
+        if method == "percentile":
+            raise UserError("--calibration-method percentile: the values of some layer hardly differ")
+        return measured(whole, feeds, method, percentile)
+
+    monkeypatch.setattr(module, "activation_ranges", ranges)
+    assert quantise_onnx(graph, feeds, Int8Config(keep_float=0)).method == "minmax"
+    with pytest.raises(UserError, match="hardly differ"):
+        quantise_onnx(graph, feeds, Int8Config(keep_float=0, calibration_method="percentile"))
+
+
 def test_only_the_network_is_quantised(photos: Path, tmp_path: Path) -> None:
     graph = exported("utod_classes", tmp_path / "m.onnx", form="nms", uint8_input=True, dynamic_resize=True)
     body, layers = body_of(graph), layers_of(graph)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -23,9 +24,6 @@ from uhd.compress.int8.weight_only import store_weights
 from uhd.errors import UserError
 from uhd.files import save_atomic
 from uhd.runtime.onnx import OnnxPredictor
-
-# A few values far outside cost a deep network most; a narrow one more misses what is cut off.
-_TRIED = ("minmax", "percentile")
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,14 +113,17 @@ def _rounding(whole: onnx.ModelProto, ranges: TensorsData, body: Sequence[str], 
 
 def _calibrated(whole: onnx.ModelProto, feeds: Feeds, config: Int8Config) -> tuple[str, ErrorMeter]:
     """Return the method of calibration and a meter with its ranges; of several, that with all layers on eight bits."""
-    methods = _TRIED if config.calibration_method == "auto" else (config.calibration_method,)
-    meters = {
-        method: ErrorMeter(whole, activation_ranges(whole, feeds, method, config.percentile), feeds)
-        for method in methods
-    }
-    if len(meters) == 1:
-        return next(iter(meters.items()))
-    errors = {method: meter.error(body_of(whole)) for method, meter in meters.items()}
+
+    def meter(method: str) -> ErrorMeter:
+        return ErrorMeter(whole, activation_ranges(whole, feeds, method, config.percentile), feeds)
+
+    if config.calibration_method != "auto":
+        return config.calibration_method, meter(config.calibration_method)
+    meters = {"minmax": meter("minmax")}
+    # A few values far outside cost a deep network most. Values that hardly differ have no percentile.
+    with contextlib.suppress(UserError):
+        meters["percentile"] = meter("percentile")
+    errors = {method: each.error(body_of(whole)) for method, each in meters.items()}
     best = min(errors, key=lambda method: errors[method])
     return best, meters[best]
 
