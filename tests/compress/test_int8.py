@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import weakref
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from uhd.compress.int8.calibrate import activation_ranges, calibration_feeds
 from uhd.compress.int8.config import Int8Config
 from uhd.compress.int8.feeds import Feeds, ReadAgain
 from uhd.compress.int8.layers import body_of, layers_of
-from uhd.compress.int8.quantise import quantise_onnx, write_int8
+from uhd.compress.int8.quantise import Quantised, quantise_onnx, write_int8
 from uhd.compress.int8.sensitivity import ErrorMeter
 from uhd.compress.int8.weight_only import store_weights
 from uhd.data.config import DataConfig
@@ -127,52 +128,57 @@ def test_every_way_to_calibrate(method: str, photos: Path, tmp_path: Path) -> No
     assert 0 < quantise_onnx(graph, feeds_of(graph, photos), config).error < 0.5
 
 
-@pytest.mark.parametrize("better", ["minmax", "percentile"])
-def test_the_method_with_the_smaller_error_is_taken(
-    better: str, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+Ranges = Callable[[TensorsData, str], TensorsData]
+
+
+@pytest.fixture
+def calibrating(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Ranges, str], Quantised]:
+    """Quantises a network by a method, with what a function makes of the ranges from the smallest to the largest."""
     graph = exported("utod", tmp_path / "m.onnx", form="nms")
     feeds = feeds_of(graph, photos)
     module = import_module("uhd.compress.int8.quantise")
     measured = module.activation_ranges
 
-    def ranges(whole: onnx.ModelProto, feeds: Feeds, method: str, percentile: float) -> TensorsData:
+    def run(change: Ranges, method: str = "auto") -> Quantised:
+        def ranges(whole: onnx.ModelProto, feeds: Feeds, method: str, percentile: float) -> TensorsData:
+            return change(measured(whole, feeds, "minmax", percentile), method)
+
+        monkeypatch.setattr(module, "activation_ranges", ranges)
+        return quantise_onnx(graph, feeds, Int8Config(keep_float=0, calibration_method=method))
+
+    return run
+
+
+@pytest.mark.parametrize(("better", "other"), [("minmax", "percentile"), ("percentile", "minmax")])
+def test_the_method_with_the_smaller_error_is_taken(
+    better: str, other: str, calibrating: Callable[[Ranges, str], Quantised]
+) -> None:
+    def cut(found: TensorsData, method: str) -> TensorsData:
         """Cut most of what the other method saw off."""
-        found = measured(whole, feeds, "minmax", percentile)
-        if method != better:
+        if method == other:
             for each in found.data.values():
                 low, high = each.range_value
                 each.lowest, each.highest = low * 0.02, high * 0.02
         return found
 
-    monkeypatch.setattr(module, "activation_ranges", ranges)
-    done = quantise_onnx(graph, feeds, Int8Config(keep_float=0))
-    assert done.method == better
+    done, worse = calibrating(cut, "auto"), calibrating(cut, other)
+    assert (done.method, worse.method) == (better, other)
     table = {prop.key: prop.value for prop in done.graph.metadata_props}
     assert table["calibration"] == better
-    other = "percentile" if better == "minmax" else "minmax"
-    worse = quantise_onnx(graph, feeds, Int8Config(keep_float=0, calibration_method=other))
-    assert worse.method == other
     assert worse.error > done.error
 
 
 def test_where_values_hardly_differ_the_smallest_and_the_largest_are_taken(
-    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    calibrating: Callable[[Ranges, str], Quantised],
 ) -> None:
-    graph = exported("utod", tmp_path / "m.onnx", form="nms")
-    feeds = feeds_of(graph, photos)
-    module = import_module("uhd.compress.int8.quantise")
-    measured = module.activation_ranges
-
-    def ranges(whole: onnx.ModelProto, feeds: Feeds, method: str, percentile: float) -> TensorsData:
+    def refuse(found: TensorsData, method: str) -> TensorsData:
         if method == "percentile":
             raise UserError("--calibration-method percentile: the values of some layer hardly differ")
-        return measured(whole, feeds, method, percentile)
+        return found
 
-    monkeypatch.setattr(module, "activation_ranges", ranges)
-    assert quantise_onnx(graph, feeds, Int8Config(keep_float=0)).method == "minmax"
+    assert calibrating(refuse, "auto").method == "minmax"
     with pytest.raises(UserError, match="hardly differ"):
-        quantise_onnx(graph, feeds, Int8Config(keep_float=0, calibration_method="percentile"))
+        calibrating(refuse, "percentile")
 
 
 def test_only_the_network_is_quantised(photos: Path, tmp_path: Path) -> None:

@@ -22,8 +22,9 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import helper, numpy_helper
+from onnx import numpy_helper
 
+from uhd.export.espdl.float_graph import with_outputs
 from uhd.runtime.onnx import open_session
 
 Array = NDArray[np.float32]
@@ -151,10 +152,7 @@ def _reaches(
     names = [pair.first.output[0] for pair in pairs]
     if not names:
         return []
-    wide = onnx.ModelProto()
-    wide.CopyFrom(model)
-    wide.graph.output.extend(helper.make_empty_tensor_value_info(name) for name in names)
-    session = open_session(wide.SerializeToString())
+    session = open_session(with_outputs(model, names).SerializeToString())
     feed = session.get_inputs()[0].name
     rows = []
     for image in images:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import onnx
 from numpy.typing import NDArray
+from onnx import helper
 
 Array = NDArray[np.float32]
 
@@ -27,3 +30,12 @@ class FloatGraph:
         feed = self.session.get_inputs()[0].name
         rows = [self.session.run(None, {feed: image[None]}) for image in batch]
         return {name: np.concatenate([row[i] for row in rows]) for i, name in enumerate(self.names)}
+
+
+def with_outputs(model: onnx.ModelProto, names: Iterable[str]) -> onnx.ModelProto:
+    """Return a copy that puts these tensors out too."""
+    wide = onnx.ModelProto()
+    wide.CopyFrom(model)
+    there = {output.name for output in model.graph.output}
+    wide.graph.output.extend(helper.make_empty_tensor_value_info(name) for name in names if name not in there)
+    return wide

@@ -118,20 +118,22 @@ def quantise(
         simplified = onnx.load(str(copy))
         _to_cpu(graph, how.device)
         whole = with_weights(simplified, graph)
+        fit = how.reconstruct and not Simulation(graph).one_by_one
+        fitted = reconstruct_layers(graph, whole, images) if fit else frozenset()
         if how.correct_biases:
-            _correct_biases(graph, whole, images)
-        if how.reconstruct and not Simulation(graph).one_by_one:
-            reconstruct_layers(graph, whole, images)
+            _correct_biases(graph, whole, images, fitted)
     return Quantised(graph, whole, how)
 
 
-def _correct_biases(graph: Any, model: onnx.ModelProto, images: NDArray[np.float32]) -> None:
-    """Take the mean error of rounded weights out of the biases of esp-ppq's graph, in place."""
+def _correct_biases(graph: Any, model: onnx.ModelProto, images: NDArray[np.float32], fitted: AbstractSet[str]) -> None:
+    """Take the mean error of rounded weights out of the biases of esp-ppq's graph, in place, but of fitted layers."""
     from esp_ppq.IR import QuantableOperation
 
     rounded = {}
     for name, layer in graph.operations.items():
-        if isinstance(layer, QuantableOperation) and layer.type in BIASED and layer.num_of_parameter > 1:
+        if name in fitted or not isinstance(layer, QuantableOperation):
+            continue
+        if layer.type in BIASED and layer.num_of_parameter > 1:
             rounded[name] = _rounded(layer.parameters[0].value, layer.input_quant_config[1])
     feeds = (image[None] for image in images)
     for name, error in mean_errors(model, rounded, feeds).items():

@@ -12,11 +12,11 @@ import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
-from onnx import helper
 from torch import Tensor
 from torch.nn import functional as F
 
 from uhd.compress.int8.reconstruct import Grid, Moments, reconstruct
+from uhd.export.espdl.float_graph import with_outputs
 from uhd.export.espdl.simulation import Simulation
 from uhd.export.espdl.toolchain import chatter_to
 from uhd.runtime.onnx import open_session
@@ -27,13 +27,16 @@ Array = NDArray[np.float32]
 _PIXELS = 64 * 64 * 64
 
 
-def reconstruct_layers(graph: Any, model: onnx.ModelProto, images: Array) -> None:
+def reconstruct_layers(graph: Any, model: onnx.ModelProto, images: Array) -> frozenset[str]:
     """Give every convolution of esp-ppq's graph new weights, on the chip's grid, and a new bias, in place.
 
     Args:
         graph: of esp-ppq, calibrated, on the CPU, without reshapes.
         model: the float graph with the same names.
         images: (n, C, h, w) float32; spread over them, at most as many as 64 of 64x64 pixels (at least 8) are used.
+
+    Returns:
+        names of the layers that were fitted.
     """
     most = max(8, _PIXELS // (images.shape[2] * images.shape[3]))
     images = images[:: -(-len(images) // most)]
@@ -46,6 +49,7 @@ def reconstruct_layers(graph: Any, model: onnx.ModelProto, images: Array) -> Non
     }
     with torch.no_grad(), chatter_to(None):
         simulation.forward(torch.from_numpy(np.ascontiguousarray(images)), hooks)
+    return frozenset(hooks)
 
 
 def _can_be_fitted(layer: Any) -> bool:
@@ -58,12 +62,8 @@ class _Float:
     """What every convolution puts out in float, asked for by name: all of them at once would not fit."""
 
     def __init__(self, model: onnx.ModelProto, images: Array) -> None:
-        wide = onnx.ModelProto()
-        wide.CopyFrom(model)
         self.outputs = {node.name: node.output[0] for node in model.graph.node if node.op_type == "Conv"}
-        there = {output.name for output in model.graph.output}
-        more = [name for name in self.outputs.values() if name not in there]
-        wide.graph.output.extend(helper.make_empty_tensor_value_info(name) for name in more)
+        wide = with_outputs(model, self.outputs.values())
         self._session, self._images = open_session(wide.SerializeToString()), images
 
     def of(self, layer: str) -> Array:
