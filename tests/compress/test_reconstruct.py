@@ -108,6 +108,27 @@ def test_the_bias_gives_the_wanted_mean() -> None:
     assert put_out.mean(2) == pytest.approx(wanted.mean(2), abs=1e-4)
 
 
+@pytest.mark.parametrize("centred", [True, False])
+def test_the_error_is_that_of_the_layer(centred: bool) -> None:
+    weights, inputs = layer(6)
+    wanted = weights @ inputs + np.random.default_rng(7).normal(size=(2, 3, 400)).astype(np.float32)
+    moments = gathered(inputs, wanted, centred)
+
+    def squares(tried: Array) -> Array:
+        wrong = tried @ inputs - wanted
+        return np.asarray(wrong.var(2) if centred else np.square(wrong).mean(2))
+
+    for tried in (weights, weights * 0.5):
+        assert moments.error(tried) == pytest.approx(squares(tried) - squares(0 * tried), rel=1e-3, abs=1e-3)
+
+
+def test_half_the_step_on_the_same_codes() -> None:
+    grid = Grid(np.full(1, 0.5), -4, 3)
+    values = np.array([[[-9.0, 0.3, 9.0]]])
+    assert grid.nearest(values).tolist() == [[[-2.0, 0.5, 1.5]]]
+    assert grid.finer().nearest(values).tolist() == [[[-1.0, 0.25, 0.75]]]
+
+
 def test_inputs_that_never_vary_keep_their_weights() -> None:
     weights, inputs = layer(5)
     inputs[0], inputs[1, 2] = 0, 4

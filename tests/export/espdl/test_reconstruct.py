@@ -74,6 +74,25 @@ def test_fitted_weights_lie_on_the_grid_of_the_chip(prepared: Prepared) -> None:
         assert codes.max() <= how.quant_max, name
 
 
+def test_one_large_weight_does_not_decide_the_step() -> None:
+    """Where it matters little: its channel is dark, and all others share the step that it would have."""
+    rng = np.random.default_rng(8)
+    images = rng.random((16, 4, 8, 8), dtype=np.float32)
+    images[:, 3] *= 0.01
+    model = two_layers("none")
+    for tensor in model.graph.initializer:
+        if tensor.name == "wa":
+            value = np.clip(rng.normal(0, 0.03, (4, 4, 1, 1)), -0.06, 0.06).astype(np.float32)
+            value[0, 3] = 0.52
+            tensor.CopyFrom(onnx.numpy_helper.from_array(value, "wa"))
+    plain, fitted = (
+        quantise(model, images, Quantisation(equalise=False, reconstruct=each)).graph.operations["a"].config
+        for each in (False, True)
+    )
+    for before, after in zip(plain.input_quantization_config[1:], fitted.input_quantization_config[1:], strict=True):
+        assert float(after.scale / before.scale) == 0.25
+
+
 @pytest.mark.parametrize("shared", ["weights", "biases"])
 def test_layers_that_share_get_weights_of_their_own(shared: str, tmp_path: Path) -> None:
     images = np.random.default_rng(5).random((4, 4, 8, 8), dtype=np.float32)
@@ -90,11 +109,11 @@ def test_layers_that_share_get_weights_of_their_own(shared: str, tmp_path: Path)
 
 
 def two_layers(shared: str) -> onnx.ModelProto:
-    """Two convolutions ``a`` and ``b``, one after the other, with one tensor of weights or biases for both."""
+    """Two convolutions ``a`` and ``b``, one after the other, with one tensor of weights or biases for both, or none."""
     rng = np.random.default_rng(6)
     values = {f"w{i}": rng.normal(size=(4, 4, 1, 1)).astype(np.float32) for i in "ab"}
     values |= {f"b{i}": rng.normal(size=4).astype(np.float32) for i in "ab"}
-    names = {"a": ["wa", "ba"], "b": ["wa", "bb"] if shared == "weights" else ["wb", "ba"]}
+    names = {"a": ["wa", "ba"], "b": ["wa" if shared == "weights" else "wb", "ba" if shared == "biases" else "bb"]}
     nodes = [
         onnx.helper.make_node("Conv", ["x", *names["a"]], ["m"], "a", kernel_shape=[1, 1]),
         onnx.helper.make_node("Relu", ["m"], ["r"], "relu"),

@@ -25,6 +25,7 @@ Array = NDArray[np.float32]
 
 # All images are in memory at once, in their widest layer: as many as 64 of 64x64.
 _PIXELS = 64 * 64 * 64
+_HALVED = 2  # how often a step may be halved
 
 
 def reconstruct_layers(graph: Any, model: onnx.ModelProto, images: Array) -> frozenset[str]:
@@ -106,11 +107,25 @@ def fit(layer: Any, inputs: Tensor, wanted: Array) -> None:
         moments.add(columns, answers)
     step = settings.scale.detach().cpu().double().reshape(-1).numpy()
     grid = Grid(step.reshape(groups, -1, 1) if len(step) > 1 else step, settings.quant_min, settings.quant_max)
-    fitted = reconstruct(flat, moments, grid)
+    finer, fitted = _best(flat, moments, grid)
+    # The bias is stored in steps of the input's times the weights'.
+    for how in layer.config.input_quantization_config[1:]:
+        how.scale = how.scale * finer
     weights.value = torch.from_numpy(fitted).reshape(weights.value.shape).to(weights.value)
     if layer.num_of_parameter > 1:
         bias = layer.inputs[2]
         bias.value = torch.from_numpy(moments.bias(fitted)).reshape(bias.value.shape).to(bias.value)
+
+
+def _best(weights: Array, moments: Moments, grid: Grid) -> tuple[float, Array]:
+    """Return which part of the step is best, and the weights fitted with it."""
+    tried = []
+    for halved in range(_HALVED + 1):
+        fitted = reconstruct(weights, moments, grid)
+        tried.append((float(moments.error(fitted).sum()), halved, fitted))
+        grid = grid.finer()
+    _, halved, fitted = min(tried, key=lambda each: each[:2])
+    return 0.5**halved, fitted
 
 
 def _places(layer: Any, groups: int, inputs: Tensor, wanted: Array) -> Iterator[tuple[Array, Array]]:
