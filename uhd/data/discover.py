@@ -90,7 +90,7 @@ def find_images(folder: Path, report: Report) -> list[Path]:
         UserError: the folder is missing or holds no image.
     """
     if not folder.is_dir():
-        raise UserError(f"{folder}: no such folder: check --image-dir")
+        raise UserError(f"{folder}: no such folder: check the path")
     found: list[str] = []
     visited: set[tuple[int, int]] = set()
     for parent, folders, files in os.walk(folder, followlinks=True):
@@ -116,7 +116,7 @@ def find_images(folder: Path, report: Report) -> list[Path]:
             else:
                 report.problem(MISSING_IMAGE, f"{path}: the link leads nowhere")
     if not found:
-        raise UserError(f"{folder}: holds no image ({' '.join(sorted(IMAGE_SUFFIXES))}): check --image-dir")
+        raise UserError(f"{folder}: holds no image ({' '.join(sorted(IMAGE_SUFFIXES))}): check the path")
     return [Path(path) for path in sorted(found)]
 
 
@@ -231,7 +231,7 @@ def _in_labels(image: Path) -> Path | None:
 
 def _find_in_folder(folder: Path, report: Report) -> Found:
     if not folder.is_dir():
-        raise UserError(f"{folder}: no such folder: check --image-dir")
+        raise UserError(f"{folder}: no such folder: check the path")
     annotations = part_annotations(folder)
     if annotations:
         report.remark(f"{folder}: read by {', '.join(str(p) for files in annotations.values() for p in files)}")
