@@ -12,7 +12,7 @@ from uhd.export.espdl.recipes import RECIPES
 from uhd.resize import canonical_mode
 
 TARGETS = ("c", "esp32s3", "esp32p4")
-ALGORITHMS = ("kl", "minmax", "mse", "percentile")
+ALGORITHMS = ("auto", "kl", "minmax", "mse", "percentile")
 _DEFAULT = "ultratinyod_res_anc8_w32_64x64_opencv_inter_nearest_static_nopost"
 _MODEL, _IMAGES, _BITS, _CHECK = "model", "calibration images", "quantisation", "accuracy and speed"
 
@@ -84,7 +84,11 @@ class EspdlConfig:
     calib_steps: int = knob(64, "calibration steps", group=_IMAGES, minimum=2, maximum=5000, original=32)
 
     calib_algorithm: str = knob(
-        "percentile", "how the range of an activation is found", group=_BITS, choices=ALGORITHMS, original="kl"
+        "auto",
+        "how the range of an activation is found; auto: percentile in 8 bits, minmax in 16",
+        group=_BITS,
+        choices=ALGORITHMS,
+        original="kl",
     )
     num_of_bits: int = knob(8, "bits of weights and activations", group=_BITS, choices=(8, 16))
     use_layerwise_equalization: bool = knob(True, "equalise weights between layers first", group=_BITS, original=False)

@@ -29,7 +29,8 @@ class Quantisation:
     Attributes:
         target: ``esp32s3``, ``esp32p4`` or ``c`` (plain C, any chip).
         bits: of weights and activations, 8 or 16.
-        algorithm: how the range of an activation is found.
+        algorithm: how the range of an activation is found; ``auto`` takes ``percentile`` where there are 8 bits and
+            ``minmax`` where there are 16, whose steps are so fine that nothing need be cut.
         equalise: weights between layers first.
         device: ``cpu`` or ``cuda``.
         batch_size: images per calibration step.
@@ -40,7 +41,7 @@ class Quantisation:
 
     target: str = "esp32s3"
     bits: int = 8
-    algorithm: str = "percentile"
+    algorithm: str = "auto"
     equalise: bool = True
     device: str = "cpu"
     batch_size: int = 1
@@ -156,7 +157,12 @@ def _setting(how: Quantisation, int16: AbstractSet[str]) -> Any:
     from esp_ppq.api.setting import QuantizationSettingFactory
 
     setting = QuantizationSettingFactory.espdl_setting(how.bits)
-    setting.quantize_activation_setting.calib_algorithm = how.algorithm
+    ranges = setting.quantize_activation_setting
+    if how.algorithm == "auto":
+        ranges.calib_algorithm = "percentile" if how.bits == 8 else "minmax"
+        ranges.calib_algorithm_per_layer = dict.fromkeys(int16, "minmax")
+    else:
+        ranges.calib_algorithm = how.algorithm
     if how.equalise and how.equalisation is not None:
         setting.equalization = True
         for name, value in how.equalisation.items():
