@@ -112,7 +112,8 @@ def _reads(node: onnx.NodeProto, tensor: str, values: Mapping[str, Any], found: 
     weights = values.get(node.input[1])
     groups = next((each.i for each in node.attribute if each.name == "group"), 1)
     depthwise = weights is not None and groups == len(weights) and weights.shape[1] == 1
-    if weights is None or tensor != node.input[0] or not (groups == 1 or depthwise):
+    constant = all(name in values for name in node.input[1:])
+    if not constant or tensor != node.input[0] or not (groups == 1 or depthwise):
         return False
     found.readers.append(Reader(node, tensor, depthwise))
     return True

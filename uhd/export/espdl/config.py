@@ -85,7 +85,7 @@ class EspdlConfig:
 
     calib_algorithm: str = knob(
         "auto",
-        "how the range of an activation is found; auto: percentile in 8 bits, minmax in 16",
+        "how the range of an activation is found; auto: percentile in 8 bits, minmax in 16, outputs by predictions",
         group=_BITS,
         choices=ALGORITHMS,
         original="kl",

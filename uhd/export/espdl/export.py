@@ -15,12 +15,13 @@ from uhd.compress.score import Score, labelled, score
 from uhd.data.dataset import Dataset
 from uhd.data.problems import Report
 from uhd.errors import UserError
-from uhd.export.espdl.auto_int16 import Mixer, Search, layer_units, search_layers, tie_outputs
+from uhd.export.espdl.auto_int16 import Mixer, Search, disagreement, layer_units, search_layers, tie_outputs
 from uhd.export.espdl.clips import leave_out_clips
 from uhd.export.espdl.config import EspdlConfig
 from uhd.export.espdl.float_graph import FloatGraph
 from uhd.export.espdl.int16 import Int16, choose_int16, mixed_outputs
 from uhd.export.espdl.latency import CHIPS, Latency, estimate
+from uhd.export.espdl.output_steps import halve_output_steps
 from uhd.export.espdl.prepare import Prepared
 from uhd.export.espdl.quantise import Quantisation, Quantised, quantise
 from uhd.export.espdl.recipes import RECIPES
@@ -100,6 +101,8 @@ def export_espdl(prepared: Prepared, spec: ModelSpec, path: Path, config: EspdlC
     for line in (*mixed, f"quantising for {config.target}: {counts} (esp-ppq prints to {log})"):
         say(line)
     quantised = quantise(prepared.model, images, how, int16, log=log)
+    if config.calib_algorithm == "auto":
+        _halve_output_steps(prepared, spec, images, quantised, say)
     quantised = replace(quantised, model=leave_out_clips(quantised.graph, quantised.model))
     files = write_espdl(quantised.graph, quantised.model, how, path, images[: how.batch_size], metadata, log)
     files += _sidecars(prepared, path, config.export_anchors_wh_scale_dir or path.parent)
@@ -186,6 +189,16 @@ def _search(
     units = tie_outputs(open_layers, low.graph)
     say(f"searching {len(units)} layers for the {count} that gain most from 16 bits, on {len(images)} images")
     return search_layers(units, mixer, count)
+
+
+def _halve_output_steps(prepared: Prepared, spec: ModelSpec, images: Array, quantised: Quantised, say: Say) -> None:
+    """Halve steps of outputs where predictions on the calibration images gain by it."""
+    table = spec.to_metadata()
+    reference = RawMapPredictor(FloatGraph(prepared.model).run, prepared.constants, table).infer(images)
+    predictor = RawMapPredictor(Simulation(quantised.graph).run, prepared.constants, table)
+    changed = halve_output_steps(quantised.graph, lambda: disagreement(reference, predictor.infer(images)))
+    for name, part in changed.items():
+        say(f"{name}: {part:g} of the step that its largest values ask for, by which predictions come closer")
 
 
 def _sidecars(prepared: Prepared, path: Path, folder: Path) -> list[Path]:

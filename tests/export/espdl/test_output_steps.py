@@ -1,0 +1,65 @@
+"""Steps of outputs, halved where predictions gain."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import pytest
+from onnx import helper, numpy_helper
+
+from uhd.export.espdl.output_steps import halve_output_steps
+from uhd.export.espdl.quantise import Quantisation, Quantised, quantise
+from uhd.export.espdl.simulation import Simulation
+
+pytestmark = pytest.mark.usefixtures("esp_ppq")
+
+IMAGES = np.random.default_rng(3).random((8, 2, 8, 8), dtype=np.float32)
+
+
+def quantised(bits: int = 8) -> Quantised:
+    """One convolution whose output has values around 1, and around 100 where the second channel is bright."""
+    images = IMAGES.copy()
+    images[:, 1] = 0
+    images[0, 1, 0, :4] = 1
+    weights = np.array([1, 100], np.float32).reshape(1, 2, 1, 1)
+    graph = helper.make_graph(
+        [helper.make_node("Conv", ["x", "w"], ["box"], "out", kernel_shape=[1, 1])],
+        "g",
+        [helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1, 2, 8, 8])],
+        [helper.make_tensor_value_info("box", onnx.TensorProto.FLOAT, [1, 1, 8, 8])],
+        [numpy_helper.from_array(weights, "w")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    return quantise(model, images, Quantisation(bits=bits, algorithm="minmax", equalise=False))
+
+
+def step(done: Quantised) -> float:
+    return float(done.graph.operations["out"].config.output_quantization_config[0].scale)
+
+
+def test_what_nobody_believes_does_not_decide_the_step() -> None:
+    done = quantised()
+    simulation, before = Simulation(done.graph), step(done)
+
+    def measure() -> float:
+        """Values up to 10 count, those above do not."""
+        found = simulation.run(np.concatenate([IMAGES[:, :1], np.zeros_like(IMAGES[:, :1])], 1))["box"]
+        return float(np.abs(found - IMAGES[:, :1]).mean())
+
+    first = measure()
+    assert halve_output_steps(done.graph, measure) == {"box": 0.25}
+    assert step(done) == before / 4
+    assert measure() < 0.5 * first
+
+
+@pytest.mark.parametrize("gains", [[1.0, 1.2], [1.0, 0.995]], ids=["worse", "by chance"])
+def test_a_step_that_brings_nothing_stays(gains: list[float]) -> None:
+    done = quantised()
+    before, found = step(done), iter(gains)
+    assert halve_output_steps(done.graph, lambda: next(found)) == {}
+    assert step(done) == before
+
+
+def test_sixteen_bits_stay() -> None:
+    done = quantised(bits=16)
+    assert halve_output_steps(done.graph, lambda: 1.0) == {}
