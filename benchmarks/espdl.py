@@ -36,11 +36,14 @@ from uhd.export.espdl.source import open_source
 from uhd.runtime.predictor import Predictor
 
 MODEL = Path(__file__).parents[1] / "uhd" / "weights" / "ultratinyod_w32_64x64.safetensors"
+_PLAIN = {"calib_algorithm": "percentile"}  # as "auto" in 8 bits, but for the steps of the outputs
 ROWS: dict[str, dict[str, Any]] = {
     "original": {"preset": "original", "onnx_model": None, "espdl_model": None, "split": "train"},
-    "rounded": {"use_layerwise_equalization": False, "bias_correction": False, "reconstruction": False},
-    "equalised": {"bias_correction": False, "reconstruction": False},
-    "biases": {"reconstruction": False},
+    # One thing more each; "int8" is what the command does.
+    "rounded": {**_PLAIN, "use_layerwise_equalization": False, "bias_correction": False, "reconstruction": False},
+    "equalised": {**_PLAIN, "bias_correction": False, "reconstruction": False},
+    "biases": {**_PLAIN, "reconstruction": False},
+    "fitted": _PLAIN,
     "int8": {},
     "split": {"split_wide_convs": True},
     "speed": {"recipe": "speed"},
