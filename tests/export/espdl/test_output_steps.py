@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import onnx
 import pytest
 from onnx import helper, numpy_helper
 
+from uhd.export.espdl.config import EspdlConfig
+from uhd.export.espdl.export import export_espdl
 from uhd.export.espdl.output_steps import halve_output_steps
 from uhd.export.espdl.quantise import Quantisation, Quantised, quantise
 from uhd.export.espdl.simulation import Simulation
+from uhd.export.espdl.source import open_source
 
 pytestmark = pytest.mark.usefixtures("esp_ppq")
 
@@ -63,3 +68,19 @@ def test_a_step_that_brings_nothing_stays(gains: list[float]) -> None:
 def test_sixteen_bits_stay() -> None:
     done = quantised(bits=16)
     assert halve_output_steps(done.graph, lambda: 1.0) == {}
+
+
+def test_a_graph_that_is_no_detector_is_exported_as_it_is(photographs: Path, tmp_path: Path) -> None:
+    graph = helper.make_graph(
+        [helper.make_node("Conv", ["x", "w"], ["heat"], "out", kernel_shape=[1, 1])],
+        "g",
+        [helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1, 3, 8, 8])],
+        [helper.make_tensor_value_info("heat", onnx.TensorProto.FLOAT, [1, 1, 8, 8])],
+        [numpy_helper.from_array(np.ones((1, 3, 1, 1), np.float32), "w")],
+    )
+    model = tmp_path / "heat.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), str(model))
+    config, said = EspdlConfig(calibration=photographs), list[str]()
+    done = export_espdl(*open_source(model, config), tmp_path / "heat.espdl", config, said.append)
+    assert done.files[0].is_file()
+    assert any(line.startswith("outputs keep their steps, as their predictions cannot be read: ") for line in said)

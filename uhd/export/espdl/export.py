@@ -194,7 +194,11 @@ def _search(
 def _halve_output_steps(prepared: Prepared, spec: ModelSpec, images: Array, quantised: Quantised, say: Say) -> None:
     """Halve steps of outputs where predictions on the calibration images gain by it."""
     table = spec.to_metadata()
-    reference = RawMapPredictor(FloatGraph(prepared.model).run, prepared.constants, table).infer(images)
+    try:
+        reference = RawMapPredictor(FloatGraph(prepared.model).run, prepared.constants, table).infer(images)
+    except (UserError, ValueError) as error:
+        say(f"outputs keep their steps, as their predictions cannot be read: {error}")
+        return
     predictor = RawMapPredictor(Simulation(quantised.graph).run, prepared.constants, table)
     changed = halve_output_steps(quantised.graph, lambda: disagreement(reference, predictor.infer(images)))
     for name, part in changed.items():
