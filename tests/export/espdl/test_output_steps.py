@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -15,6 +16,10 @@ from uhd.export.espdl.output_steps import halve_output_steps
 from uhd.export.espdl.quantise import Quantisation, Quantised, quantise
 from uhd.export.espdl.simulation import Simulation
 from uhd.export.espdl.source import open_source
+from uhd.models import create_model
+from uhd.models.weights import describe, save_weights
+
+from ..conftest import randomise
 
 pytestmark = pytest.mark.usefixtures("esp_ppq")
 
@@ -84,3 +89,14 @@ def test_a_graph_that_is_no_detector_is_exported_as_it_is(photographs: Path, tmp
     done = export_espdl(*open_source(model, config), tmp_path / "heat.espdl", config, said.append)
     assert done.files[0].is_file()
     assert any(line.startswith("outputs keep their steps, as their predictions cannot be read: ") for line in said)
+
+
+@pytest.mark.parametrize("flags", [{}, {"auto_int16": 1}])
+def test_a_head_whose_peaks_come_and_go(flags: dict[str, Any], photographs: Path, tmp_path: Path) -> None:
+    network = create_model("cnn", cnn_width=4)
+    randomise(network, np.random.default_rng(1))
+    model = tmp_path / "cnn.safetensors"
+    save_weights(model, network.state_dict(), describe(network, img_size=(32, 32)))
+    config = EspdlConfig(calibration=photographs, **flags)
+    done = export_espdl(*open_source(model, config), tmp_path / "cnn.espdl", config, lambda _: None)
+    assert done.files[0].is_file()

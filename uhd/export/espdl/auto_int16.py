@@ -3,7 +3,8 @@
 Greedy: in each round the layer is taken that, together with those already chosen, brings the predictions closest to
 the float model's. Closeness is measured on the calibration images, where no labels are needed: a prediction with float
 score s and box b, quantised s' and b', disagrees by ``|s - s'| + max(s, s') * (1 - IoU(b, b'))``; the disagreement is
-the mean over images of the sum over predictions. Cells that neither version scores hardly count, as in AP.
+the mean over images of the sum over predictions. Cells that neither version scores hardly count, as in AP. Peaks of a
+heat map, of which there may be more or fewer, are paired by their overlap.
 
 The outputs that firmware reads are one candidate and stay of one width: it reads all with the type of ``box``.
 
@@ -21,6 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from uhd.boxes import iou_matrix
 from uhd.runtime.predictor import Prediction, Predictor
 from uhd.runtime.raw_output import PARTS
 
@@ -110,11 +112,35 @@ def search_layers(
 
 def disagreement(reference: Sequence[Prediction], found: Sequence[Prediction]) -> float:
     """Return the disagreement of predictions with those of the float model; see the top of this file."""
+    # A head that answers at every cell has as many predictions for every image; peaks of a heat map come and go.
+    at_cells = len({len(boxes) for boxes, _ in (*reference, *found)}) == 1
     total = 0.0
     for (boxes, scores), (other_boxes, other_scores) in zip(reference, found, strict=True):
         s, t = scores.max(1), other_scores.max(1)
+        if not at_cells:
+            mine, other = _pairs(boxes, other_boxes)
+            # One without a partner disagrees with a score of 0.
+            total += 2 * float(np.delete(s, mine).sum() + np.delete(t, other).sum())
+            boxes, s, other_boxes, t = boxes[mine], s[mine], other_boxes[other], t[other]
         total += float((np.abs(s - t) + np.maximum(s, t) * (1 - _paired_iou(boxes, other_boxes))).sum())
     return total / max(1, len(reference))
+
+
+def _pairs(a: Array, b: Array) -> tuple[list[int], list[int]]:
+    """Return which boxes belong together, those that overlap most first."""
+    if not len(a) or not len(b):
+        return [], []
+    overlap = iou_matrix(a, b)
+    mine: list[int] = []
+    other: list[int] = []
+    for flat in np.argsort(-overlap, axis=None, kind="stable"):
+        i, j = divmod(int(flat), len(b))
+        if overlap[i, j] <= 0:
+            break
+        if i not in mine and j not in other:
+            mine.append(i)
+            other.append(j)
+    return mine, other
 
 
 def _paired_iou(a: Array, b: Array) -> Array:
