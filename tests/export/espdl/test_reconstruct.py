@@ -14,7 +14,7 @@ from uhd.export.espdl.float_graph import FloatGraph
 from uhd.export.espdl.prepare import Prepared
 from uhd.export.espdl.quantise import Quantisation, quantise, with_weights
 from uhd.export.espdl.record import load_simulation, save_simulation, simulator_path
-from uhd.export.espdl.simulation import Simulation
+from uhd.export.espdl.simulation import Simulation, few
 from uhd.export.espdl.write import unshared
 
 pytestmark = pytest.mark.usefixtures("esp_ppq")
@@ -128,3 +128,15 @@ def two_layers(shared: str) -> onnx.ModelProto:
         [onnx.numpy_helper.from_array(value, name) for name, value in values.items() if name in used],
     )
     return onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)
+
+
+@pytest.mark.parametrize(
+    ("count", "side", "left"),
+    [(64, 64, 64), (65, 64, 33), (128, 64, 64), (20, 128, 10), (64, 512, 8), (5, 512, 5), (1, 8, 1)],
+)
+def test_as_many_images_as_fit(count: int, side: int, left: int) -> None:
+    images = np.broadcast_to(np.arange(count, dtype=np.float32)[:, None, None, None], (count, 1, side, side))
+    found = few(images)[:, 0, 0, 0]
+    assert len(found) == left
+    assert found[0] == 0
+    assert len(set(np.diff(found))) <= 1

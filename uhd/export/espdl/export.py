@@ -25,7 +25,7 @@ from uhd.export.espdl.output_steps import halve_output_steps
 from uhd.export.espdl.prepare import Prepared
 from uhd.export.espdl.quantise import Quantisation, Quantised, quantise
 from uhd.export.espdl.recipes import RECIPES
-from uhd.export.espdl.simulation import Simulation
+from uhd.export.espdl.simulation import Simulation, few
 from uhd.export.espdl.simulator import RawMapPredictor, constants_to_metadata
 from uhd.export.espdl.split_wide import parts_of, split_wide_convs
 from uhd.export.espdl.write import write_espdl
@@ -193,7 +193,7 @@ def _search(
 
 def _halve_output_steps(prepared: Prepared, spec: ModelSpec, images: Array, quantised: Quantised, say: Say) -> None:
     """Halve steps of outputs where predictions on the calibration images gain by it."""
-    table = spec.to_metadata()
+    table, images = spec.to_metadata(), few(images)
     try:
         reference = RawMapPredictor(FloatGraph(prepared.model).run, prepared.constants, table).infer(images)
     except (UserError, ValueError) as error:

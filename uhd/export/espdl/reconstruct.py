@@ -17,14 +17,12 @@ from torch.nn import functional as F
 
 from uhd.compress.int8.reconstruct import Grid, Moments, reconstruct
 from uhd.export.espdl.float_graph import with_outputs
-from uhd.export.espdl.simulation import Simulation
+from uhd.export.espdl.simulation import Simulation, few
 from uhd.export.espdl.toolchain import chatter_to
 from uhd.runtime.onnx import open_session
 
 Array = NDArray[np.float32]
 
-# All images are in memory at once, in their widest layer: as many as 64 of 64x64.
-_PIXELS = 64 * 64 * 64
 _HALVED = 2  # how often a step may be halved
 
 
@@ -34,13 +32,12 @@ def reconstruct_layers(graph: Any, model: onnx.ModelProto, images: Array) -> fro
     Args:
         graph: of esp-ppq, calibrated, on the CPU, without reshapes.
         model: the float graph with the same names.
-        images: (n, C, h, w) float32; spread over them, at most as many as 64 of 64x64 pixels (at least 8) are used.
+        images: (n, C, h, w) float32; a :func:`few <uhd.export.espdl.simulation.few>` are used.
 
     Returns:
         names of the layers that were fitted.
     """
-    most = max(8, _PIXELS // (images.shape[2] * images.shape[3]))
-    images = images[:: -(-len(images) // most)]
+    images = few(images)
     simulation = Simulation(graph)
     wanted = _Float(model, images)
     hooks = {

@@ -14,6 +14,17 @@ from uhd.export.espdl.toolchain import chatter_to
 Array = NDArray[np.float32]
 
 
+# All go through a graph at once, in its widest layer: as many as 64 of 64x64.
+_PIXELS = 64 * 64 * 64
+_LEAST = 8
+
+
+def few(images: Array) -> Array:
+    """Return images spread over these (n, C, h, w): at most as many as 64 of 64x64 pixels, but at least 8."""
+    most = max(_LEAST, _PIXELS // (images.shape[2] * images.shape[3]))
+    return images[:: -(-len(images) // most)]
+
+
 class Simulation:
     """A graph of esp-ppq, quantised or not, that takes batches.
 
