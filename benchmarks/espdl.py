@@ -5,9 +5,8 @@
 
 PEOPLE holds ``train/``, from which the calibration images come, and ``val/``, on which (or that of OTHERS) the files
 are scored as ``uhd val --model FILE.espdl`` does. Nothing is run on a chip: accuracy is simulated, time is estimated.
-With
-``--resamples`` the photographs are drawn again and again with replacement; the standard deviation of the difference to
-the float model says how much of it is chance.
+With ``--resamples`` the photographs are drawn again and again with replacement; the standard deviation of the
+difference to the float model says how much of it is chance.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from uhd.compress.int8.reconstruct import Grid, Moments, damped, reconstruct, round_with_feedback
+from uhd.compress.int8.reconstruct import Grid, Moments, damped, least_squares, reconstruct, round_with_feedback
 
 Array = NDArray[np.float32]
 
@@ -47,11 +47,11 @@ def test_moments_are_those_of_all_places_together() -> None:
 
 
 @pytest.mark.parametrize("centred", [True, False])
-def test_on_a_fine_grid_it_is_least_squares(centred: bool) -> None:
+def test_without_a_pull_it_is_least_squares(centred: bool) -> None:
     weights, inputs = layer(1, groups=1)
     moved = inputs + np.random.default_rng(2).normal(0, 0.3, inputs.shape).astype(np.float32)
     wanted = weights @ inputs + (3 if centred else 0)
-    found = reconstruct(weights, gathered(moved, wanted, centred), Grid(np.full(1, 1e-6), -(10**8), 10**8), pull=1e-9)
+    found = least_squares(weights, gathered(moved, wanted, centred), pull=1e-9)
     seen = moved[0].T if not centred else np.c_[moved[0].T, np.ones(400)]
     expected = np.linalg.lstsq(seen.astype(np.float64), wanted[0].T.astype(np.float64), rcond=None)[0].T
     assert found[0] == pytest.approx(expected[:, :5], abs=1e-4)
@@ -84,7 +84,7 @@ def test_it_beats_rounding_to_the_nearest(seed: int) -> None:
     moments = gathered(inputs, wanted)
     grid = Grid(np.full(1, 0.25), -127, 127)
     nearest = grid.nearest(weights).astype(np.float32)
-    found = reconstruct(weights, moments, grid)
+    found, _ = reconstruct(weights, moments, grid)
     assert found == pytest.approx(grid.nearest(found), abs=1e-6)
     assert error(found, moments, inputs, wanted) < 0.9 * error(nearest, moments, inputs, wanted)
 
@@ -92,7 +92,7 @@ def test_it_beats_rounding_to_the_nearest(seed: int) -> None:
 def test_every_output_has_a_step_of_its_own_and_ends() -> None:
     weights, inputs = layer(3)
     step = np.array([0.5, 0.01, 0.1]).reshape(1, 3, 1).repeat(2, 0)
-    found = reconstruct(weights, gathered(inputs, weights @ inputs), Grid(step, -4, 3))
+    found, _ = reconstruct(weights, gathered(inputs, weights @ inputs), Grid(step, -4, 3))
     codes = found / step
     assert codes == pytest.approx(np.rint(codes), abs=1e-4)
     assert codes.min() == pytest.approx(-4)
@@ -122,6 +122,15 @@ def test_the_error_is_that_of_the_layer(centred: bool) -> None:
         assert moments.error(tried) == pytest.approx(squares(tried) - squares(0 * tried), rel=1e-3, abs=1e-3)
 
 
+def test_a_step_is_halved_only_where_that_costs_less() -> None:
+    weights, inputs = layer(8)
+    moments = gathered(inputs, weights @ inputs)
+    wide, narrow = Grid(np.full(1, 1.0), -127, 127), Grid(np.full(1, 0.02), -127, 127)
+    assert float(reconstruct(weights, moments, wide, 2)[1].step[0]) == 0.25
+    assert reconstruct(weights, moments, wide)[1] == wide
+    assert reconstruct(weights, moments, narrow, 2)[1] == narrow  # half of it would cut most weights
+
+
 def test_half_the_step_on_the_same_codes() -> None:
     grid = Grid(np.full(1, 0.5), -4, 3)
     values = np.array([[[-9.0, 0.3, 9.0]]])
@@ -133,6 +142,6 @@ def test_inputs_that_never_vary_keep_their_weights() -> None:
     weights, inputs = layer(5)
     inputs[0], inputs[1, 2] = 0, 4
     grid = Grid(np.full(1, 0.25), -127, 127)
-    found = reconstruct(weights, gathered(inputs, weights @ inputs), grid)
+    found, _ = reconstruct(weights, gathered(inputs, weights @ inputs), grid)
     assert found[0] == pytest.approx(grid.nearest(weights[0]))
     assert found[1, :, 2] == pytest.approx(grid.nearest(weights[1, :, 2]))

@@ -19,6 +19,9 @@ from numpy.typing import NDArray
 Array = NDArray[np.float32]
 Exact = NDArray[np.float64]
 
+# Of the rounding, in mean squares of an input; inputs that never vary are rounded to the nearest.
+_DAMPING = 0.01
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -92,21 +95,38 @@ class Moments:
         return mean - left[:, :, None] * right[:, None, :] / self.count**2 if self.centred else mean
 
 
-def reconstruct(weights: Array, moments: Moments, grid: Grid, pull: float = 5.0, damping: float = 0.01) -> Array:
-    """Return weights of the grid with which the layer comes closest to the wanted outputs, approximately.
+def reconstruct(weights: Array, moments: Moments, grid: Grid, halved: int = 0) -> tuple[Array, Grid]:
+    """Return weights with which the layer comes closest to the wanted outputs, approximately, and their grid.
 
     Args:
         weights: (groups, outputs, inputs) of the float layer.
         moments: of inputs as the rounded network has them, and of the outputs wanted from them.
         grid: of the new weights.
-        pull: of the fit towards the float weights, in mean squares of an input. What rounded inputs lost cannot be won
-            back by weights, and a small network fitted too freely answers other images worse.
-        damping: of the rounding, likewise; inputs that never vary are rounded to the nearest.
+        halved: how often its step may be halved, where that costs less.
     """
-    pulled = damped(moments.second, pull)
-    extra = pulled - moments.second
-    fitted = np.linalg.solve(pulled, (moments.cross + weights @ extra).transpose(0, 2, 1)).transpose(0, 2, 1)
-    return round_with_feedback(np.asarray(fitted, np.float64), damped(moments.second, damping), grid).astype(np.float32)
+    fitted, second = least_squares(weights, moments), damped(moments.second, _DAMPING)
+    tried = []
+    for _ in range(halved + 1):
+        rounded = round_with_feedback(fitted, second, grid).astype(np.float32)
+        tried.append((float(moments.error(rounded).sum()), rounded, grid))
+        grid = grid.finer()
+    _, rounded, grid = min(tried, key=lambda each: each[0])
+    return rounded, grid
+
+
+def least_squares(weights: Array, moments: Moments, pull: float = 5.0) -> Exact:
+    """Return the weights with which a layer comes closest to the wanted outputs, before they are rounded.
+
+    Args:
+        weights: (groups, outputs, inputs) of the float layer.
+        moments: see :func:`reconstruct`.
+        pull: towards the float weights, in mean squares of an input. What rounded inputs lost cannot be won back by
+            weights, and a small network fitted too freely answers other images worse.
+    """
+    second = moments.second
+    pulled = damped(second, pull)
+    wanted = moments.cross + weights @ (pulled - second)
+    return np.asarray(np.linalg.solve(pulled, wanted.transpose(0, 2, 1)).transpose(0, 2, 1), np.float64)
 
 
 def round_with_feedback(weights: Exact, second: Exact, grid: Grid) -> Exact:

@@ -94,7 +94,8 @@ def _with(model: onnx.ModelProto, values: Values) -> onnx.ModelProto:
 
 def _stored(graph: onnx.GraphProto, channels: Channels) -> list[str]:
     """Return the tensors with channels that the chip stores: not those between a convolution and its activation."""
-    fused = {node.input[0] for node in graph.node if node.op_type in {"Relu", "Clip"}}
+    made = {node.output[0] for node in channels.makers}
+    fused = {node.input[0] for node in graph.node if node.op_type in {"Relu", "Clip"}} & made
     return [name for name in channels.of if name not in fused]
 
 

@@ -104,25 +104,14 @@ def fit(layer: Any, inputs: Tensor, wanted: Array) -> None:
         moments.add(columns, answers)
     step = settings.scale.detach().cpu().double().reshape(-1).numpy()
     grid = Grid(step.reshape(groups, -1, 1) if len(step) > 1 else step, settings.quant_min, settings.quant_max)
-    finer, fitted = _best(flat, moments, grid)
+    fitted, finer = reconstruct(flat, moments, grid, _HALVED)
     # The bias is stored in steps of the input's times the weights'.
     for how in layer.config.input_quantization_config[1:]:
-        how.scale = how.scale * finer
+        how.scale = how.scale * float(finer.step.flat[0] / grid.step.flat[0])
     weights.value = torch.from_numpy(fitted).reshape(weights.value.shape).to(weights.value)
     if layer.num_of_parameter > 1:
         bias = layer.inputs[2]
         bias.value = torch.from_numpy(moments.bias(fitted)).reshape(bias.value.shape).to(bias.value)
-
-
-def _best(weights: Array, moments: Moments, grid: Grid) -> tuple[float, Array]:
-    """Return which part of the step is best, and the weights fitted with it."""
-    tried = []
-    for halved in range(_HALVED + 1):
-        fitted = reconstruct(weights, moments, grid)
-        tried.append((float(moments.error(fitted).sum()), halved, fitted))
-        grid = grid.finer()
-    _, halved, fitted = min(tried, key=lambda each: each[:2])
-    return 0.5**halved, fitted
 
 
 def _places(layer: Any, groups: int, inputs: Tensor, wanted: Array) -> Iterator[tuple[Array, Array]]:
