@@ -35,7 +35,8 @@ from uhd.export.espdl.source import open_source
 from uhd.runtime.predictor import Predictor
 
 MODEL = Path(__file__).parents[1] / "uhd" / "weights" / "ultratinyod_w32_64x64.safetensors"
-_PLAIN = {"calib_algorithm": "percentile"}  # as "auto" in 8 bits, but for the steps of the outputs
+_RELUS = {"calib_algorithm": "percentile"}  # as "auto" in 8 bits, but for the steps of the outputs
+_PLAIN = {**_RELUS, "stored_relus": False}
 ROWS: dict[str, dict[str, Any]] = {
     "original": {"preset": "original", "onnx_model": None, "espdl_model": None, "split": "train"},
     # One thing more each; "int8" is what the command does.
@@ -43,6 +44,7 @@ ROWS: dict[str, dict[str, Any]] = {
     "equalised": {**_PLAIN, "bias_correction": False, "reconstruction": False},
     "biases": {**_PLAIN, "reconstruction": False},
     "fitted": _PLAIN,
+    "relus": _RELUS,
     "int8": {},
     "split": {"split_wide_convs": True},
     "speed": {"recipe": "speed"},

@@ -101,6 +101,12 @@ class EspdlConfig:
         group=_BITS,
         original=False,
     )
+    stored_relus: bool = knob(
+        True,
+        "leave Relus to storing, which has twice the codes for them, where the chip's sums are wide enough (P4, c)",
+        group=_BITS,
+        original=False,
+    )
     int16_op_pattern: tuple[str, ...] = knob(
         (), "regular expression of nodes in 16 bits; may be given several times", group=_BITS, repeat=True
     )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +17,7 @@ from uhd.compress.score import Score, labelled, score
 from uhd.data.dataset import Dataset
 from uhd.data.problems import Report
 from uhd.errors import UserError
+from uhd.export.espdl.accumulators import overflows
 from uhd.export.espdl.auto_int16 import Mixer, Search, disagreement, layer_units, search_layers, tie_outputs
 from uhd.export.espdl.clips import leave_out_clips
 from uhd.export.espdl.config import EspdlConfig
@@ -42,7 +45,7 @@ class Exported:
     Attributes:
         files: in the order written; the ``.espdl`` first.
         int16: nodes in 16 bits.
-        warnings: about patterns, one line each.
+        warnings: about patterns, widths of outputs and sums that overflow, one line each.
         search: of ``--auto-int16``.
         latency: the estimate; None for plain C.
         scores: float first; empty unless asked for.
@@ -86,6 +89,7 @@ def export_espdl(prepared: Prepared, spec: ModelSpec, path: Path, config: EspdlC
     how = Quantisation(
         config.target, config.num_of_bits, config.calib_algorithm, equalise, config.device, config.batch_size,
         correct_biases=config.bias_correction, reconstruct=config.reconstruction,
+        store_relus=config.stored_relus,
     )  # fmt: skip
     metadata = _metadata(prepared, spec, config)
     plain: Quantised | None = None
@@ -103,6 +107,9 @@ def export_espdl(prepared: Prepared, spec: ModelSpec, path: Path, config: EspdlC
     quantised = quantise(prepared.model, images, how, int16, log=log)
     if config.calib_algorithm == "auto":
         _halve_output_steps(prepared, spec, images, quantised, say)
+    narrow = _sums_that_overflow(quantised.graph, images)
+    for line in narrow:
+        say(line)
     quantised = replace(quantised, model=leave_out_clips(quantised.graph, quantised.model))
     files = write_espdl(quantised.graph, quantised.model, how, path, images[: how.batch_size], metadata, log)
     files += _sidecars(prepared, path, config.export_anchors_wh_scale_dir or path.parent)
@@ -113,7 +120,7 @@ def export_espdl(prepared: Prepared, spec: ModelSpec, path: Path, config: EspdlC
         say(f"scoring on {len(dataset)} images")
         scores = _scores(prepared, spec, plain, quantised, int16, config, dataset)
     scored = len(dataset) if dataset is not None else 0
-    return Exported(tuple(files), int16, (*chosen.warnings, *mixed), search, latency, tuple(scores), scored)
+    return Exported(tuple(files), int16, (*chosen.warnings, *mixed, *narrow), search, latency, tuple(scores), scored)
 
 
 def _chosen_by_name(prepared: Prepared, config: EspdlConfig, optional: Sequence[str]) -> Int16:
@@ -179,7 +186,7 @@ def _search(
     table = spec.to_metadata()
     say(f"quantising to {how.bits} and to 16 bits for the search (esp-ppq prints to {log})")
     # A layer that is tried in 16 bits must not have weights and a bias that make up for 8.
-    rounded = replace(how, correct_biases=False, reconstruct=False)
+    rounded = replace(how, correct_biases=False, reconstruct=False, store_relus=False)
     low = quantise(prepared.model, images, rounded, already, log=log)
     high = quantise(prepared.model, images, replace(rounded, bits=16), log=log)
     reference = RawMapPredictor(FloatGraph(prepared.model).run, prepared.constants, table).infer(images)
@@ -203,6 +210,15 @@ def _halve_output_steps(prepared: Prepared, spec: ModelSpec, images: Array, quan
     changed = halve_output_steps(quantised.graph, lambda: disagreement(reference, predictor.infer(images)))
     for name, part in changed.items():
         say(f"{name}: {part:g} of the step that its largest values ask for, by which predictions come closer")
+
+
+def _sums_that_overflow(graph: Any, images: Array) -> tuple[str, ...]:
+    """Return a line for every convolution whose sums the chip may not hold."""
+    return tuple(
+        f"{name}: its sums reach {largest:,} on these images and the chip's accumulators end at {most:,}, so what it "
+        f"computes there may be wrong; in 16 bits it has wider ones: --int16-op-pattern '^{re.escape(name)}$'"
+        for name, (largest, most) in overflows(graph, images).items()
+    )
 
 
 def _sidecars(prepared: Prepared, path: Path, folder: Path) -> list[Path]:

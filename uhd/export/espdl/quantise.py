@@ -18,6 +18,8 @@ from uhd.compress.int8.correct_bias import BIASED, mean_errors
 from uhd.errors import UserError
 from uhd.export.espdl.equalise import equalise
 from uhd.export.espdl.reconstruct import reconstruct_layers
+from uhd.export.espdl.relus import StoredRelus, store_relus, without_nodes
+from uhd.export.espdl.rounding import rounded
 from uhd.export.espdl.simulation import Simulation
 from uhd.export.espdl.toolchain import chatter_to, require_esp_ppq
 
@@ -37,6 +39,8 @@ class Quantisation:
         equalisation: settings of esp-ppq's own equalisation; None takes :mod:`uhd.export.espdl.equalise`.
         correct_biases: take the mean error of rounded weights out of the biases.
         reconstruct: fit rounded weights and biases of convolutions, layer by layer, to what the float layers put out.
+        store_relus: leave Relus to storing where the chip can, which has twice the codes for them
+            (:mod:`uhd.export.espdl.relus`).
     """
 
     target: str = "esp32s3"
@@ -48,6 +52,7 @@ class Quantisation:
     equalisation: Mapping[str, float] | None = None
     correct_biases: bool = False
     reconstruct: bool = False
+    store_relus: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +61,8 @@ class Quantised:
 
     Attributes:
         graph: of esp-ppq, ready for its executor.
-        model: the float graph as esp-ppq read it (simplified), with the equalised weights.
+        model: the float graph as esp-ppq read it (simplified), with the equalised weights, less the Relus that are
+            left to storing.
         how: it was quantised.
     """
 
@@ -119,36 +125,28 @@ def quantise(
         simplified = onnx.load(str(copy))
         _to_cpu(graph, how.device)
         whole = with_weights(simplified, graph)
+        stored = store_relus(graph) if how.store_relus else StoredRelus({}, frozenset())
         fit = how.reconstruct and not Simulation(graph).one_by_one
-        fitted = reconstruct_layers(graph, whole, images) if fit else frozenset()
+        fitted = reconstruct_layers(graph, whole, images, stored.offsets) if fit else frozenset()
         if how.correct_biases:
             _correct_biases(graph, whole, images, fitted)
-    return Quantised(graph, whole, how)
+    return Quantised(graph, without_nodes(whole, stored.nodes), how)
 
 
 def _correct_biases(graph: Any, model: onnx.ModelProto, images: NDArray[np.float32], fitted: AbstractSet[str]) -> None:
     """Take the mean error of rounded weights out of the biases of esp-ppq's graph, in place, but of fitted layers."""
     from esp_ppq.IR import QuantableOperation
 
-    rounded = {}
+    found = {}
     for name, layer in graph.operations.items():
         if name in fitted or not isinstance(layer, QuantableOperation):
             continue
         if layer.type in BIASED and layer.num_of_parameter > 1:
-            rounded[name] = _rounded(layer.parameters[0].value, layer.input_quant_config[1])
+            found[name] = rounded(layer.parameters[0].value, layer.input_quant_config[1])
     feeds = (image[None] for image in images)
-    for name, error in mean_errors(model, rounded, feeds).items():
+    for name, error in mean_errors(model, found, feeds).items():
         bias = graph.operations[name].parameters[1]
         bias.value = bias.value - torch.from_numpy(error).to(bias.value)
-
-
-def _rounded(weights: torch.Tensor, how: Any) -> NDArray[np.float32]:
-    """Return weights on the grid of esp-ppq's configuration, which has a step per tensor or per channel."""
-    scale = how.scale.detach().cpu().reshape(-1)
-    if len(scale) > 1:
-        scale = scale.reshape([-1 if axis == how.channel_axis else 1 for axis in range(weights.ndim)])
-    codes = torch.clamp(torch.round(weights.detach().cpu() / scale), how.quant_min, how.quant_max)
-    return np.asarray((codes * scale).numpy(), np.float32)
 
 
 def _setting(how: Quantisation, int16: AbstractSet[str]) -> Any:

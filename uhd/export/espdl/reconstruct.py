@@ -5,7 +5,7 @@ One run through esp-ppq's executor with all images: what reaches a layer has bee
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -26,20 +26,23 @@ Array = NDArray[np.float32]
 _HALVED = 2  # how often a step may be halved
 
 
-def reconstruct_layers(graph: Any, model: onnx.ModelProto, images: Array) -> frozenset[str]:
+def reconstruct_layers(
+    graph: Any, model: onnx.ModelProto, images: Array, offsets: Mapping[str, float] | None = None
+) -> frozenset[str]:
     """Give every convolution of esp-ppq's graph new weights, on the chip's grid, and a new bias, in place.
 
     Args:
         graph: of esp-ppq, calibrated, on the CPU, without reshapes.
         model: the float graph with the same names.
         images: (n, C, h, w) float32; a :func:`few <uhd.export.espdl.simulation.few>` are used.
+        offsets: what outputs of convolutions are less in esp-ppq's graph (:mod:`uhd.export.espdl.relus`).
 
     Returns:
         names of the layers that were fitted.
     """
     images = few(images)
     simulation = Simulation(graph)
-    wanted = _Float(model, images)
+    wanted = _Float(model, images, offsets or {})
     hooks = {
         name: _hook(layer, simulation.executor, wanted)
         for name, layer in graph.operations.items()
@@ -59,16 +62,16 @@ def _can_be_fitted(layer: Any) -> bool:
 class _Float:
     """What every convolution puts out in float, asked for by name: all of them at once would not fit."""
 
-    def __init__(self, model: onnx.ModelProto, images: Array) -> None:
+    def __init__(self, model: onnx.ModelProto, images: Array, offsets: Mapping[str, float]) -> None:
         self.outputs = {node.name: node.output[0] for node in model.graph.node if node.op_type == "Conv"}
         wide = with_outputs(model, self.outputs.values())
-        self._session, self._images = open_session(wide.SerializeToString()), images
+        self._session, self._images, self._offsets = open_session(wide.SerializeToString()), images, offsets
 
     def of(self, layer: str) -> Array:
-        """Return (n, C, h, w) for all images."""
+        """Return (n, C, h, w) for all images, less the layer's offset."""
         feed = self._session.get_inputs()[0].name
         rows = [self._session.run([self.outputs[layer]], {feed: image[None]})[0] for image in self._images]
-        return np.concatenate(rows)
+        return np.concatenate(rows) - np.float32(self._offsets.get(layer, 0))
 
 
 def _hook(layer: Any, executor: Any, wanted: _Float) -> Any:
