@@ -120,6 +120,24 @@ def test_weights_of_the_last_step_and_tensors_without_a_place(weights: Path, tmp
     assert main(["export", str(tmp_path / "m.pt"), "--non-strict"]) == 0
 
 
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [("--topk 95", True), ("--topk 96", False), ("--topk 95 --nms", False), ("--topk 9 --form raw", False)],
+)
+def test_few_rows_for_many_predictions_are_said(
+    flags: str, said: bool, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """There are 6 x 8 cells of 8 anchors; duplicates among the rows can leave no room for people."""
+    assert main(["export", str(weights), "--output", str(tmp_path / "m.onnx"), *flags.split()]) == 0
+    assert ("keeps 95 of 384 predictions" in capsys.readouterr().out) == said
+
+
+def test_heads_without_duplicates_need_no_more_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = saved(tmp_path, "transformer", d_model=16, heads=2, layers=1, dim_feedforward=16, num_queries=20)
+    assert main(["export", str(path), "--output", str(tmp_path / "m.onnx"), "--topk", "2"]) == 0
+    assert "keeps" not in capsys.readouterr().out
+
+
 def test_int8(weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "photos").mkdir()
     for i in range(4):
