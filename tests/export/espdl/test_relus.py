@@ -31,7 +31,7 @@ def two_layers(
         "w2": rng.normal(0, 1, (4, 16, kernel, kernel)),
         "b2": rng.normal(0, 1, 4),
         "low": np.array(0.0),
-        "high": np.array(end),
+        "high": np.array(127 / 64),
     }
     ends = ["low", "high"] if activation == "Clip" else []
     nodes = [
@@ -67,11 +67,10 @@ def kinds(done: Quantised) -> list[str]:
 
 
 @pytest.mark.parametrize("target", ["esp32p4", "c"])
-@pytest.mark.parametrize("activation", ["Relu", "Clip"])
-def test_the_same_range_in_steps_half_as_large(activation: str, target: str) -> None:
-    model = two_layers(activation)
+def test_the_same_range_in_steps_half_as_large(target: str) -> None:
+    model = two_layers()
     plain, stored = (quantised(model, each, target) for each in (False, True))
-    assert kinds(plain) == ["Conv", activation, "Conv"]
+    assert kinds(plain) == ["Conv", "Relu", "Conv"]
     assert kinds(stored) == ["Conv", "Conv"] == [node.op_type for node in stored.model.graph.node]
     onnx.checker.check_model(stored.model)
     assert step_between(stored) == step_between(plain) / 2
@@ -116,11 +115,11 @@ def test_the_lowest_code_cuts_what_the_relu_cut() -> None:
         (two_layers(kernel=3, padding=1), {}),
         (two_layers(bias=False), {}),
         (two_layers("Sigmoid"), {}),
-        (two_layers("Clip", end=1.5), {}),
+        (two_layers("Clip"), {}),
         (two_layers(), {"target": "esp32s3"}),
         (two_layers(), {"bits": 16}),
     ],
-    ids=["padded", "without a bias", "another activation", "a clip below the last code", "narrow sums", "16 bits"],
+    ids=["padded", "without a bias", "another activation", "a clip", "narrow sums", "16 bits"],
 )
 def test_what_storing_cannot_do_stays(model: onnx.ModelProto, how: dict[str, Any]) -> None:
     settings = {"target": "esp32p4", "equalise": False, "algorithm": "minmax", **how}

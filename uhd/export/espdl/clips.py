@@ -26,29 +26,19 @@ def leave_out_clips(graph: Any, model: onnx.ModelProto) -> onnx.ModelProto:
         operation = graph.operations.get(node.name)
         if node.op_type != "Clip" or operation is None or not hasattr(operation, "config"):
             continue
-        if not clipped_by_storing(operation):
+        stored = operation.config.output_quantization_config[0]
+        low, high = (float(each.value) for each in operation.inputs[1:])
+        if low != 0 or stored.quant_max * float(stored.scale.max()) > high:
             continue
-        take_ends(graph, operation)
+        for variable in list(operation.inputs[1:]):
+            variable.dest_ops.remove(operation)  # another Clip may read the same end
+            operation.inputs.remove(variable)
+            if not variable.dest_ops:
+                graph.remove_variable(variable)
+        del operation.config.input_quantization_config[1:]
         operation.type = node.op_type = "Relu"
         del node.input[1:]
     used = {name for node in changed.graph.node for name in node.input}
     for tensor in [each for each in changed.graph.initializer if each.name not in used]:
         changed.graph.initializer.remove(tensor)
     return changed
-
-
-def clipped_by_storing(clip: Any) -> bool:
-    """Return whether a calibrated Clip of esp-ppq's graph cuts at 0 and at what the last code cannot exceed."""
-    stored = clip.config.output_quantization_config[0]
-    low, high = (float(each.value) for each in clip.inputs[1:])
-    return low == 0 and stored.quant_max * float(stored.scale.max()) <= high
-
-
-def take_ends(graph: Any, operation: Any) -> None:
-    """Take the ends of a Clip out of esp-ppq's graph, in place; a Relu has none."""
-    for variable in list(operation.inputs[1:]):
-        variable.dest_ops.remove(operation)  # another Clip may read the same end
-        operation.inputs.remove(variable)
-        if not variable.dest_ops:
-            graph.remove_variable(variable)
-    del operation.config.input_quantization_config[1:]

@@ -30,7 +30,7 @@ from uhd.export.espdl.quantise import Quantisation, Quantised, quantise
 from uhd.export.espdl.recipes import RECIPES
 from uhd.export.espdl.simulation import Simulation, few
 from uhd.export.espdl.simulator import RawMapPredictor, constants_to_metadata
-from uhd.export.espdl.split_wide import parts_of, split_wide_convs
+from uhd.export.espdl.split_wide import parts_of, split_wide_convs, uncut
 from uhd.export.espdl.write import write_espdl
 from uhd.files import save_atomic
 
@@ -111,7 +111,7 @@ def export_espdl(prepared: Prepared, spec: ModelSpec, path: Path, config: EspdlC
     for line in narrow:
         say(line)
     quantised = replace(quantised, model=leave_out_clips(quantised.graph, quantised.model))
-    files = write_espdl(quantised.graph, quantised.model, how, path, images[: how.batch_size], metadata, log)
+    files = write_espdl(quantised.graph, quantised.model, how, path, images[:1], metadata, log)
     files += _sidecars(prepared, path, config.export_anchors_wh_scale_dir or path.parent)
     chip = CHIPS.get(config.target)
     latency = estimate(prepared.model, chip, int16, config.num_of_bits) if chip else None
@@ -214,11 +214,17 @@ def _halve_output_steps(prepared: Prepared, spec: ModelSpec, images: Array, quan
 
 def _sums_that_overflow(graph: Any, images: Array) -> tuple[str, ...]:
     """Return a line for every convolution whose sums the chip may not hold."""
-    return tuple(
-        f"{name}: its sums reach {largest:,} on these images and the chip's accumulators end at {most:,}, so what it "
-        f"computes there may be wrong; in 16 bits it has wider ones: --int16-op-pattern '^{re.escape(name)}$'"
-        for name, (largest, most) in overflows(graph, images).items()
-    )
+    units = layer_units(graph)
+    said = {}
+    for name, (largest, most) in overflows(graph, images).items():
+        # Patterns are matched before layers are cut.
+        nodes = dict.fromkeys(uncut(node) for node in units[name])
+        pattern = "|".join(f"^{re.escape(node)}$" for node in nodes)
+        said[pattern] = (
+            f"{name}: its sums reach {largest:,} on these images and the chip's accumulators end at {most:,}, so what "
+            f"it computes may be wrong; in 16 bits they are wider: --int16-op-pattern '{pattern}'"
+        )
+    return tuple(said.values())
 
 
 def _sidecars(prepared: Prepared, path: Path, folder: Path) -> list[Path]:

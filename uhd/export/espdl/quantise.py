@@ -95,6 +95,9 @@ def quantise(
         model = equalise(model, images)
     if how.device == "cuda" and not torch.cuda.is_available():
         raise UserError("--device cuda: there is no CUDA device; leave it out")
+    if how.algorithm == "auto":
+        # The range of pixels is known: up to 1, which the last code stands for, and not another power of two for it.
+        images = np.minimum(images, np.float32(127 / 128))
     batches = [torch.from_numpy(images[i : i + how.batch_size]) for i in range(0, len(images), how.batch_size)]
     with tempfile.TemporaryDirectory() as folder, chatter_to(log):
         from esp_ppq.api import espdl_quantize_onnx
@@ -122,8 +125,9 @@ def quantise(
             # Its exceptions have no common base class; what it did not like is at the end of the log.
             where = f"; see {log}" if log else ""
             raise UserError(f"esp-ppq cannot quantise this model: {_reason(error)}{where}") from error
-        simplified = onnx.load(str(copy))
+        simplified = with_batch(onnx.load(str(copy)), 1)
         _to_cpu(graph, how.device)
+        _to_one_image(graph, how.batch_size)
         whole = with_weights(simplified, graph)
         stored = store_relus(graph) if how.store_relus else StoredRelus({}, frozenset())
         fit = how.reconstruct and not Simulation(graph).one_by_one
@@ -178,6 +182,18 @@ def _to_cpu(graph: Any, device: str) -> None:
         TorchExecutor(graph=graph, device="cpu")
 
 
+def _to_one_image(graph: Any, batch: int) -> None:
+    """Make a graph that was calibrated in batches one for single images, in place: the chip sees one at a time."""
+    if batch == 1:
+        return
+    for variable in graph.variables.values():
+        if not variable.is_parameter and variable.shape and variable.shape[0] == batch:
+            variable.shape = [1, *variable.shape[1:]]
+    for operation in graph.operations.values():
+        if operation.type == "Resize" and len(operation.inputs) > 3:
+            operation.inputs[3].value[0] = 1
+
+
 def with_weights(model: onnx.ModelProto, graph: Any) -> onnx.ModelProto:
     """Return a copy of the graph with the weights that esp-ppq's graph has now (equalised)."""
     changed = onnx.ModelProto()
@@ -193,7 +209,7 @@ def with_weights(model: onnx.ModelProto, graph: Any) -> onnx.ModelProto:
 
 def with_batch(model: onnx.ModelProto, batch: int) -> onnx.ModelProto:
     """Return the graph, or a copy for another batch size: input, outputs and the sizes of resizes."""
-    if batch == 1:
+    if model.graph.input[0].type.tensor_type.shape.dim[0].dim_value == batch:
         return model
     changed = onnx.ModelProto()
     changed.CopyFrom(model)

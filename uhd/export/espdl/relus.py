@@ -5,6 +5,7 @@ them, in steps half as large; then the lowest code cuts what the Relu cut, and w
 the layer and, times the sum of their weights, of its readers. Where a reader pads with zeros this does not hold: its
 zeros would be the middle of the range.
 
+A Clip is left alone: with twice the codes its end, where many values lie, is between two of them.
 The sums of the readers grow by it, so it needs accumulators as wide as the bias that the chip stores: 32 bits on the
 P4. The S3 has 20.
 """
@@ -18,7 +19,6 @@ from typing import Any
 import onnx
 import torch
 
-from uhd.export.espdl.clips import clipped_by_storing, take_ends
 from uhd.export.espdl.rounding import rounded
 
 _SUM_BITS = 32  # of a reader's accumulators, as of its bias
@@ -30,7 +30,7 @@ class StoredRelus:
 
     Attributes:
         offsets: by name of the convolution, what its output is stored less.
-        nodes: the Relus and Clips that are gone.
+        nodes: the Relus that are gone.
     """
 
     offsets: Mapping[str, float]
@@ -62,7 +62,6 @@ def store_relus(graph: Any) -> StoredRelus:
             reader.inputs[2].value = biases + offset * torch.from_numpy(sums).to(biases)
             bias.scale = bias.scale / 2  # the input's step times the weights'
         layer.config.output_quantization_config[0] = stored
-        take_ends(graph, operation)
         graph.remove_operation(operation, keep_coherence=True)
         offsets[layer.name] = offset
         nodes.add(operation.name)
@@ -92,8 +91,8 @@ def without_nodes(model: onnx.ModelProto, nodes: frozenset[str]) -> onnx.ModelPr
 
 
 def _stored_by(operation: Any) -> Any:
-    """Return the convolution whose result is stored after this Relu or Clip, where storing can do it; else None."""
-    if operation.type not in {"Relu", "Clip"} or not hasattr(operation, "config"):
+    """Return the convolution whose result is stored after this Relu, where storing can do it; else None."""
+    if operation.type != "Relu" or not hasattr(operation, "config"):
         return None
     layer, result = operation.inputs[0].source_op, operation.outputs[0]
     stored = operation.config.output_quantization_config[0]
@@ -101,7 +100,7 @@ def _stored_by(operation: Any) -> Any:
         return None
     if len(layer.outputs[0].dest_ops) > 1 or not all(_reads_unpadded(each) for each in result.dest_ops):
         return None
-    return layer if operation.type == "Relu" or clipped_by_storing(operation) else None
+    return layer
 
 
 def _has_bias(layer: Any) -> bool:

@@ -69,7 +69,12 @@ def split_wide_convs(
 def parts_of(nodes: AbstractSet[str], model: onnx.ModelProto) -> frozenset[str]:
     """Return the names of these nodes in a graph that was cut: a part or a join stands for the node it came from."""
     names = [node.name for node in model.graph.node]
-    return frozenset(name for name in names if re.sub(r"/(part\d+|join)$", "", name) in nodes)
+    return frozenset(name for name in names if uncut(name) in nodes)
+
+
+def uncut(name: str) -> str:
+    """Return the name of the node that a part or a join stands for; other names are as they were."""
+    return re.sub(r"/(part\d+|join)$", "", name)
 
 
 def _wide(node: onnx.NodeProto, shape: list[int]) -> bool:
