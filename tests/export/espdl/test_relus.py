@@ -129,6 +129,15 @@ def test_what_storing_cannot_do_stays(model: onnx.ModelProto, how: dict[str, Any
     assert np.array_equal(*(Simulation(each.graph).run(OTHERS)["y"] for each in (plain, stored)))
 
 
+def test_what_the_firmware_reads_as_well_stays() -> None:
+    model = two_layers()
+    shown = helper.make_tensor_value_info("r", onnx.TensorProto.FLOAT, [1, 16, 12, 12])
+    model.graph.output.append(shown)
+    done = quantised(model, stored=True)
+    assert kinds(done) == ["Conv", "Relu", "Conv"]
+    assert Simulation(done.graph).run(OTHERS)["r"].min() == 0
+
+
 def test_a_layer_in_16_bits_reads_as_before(prepared: Prepared) -> None:
     """Its input would otherwise have an offset that its own biases know nothing of."""
     images = np.random.default_rng(5).random((4, 3, 32, 32), dtype=np.float32)

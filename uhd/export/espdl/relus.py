@@ -46,7 +46,7 @@ def store_relus(graph: Any) -> StoredRelus:
     offsets: dict[str, float] = {}
     nodes = set()
     for operation in list(graph.operations.values()):
-        layer = _stored_by(operation)
+        layer = _stored_by(operation, graph.outputs)
         if layer is None:
             continue
         stored = operation.config.output_quantization_config[0]
@@ -84,13 +84,10 @@ def without_nodes(model: onnx.ModelProto, nodes: frozenset[str]) -> onnx.ModelPr
     for node in changed.graph.node:
         for i, name in enumerate(node.input):
             node.input[i] = read.get(name, name)
-    used = {name for node in changed.graph.node for name in node.input}
-    for tensor in [each for each in changed.graph.initializer if each.name not in used]:
-        changed.graph.initializer.remove(tensor)
     return changed
 
 
-def _stored_by(operation: Any) -> Any:
+def _stored_by(operation: Any, outputs: Mapping[str, Any]) -> Any:
     """Return the convolution whose result is stored after this Relu, where storing can do it; else None."""
     if operation.type != "Relu" or not hasattr(operation, "config"):
         return None
@@ -98,6 +95,8 @@ def _stored_by(operation: Any) -> Any:
     stored = operation.config.output_quantization_config[0]
     if stored.num_of_bits != 8 or not stored.is_revisable() or not _has_bias(layer) or not result.dest_ops:
         return None
+    if {result.name, layer.outputs[0].name} & set(outputs):
+        return None  # whoever reads it there knows of no offset
     if len(layer.outputs[0].dest_ops) > 1 or not all(_reads_unpadded(each) for each in result.dest_ops):
         return None
     return layer
