@@ -3,9 +3,8 @@
 Greedy: in each round the layer is taken that, together with those already chosen, brings the predictions closest to
 the float model's. Closeness is measured on the calibration images, where no labels are needed: a prediction with float
 score s and box b, quantised s' and b', disagrees by ``|s - s'| + max(s, s') * (1 - IoU(b, b'))``; the disagreement is
-the mean over images of the sum over predictions. Those that neither version scores do not count: there are a thousand
-of them for every person, and together they would. Peaks of a heat map, of which there may be more or fewer, are paired
-by their overlap.
+the mean over images of the sum over predictions. Cells that neither version scores hardly count, as in AP. Peaks of a
+heat map, of which there may be more or fewer, are paired by their overlap.
 
 The outputs that firmware reads are one candidate and stay of one width: it reads all with the type of ``box``.
 
@@ -28,8 +27,6 @@ from uhd.runtime.predictor import Prediction, Predictor
 from uhd.runtime.raw_output import PARTS
 
 Array = NDArray[np.float32]
-
-_UNSEEN = 0.01  # scores up to it are those of nothing
 
 
 @dataclass(frozen=True)
@@ -122,18 +119,11 @@ def disagreement(reference: Sequence[Prediction], found: Sequence[Prediction]) -
         s, t = scores.max(1), other_scores.max(1)
         if not at_cells:
             mine, other = _pairs(boxes, other_boxes)
-            alone = np.concatenate([np.delete(s, mine), np.delete(t, other)])
-            total += float(_apart(alone, np.zeros_like(alone), np.zeros_like(alone)).sum())
+            # One without a partner disagrees with a score of 0.
+            total += 2 * float(np.delete(s, mine).sum() + np.delete(t, other).sum())
             boxes, s, other_boxes, t = boxes[mine], s[mine], other_boxes[other], t[other]
-        total += float(_apart(s, t, _paired_iou(boxes, other_boxes)).sum())
+        total += float((np.abs(s - t) + np.maximum(s, t) * (1 - _paired_iou(boxes, other_boxes))).sum())
     return total / max(1, len(reference))
-
-
-def _apart(s: Array, t: Array, overlap: Array) -> Array:
-    """Return by how much predictions with these scores disagree, whose boxes overlap so much."""
-    s, t = np.maximum(s, _UNSEEN), np.maximum(t, _UNSEEN)
-    most = np.maximum(s, t)
-    return np.asarray(np.abs(s - t) + np.where(most > _UNSEEN, most, 0) * (1 - overlap), np.float32)
 
 
 def _pairs(a: Array, b: Array) -> tuple[list[int], list[int]]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 _HALVED = 2  # how often, at most
-_GAIN = 0.95  # what is left of the disagreement when half of the range is worth it: 0.96 moved AP by nothing
+_GAIN = 0.99  # what is left of the disagreement when it is worth it: less would be chance
 
 
 def halve_output_steps(graph: Any, measure: Callable[[], float]) -> dict[str, float]:
