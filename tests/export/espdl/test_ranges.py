@@ -48,3 +48,12 @@ def test_a_layer_in_sixteen_bits_beside_others_in_eight(prepared: Prepared) -> N
         }
     for name, scale in scales["auto"].items():
         assert scale == scales["minmax" if name in names else "percentile"][name]
+
+
+@pytest.mark.parametrize(("algorithm", "step"), [("auto", 2**-7), ("percentile", 2**-6)])
+def test_white_pixels_do_not_cost_the_input_half_of_its_codes(prepared: Prepared, algorithm: str, step: float) -> None:
+    """1 is just above 127 steps of 2 ** -7, and stored as 127 of them."""
+    images = np.ones_like(IMAGES)
+    done = quantise(prepared.model, images, Quantisation(algorithm=algorithm, equalise=False))
+    first = next(iter(done.graph.inputs.values())).dest_ops[0]
+    assert float(first.config.input_quantization_config[0].scale) == step

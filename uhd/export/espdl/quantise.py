@@ -95,10 +95,9 @@ def quantise(
         model = equalise(model, images)
     if how.device == "cuda" and not torch.cuda.is_available():
         raise UserError("--device cuda: there is no CUDA device; leave it out")
-    if how.algorithm == "auto":
-        # The range of pixels is known: up to 1, which the last code stands for, and not another power of two for it.
-        images = np.minimum(images, np.float32(127 / 128))
-    batches = [torch.from_numpy(images[i : i + how.batch_size]) for i in range(0, len(images), how.batch_size)]
+    # The range of pixels is known: up to 1, which the last code stands for, and not another power of two for it.
+    shown = np.minimum(images, np.float32(127 / 128)) if how.algorithm == "auto" else images
+    batches = [torch.from_numpy(shown[i : i + how.batch_size]) for i in range(0, len(images), how.batch_size)]
     with tempfile.TemporaryDirectory() as folder, chatter_to(log):
         from esp_ppq.api import espdl_quantize_onnx
 
