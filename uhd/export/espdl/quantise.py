@@ -23,6 +23,9 @@ from uhd.export.espdl.rounding import rounded
 from uhd.export.espdl.simulation import Simulation
 from uhd.export.espdl.toolchain import chatter_to, require_esp_ppq
 
+# What the last of 127 steps of 2 ** -7 stands for: a pixel of 1, just above it, does not ask for steps of 2 ** -6.
+_WHITE = np.float32(127 / 128)
+
 
 @dataclass(frozen=True)
 class Quantisation:
@@ -95,8 +98,7 @@ def quantise(
         model = equalise(model, images)
     if how.device == "cuda" and not torch.cuda.is_available():
         raise UserError("--device cuda: there is no CUDA device; leave it out")
-    # The range of pixels is known: up to 1, which the last code stands for, and not another power of two for it.
-    shown = np.minimum(images, np.float32(127 / 128)) if how.algorithm == "auto" else images
+    shown = np.where((images > _WHITE) & (images <= 1), _WHITE, images) if how.algorithm == "auto" else images
     batches = [torch.from_numpy(shown[i : i + how.batch_size]) for i in range(0, len(images), how.batch_size)]
     with tempfile.TemporaryDirectory() as folder, chatter_to(log):
         from esp_ppq.api import espdl_quantize_onnx
