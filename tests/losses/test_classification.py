@@ -1,9 +1,18 @@
 from __future__ import annotations
 
+import pytest
 import torch
 import torch.nn.functional as F
 
-from uhd.losses.classification import binary_cross_entropy, focal, quality_focal, varifocal, varifocal_legacy
+from uhd.losses.classification import (
+    binary_cross_entropy,
+    cross_entropy,
+    distribution_focal,
+    focal,
+    quality_focal,
+    varifocal,
+    varifocal_legacy,
+)
 
 
 def test_varifocal_of_the_original(golden):
@@ -32,3 +41,29 @@ def test_focal_and_quality_focal_of_the_papers():
     torch.testing.assert_close(focal(logits, hard), expected)
     cross = F.binary_cross_entropy_with_logits(logits, soft, reduction="none")
     torch.testing.assert_close(quality_focal(logits, soft), (soft - p).abs() ** 2 * cross)
+
+
+def test_the_gradient_of_varifocal_goes_through_the_weight_of_negatives():
+    target = torch.tensor([0.0, 0.0, 0.6, 1.0], dtype=torch.float64)
+    logits = torch.tensor([-2.0, 1.5, 0.3, -1.0], dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda x: varifocal(x, target), logits)
+
+
+@pytest.mark.parametrize("shape", [(), (2,), (2, 3), (0,)])
+def test_cross_entropy_takes_any_leading_shape(shape):
+    logits, target = torch.randn(*shape, 5), torch.full(shape, 2)
+    torch.testing.assert_close(cross_entropy(logits, target), -logits.log_softmax(-1)[..., 2])
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_a_distribution_in_half_precision_ends_at_its_last_bin(dtype):
+    logits = torch.zeros(3, 129, dtype=dtype)
+    logits[:, 128] = 4
+    loss = distribution_focal(logits, torch.tensor([128.0, 999.0, -1.0], dtype=dtype))
+    assert loss[0] == loss[1] < loss[2]
+
+
+def test_a_distribution_of_one_bin_is_refused():
+    with pytest.raises(ValueError, match="at least 2 bins, not 1"):
+        distribution_focal(torch.zeros(3, 1), torch.zeros(3))
+    assert distribution_focal(torch.zeros(3, 2), torch.tensor([0.0, 0.5, 7.0])).isfinite().all()

@@ -155,7 +155,7 @@ def test_weights_of_classes() -> None:
     rare, common = class_weights("effective", [10, 10_000])
     assert rare / common == pytest.approx((1 - 0.999**10_000) / (1 - 0.999**10))
     assert class_weights("none", [1]) == ()
-    for wrong in ("often", "1,-2", "1"):
+    for wrong in ("often", "1,-2", "1", "nan,1", "1,nan", "inf,1"):
         with pytest.raises(UserError, match="--class-weights"):
             class_weights(wrong, [3, 4])
 

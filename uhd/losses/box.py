@@ -33,7 +33,7 @@ def box_loss(a_xyxy: Tensor, b_xyxy: Tensor, kind: str) -> tuple[Tensor, Tensor,
 
 
 def iou_loss(a_xyxy: Tensor, b_xyxy: Tensor) -> Tensor:
-    """Return 1 - IoU (...), 0 to 1, of corner boxes (..., 4) in any unit."""
+    """Return 1 - IoU (...), 0 to 1, of corner boxes (..., 4), normalised or in pixels: areas far above ``EPS``."""
     return 1 - aligned_iou(a_xyxy, b_xyxy, "iou")[0]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from uhd.errors import UserError
@@ -23,7 +24,7 @@ def class_weights(text: str, counts: Sequence[int] = ()) -> tuple[float, ...]:
         counts: objects of each class; a class without any counts as one.
 
     Raises:
-        UserError: neither a way nor numbers above or equal 0, or not one for each class.
+        UserError: neither a way nor finite numbers above or equal 0, or not one for each class.
     """
     if text == "none":
         return ()
@@ -37,7 +38,7 @@ def class_weights(text: str, counts: Sequence[int] = ()) -> tuple[float, ...]:
         given = tuple(float(each) for each in text.split(","))
     except ValueError:
         given = ()
-    if not given or min(given) < 0 or (counts and len(given) != len(counts)):
+    if not given or not all(0 <= each < math.inf for each in given) or (counts and len(given) != len(counts)):
         classes = f" for each of the {len(counts)} classes" if counts else ""
         raise UserError(f"--class-weights {text!r}: give {', '.join(WAYS)}, or a number from 0{classes}")
     return given

@@ -30,10 +30,11 @@ def quality_focal(logits: Tensor, target: Tensor, beta: float = 2.0) -> Tensor:
 def varifocal(logits: Tensor, target: Tensor, alpha: float = 0.75, gamma: float = 2.0) -> Tensor:
     """Varifocal loss (Zhang et al., 2021): positives weigh their IoU, 0 to 1, negatives alpha p^gamma.
 
+    The gradient goes through the weight of negatives too, as in focal loss; that of positives is a constant.
+
     Paper: https://arxiv.org/abs/2008.13367
     """
-    with torch.no_grad():
-        weight = torch.where(target > 0, target, alpha * torch.sigmoid(logits) ** gamma)
+    weight = torch.where(target > 0, target.detach(), alpha * torch.sigmoid(logits) ** gamma)
     return weight * binary_cross_entropy(logits, target)
 
 
@@ -48,7 +49,8 @@ def varifocal_legacy(logits: Tensor, target: Tensor, alpha: float = 0.75, gamma:
 
 def cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
     """Cross-entropy of a softmax over the last axis: logits (..., C) and class numbers (...) to (...)."""
-    return F.cross_entropy(logits.flatten(0, -2), target.flatten(), reduction="none").view(target.shape)
+    rows = logits.reshape(-1, logits.shape[-1])
+    return F.cross_entropy(rows, target.flatten(), reduction="none").view(target.shape)
 
 
 def distribution_focal(logits: Tensor, target: Tensor) -> Tensor:
@@ -59,12 +61,18 @@ def distribution_focal(logits: Tensor, target: Tensor) -> Tensor:
     Paper: https://arxiv.org/abs/2006.04388
 
     Args:
-        logits: (..., bins).
+        logits: (..., bins), at least 2 of them.
         target: (...) in bins; what lies outside is moved just inside.
+
+    Raises:
+        ValueError: fewer than 2 bins.
     """
     bins = logits.shape[-1]
+    if bins < 2:
+        raise ValueError(f"a distribution has at least 2 bins, not {bins}")
     wanted = target.clamp(0, bins - 1 - 1e-2)
-    left = wanted.floor()
+    # In half precision just inside is rounded to the last bin, which has no right neighbour.
+    left = wanted.floor().clamp(max=bins - 2)
     share = wanted - left
     index = left.long()
     return (1 - share) * cross_entropy(logits, index) + share * cross_entropy(logits, index + 1)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from uhd.losses.config import IOU_LOSSES
 
+# Added to areas and lengths, so that boxes without any give finite values and gradients.
 EPS = 1e-7
 
 
@@ -19,7 +20,9 @@ def aligned_iou(a_xyxy: Tensor, b_xyxy: Tensor, kind: str = "iou") -> tuple[Tens
     """Compare box i of one list with box i of the other.
 
     Args:
-        a_xyxy, b_xyxy: (..., 4) corner boxes; ``a`` is the prediction, whose gradient is wanted.
+        a_xyxy, b_xyxy: (..., 4) corner boxes in a unit in which their areas are far above ``EPS``, normalised or
+            pixels: below, the overlap of equal boxes falls from 1 to 0; ``a`` is the prediction, whose gradient is
+            wanted.
         kind: ``iou`` (0 to 1), ``giou``, ``diou`` (-1 to 1) or ``ciou`` (at most 1, below -1 for far-apart boxes).
 
     Returns:
@@ -53,5 +56,5 @@ def aligned_iou(a_xyxy: Tensor, b_xyxy: Tensor, kind: str = "iou") -> tuple[Tens
 
 
 def pairwise_iou(a_xyxy: Tensor, b_xyxy: Tensor) -> Tensor:
-    """Return the (..., N, M) IoU of (..., N, 4) and (..., M, 4) corner boxes."""
+    """Return the (..., N, M) IoU of (..., N, 4) and (..., M, 4) corner boxes, units as in :func:`aligned_iou`."""
     return aligned_iou(a_xyxy[..., :, None, :], b_xyxy[..., None, :, :])[1]

@@ -25,9 +25,9 @@ def quality_focal(logits: Any, target: Any, beta: float = 2.0) -> Any:
 
 
 def varifocal(logits: Any, target: Any, alpha: float = 0.75, gamma: float = 2.0) -> Any:
-    """Varifocal loss: positives weigh their IoU, 0 to 1, negatives alpha p^gamma."""
-    weight = ops.where(target > 0, target, alpha * ops.sigmoid(logits) ** gamma)
-    return ops.stop_gradient(weight) * binary_cross_entropy(logits, target)
+    """Varifocal loss: positives weigh their IoU, 0 to 1, a constant; negatives alpha p^gamma, with its gradient."""
+    weight = ops.where(target > 0, ops.stop_gradient(target), alpha * ops.sigmoid(logits) ** gamma)
+    return weight * binary_cross_entropy(logits, target)
 
 
 def varifocal_legacy(logits: Any, target: Any, alpha: float = 0.75, gamma: float = 2.0) -> Any:
