@@ -9,6 +9,7 @@ import torch
 
 from uhd.models import create_model
 from uhd.training.config import TrainConfig
+from uhd.training.muon import Muon
 from uhd.training.optimiser import build_optimiser, load_optimiser
 from uhd.training.parameters import group_parameters
 
@@ -76,3 +77,18 @@ def test_a_part_learns_at_its_own_rate(kind: str) -> None:
     plain = build_optimiser(group_parameters(model), config).param_groups
     usual = {names[id(p)]: g["lr_scale"] for g in plain for p in g["params"]}
     assert found == {name: scale * (0.1 if "backbone" in name else 1) for name, scale in usual.items()}
+
+
+def test_what_is_no_matrix_takes_the_steps_of_adamw_though_a_gradient_comes_late() -> None:
+    starts, random = [torch.ones(3), torch.ones(2)], torch.Generator().manual_seed(0)
+    ours, theirs = ([torch.nn.Parameter(each.clone()) for each in starts] for _ in range(2))
+    settings = {"lr": 0.1, "weight_decay": 0.01}
+    optimisers = Muon([{"params": ours, **settings}]), torch.optim.AdamW(theirs, **settings)
+    for step in range(6):
+        for pair in list(zip(ours, theirs, strict=True))[: 1 if step < 3 else 2]:
+            gradient = torch.randn(pair[0].shape, generator=random)
+            for parameter in pair:
+                parameter.grad = gradient.clone()
+        for optimiser in optimisers:
+            optimiser.step()
+    torch.testing.assert_close(ours, theirs)

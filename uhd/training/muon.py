@@ -90,14 +90,22 @@ class Muon(torch.optim.Optimizer):
                 }
         first = [self.state[p]["exp_avg"] for p in parameters]
         second = [self.state[p]["exp_avg_sq"] for p in parameters]
-        torch._foreach_add_([self.state[p]["step"] for p in parameters], 1)
-        count = float(self.state[parameters[0]]["step"])
+        steps = [self.state[p]["step"] for p in parameters]
+        torch._foreach_add_(steps, 1)
         beta1, beta2 = group["betas"]
         torch._foreach_lerp_(first, grads, 1 - beta1)
         torch._foreach_mul_(second, beta2)
         torch._foreach_addcmul_(second, grads, grads, 1 - beta2)
         scale = torch._foreach_sqrt(second)
-        torch._foreach_div_(scale, (1 - beta2**count) ** 0.5)
-        torch._foreach_add_(scale, group["eps"])
         torch._foreach_mul_(parameters, 1 - group["lr"] * group["weight_decay"])
-        torch._foreach_addcdiv_(parameters, first, scale, -group["lr"] / (1 - beta1**count))
+        # A parameter whose gradients began later is corrected by its own steps; usually there is one number for all.
+        places: dict[float, list[int]] = {}
+        for place, step in enumerate(steps):
+            places.setdefault(float(step), []).append(place)
+        for count, some in places.items():
+            scales = [scale[i] for i in some]
+            torch._foreach_div_(scales, (1 - beta2**count) ** 0.5)
+            torch._foreach_add_(scales, group["eps"])
+            torch._foreach_addcdiv_(
+                [parameters[i] for i in some], [first[i] for i in some], scales, -group["lr"] / (1 - beta1**count)
+            )
