@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from uhd.boxes import area_xyxy, iou_matrix
 from uhd.nms import KINDS, Suppression, batched_nms, diou_nms, nms, soft_nms, weighted_boxes_fusion
+from uhd.nms.soft import DECAYS
 
 Scene = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -76,6 +80,52 @@ def test_soft_nms_by_hand_drops_what_falls_below() -> None:
     assert len(soft_nms(boxes, scores, class_ids=np.array([0, 1, 0]))[0]) == 3
     with pytest.raises(ValueError, match="sigma"):
         soft_nms(boxes, scores, sigma=0)
+
+
+def test_scores_that_are_not_numbers_come_last() -> None:
+    boxes = np.array([[0, 0, 2, 1], [0, 0, 2, 1], [5, 5, 6, 6], [np.nan, 0, 1, 1]], np.float32)
+    scores = np.array([np.nan, 0.8, 0.9, 0.7], np.float32)
+    for decay in DECAYS:
+        taken, decayed = soft_nms(boxes, scores, decay=decay)
+        assert taken.tolist() == [2, 1, 3, 0]
+        assert decayed == pytest.approx(np.float32([0.9, 0.8, 0.7, np.nan]), nan_ok=True)
+        assert soft_nms(boxes, scores, decay=decay, least_score=0.75)[0].tolist() == [2, 1, 0]
+    apart = boxes + np.arange(0, 40, 10, dtype=np.float32)[:, None]
+    assert nms(apart, scores, 0.5).tolist() == soft_nms(apart, scores)[0].tolist()
+
+
+@pytest.mark.parametrize("suppress", [nms, diou_nms, soft_nms])
+def test_lists_of_other_lengths_are_refused(suppress: Callable[..., Any]) -> None:
+    boxes, scores = np.zeros((3, 4), np.float32), np.ones(3, np.float32)
+    with pytest.raises(ValueError, match="3 boxes do not go with 2 scores"):
+        suppress(boxes, scores[:2], 0.5)
+    with pytest.raises(ValueError, match="3 scores and 4 class ids"):
+        suppress(boxes, scores, 0.5, np.zeros(4, np.int64))
+
+
+@pytest.mark.parametrize("suppress", [nms, diou_nms])
+def test_a_threshold_that_no_overlap_reaches_keeps_all(suppress: Callable[..., Any]) -> None:
+    boxes, scores = np.tile(np.array([0, 0, 1, 1], np.float32), (2, 1)), np.ones(2, np.float32)
+    assert [len(suppress(boxes, scores, threshold)) for threshold in (0, 1.0, 1.5)] == [2, 1, 2]
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.int32, np.uint8])
+def test_boxes_of_whole_numbers_are_those_numbers(kind: type) -> None:
+    rng = np.random.default_rng(0)
+    corner = rng.integers(0, 100, (40, 2))
+    whole = np.concatenate([corner, corner + rng.integers(1, 90, (40, 2))], 1)
+    scores, ids, floats = rng.random(40).astype(np.float32), rng.integers(0, 2, 40), whole.astype(np.float32)
+    whole = whole.astype(kind)
+    assert np.array_equal(iou_matrix(whole, whole), iou_matrix(floats, floats))
+    assert np.array_equal(area_xyxy(whole[:, [2, 3, 0, 1]]), np.zeros(40))  # inside out
+    for suppress in (nms, diou_nms):
+        assert np.array_equal(suppress(whole, scores, 0.3, ids), suppress(floats, scores, 0.3, ids))
+    for found, expected in (
+        *zip(soft_nms(whole, scores), soft_nms(floats, scores), strict=True),
+        *zip(KINDS["wbf"](whole, scores, ids, 0.3, 0), KINDS["wbf"](floats, scores, ids, 0.3, 0), strict=True),
+        *zip(weighted_boxes_fusion([whole], [scores]), weighted_boxes_fusion([floats], [scores]), strict=True),
+    ):
+        assert np.array_equal(found, expected)
 
 
 def test_a_long_list_is_softened_like_a_short_one(monkeypatch: pytest.MonkeyPatch) -> None:

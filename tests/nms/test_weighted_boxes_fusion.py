@@ -54,3 +54,17 @@ def test_a_detector_with_two_boxes_on_one_person_does_not_count_twice() -> None:
 def test_arguments_of_different_lengths_are_refused() -> None:
     with pytest.raises(ValueError, match="detectors"):
         weighted_boxes_fusion([table((0, 0, 1, 1))], [])
+
+    with pytest.raises(ValueError, match="2 boxes do not go with 1 scores"):
+        weighted_boxes_fusion([table((0, 0, 1, 1), (0, 0, 1, 1))], [np.float32([0.5])])
+
+
+@pytest.mark.parametrize("score", [0, 1e-40, 1e-13])
+def test_boxes_of_hardly_any_score_stay_where_they_are(score: float) -> None:
+    one, other = (1, 2, 3, 5), (50, 50, 60, 60)
+    boxes, scores, _ = weighted_boxes_fusion([table(one, other)], [np.float32([score, 0])])
+    assert boxes == pytest.approx(table(one, other))
+    assert scores == pytest.approx([score, 0], rel=1e-5, abs=0)
+    # Two of one person, of which the first stands for both where there is nothing to weigh by.
+    boxes, _, _ = weighted_boxes_fusion([table(one), table((1, 2, 3, 4.5))], [np.float32([score]), np.float32([score])])
+    assert boxes == pytest.approx(table((1, 2, 3, 4.75) if score else one))

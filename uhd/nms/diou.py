@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from uhd.nms.greedy import Rows, survivors
+from uhd.boxes import as_floats
+from uhd.nms.greedy import Rows, check_lengths, survivors
 from uhd.nms.pairs import duplicate_pairs
 
 # The IoU of candidates is found in float32; what rounding took away may not cost one.
@@ -37,19 +38,24 @@ def diou_nms(
     Args:
         boxes: (N, 4) ``xyxy``, any unit.
         scores: (N,); equal scores keep their order.
-        threshold: a box is dropped when its DIoU with a kept better one reaches this; 0 or less drops none.
+        threshold: a box is dropped when its DIoU with a kept better one reaches this; 0 or less, and more
+            than 1, drop none.
         class_ids: (N,) suppress only within a class; None treats all as one class.
 
     Returns:
-        Indices of the kept boxes, best first.
+        Indices of the kept boxes, best first; scores that are not numbers come last.
+
+    Raises:
+        ValueError: the arguments are not of one length.
     """
+    check_lengths(boxes, scores, class_ids)
     order = np.argsort(-scores, kind="stable")
-    if threshold <= 0 or len(order) < 2:
+    if not 0 < threshold <= 1 or len(order) < 2:
         return order.astype(np.int64, copy=False)
-    ranked = boxes[order]
+    ranked = as_floats(boxes)[order]
     # DIoU never exceeds IoU.
     ids = None if class_ids is None else class_ids[order]
-    better, worse = duplicate_pairs(ranked, min(threshold, 1.0) * _SLACK, ids)
+    better, worse = duplicate_pairs(ranked, threshold * _SLACK, ids)
     near = pair_diou(ranked[better].astype(np.float64), ranked[worse].astype(np.float64)) >= threshold
     keep = survivors(len(order), better[near], worse[near])
     return order[keep].astype(np.int64, copy=False)

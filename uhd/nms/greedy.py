@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from uhd.boxes import as_floats
 from uhd.nms.pairs import duplicate_pairs
 
 # Up to so many pairs, one after the other is quicker than all of a box at once.
@@ -32,20 +33,24 @@ def nms(
         boxes: (N, 4) ``xyxy``, any unit.
         scores: (N,); equal scores keep their order.
         iou_threshold: a box is dropped when its IoU with a kept better one reaches this (:mod:`uhd.nms.overlap`); 0 or
-            less drops none.
+            less, and more than 1, drop none.
         class_ids: (N,) suppress only within a class; None treats all as one class.
 
     Returns:
-        Indices of the kept boxes, best first.
+        Indices of the kept boxes, best first; scores that are not numbers come last.
+
+    Raises:
+        ValueError: the arguments are not of one length.
     """
+    check_lengths(boxes, scores, class_ids)
     order = np.argsort(-scores, kind="stable")
-    if iou_threshold <= 0 or len(order) < 2:
+    if not 0 < iou_threshold <= 1 or len(order) < 2:
         return order.astype(np.int64, copy=False)
-    ranked = boxes.take(order, 0)
+    ranked = as_floats(boxes).take(order, 0)
     ids = None if class_ids is None else class_ids[order]
     if ids is not None and (ids == ids[0]).all():
         ids = None
-    keep = survivors(len(order), *duplicate_pairs(ranked, min(iou_threshold, 1.0), ids))
+    keep = survivors(len(order), *duplicate_pairs(ranked, iou_threshold, ids))
     return order[keep].astype(np.int64, copy=False)
 
 
@@ -57,6 +62,17 @@ def batched_nms(
     No class is moved away from the others by an offset: boxes keep their precision, however many classes there are.
     """
     return nms(boxes, scores, iou_threshold, class_ids)
+
+
+def check_lengths(boxes: NDArray[np.float32], scores: NDArray[np.float32], class_ids: NDArray[np.int64] | None) -> None:
+    """Make sure that there are as many boxes as scores and, where given, classes.
+
+    Raises:
+        ValueError: there are not.
+    """
+    if len(boxes) != len(scores) or (class_ids is not None and len(class_ids) != len(scores)):
+        ids = "" if class_ids is None else f" and {len(class_ids)} class ids"
+        raise ValueError(f"{len(boxes)} boxes do not go with {len(scores)} scores{ids}")
 
 
 def survivors(count: int, better: NDArray[np.intp], worse: NDArray[np.intp]) -> NDArray[np.bool_]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uhd.boxes import iou_matrix
-from uhd.nms.greedy import Rows
+from uhd.nms.greedy import Rows, check_lengths
 
 DECAYS = ("gaussian", "linear")
 # Added to the union, so that boxes without area overlap nothing and the unit of the boxes makes no difference.
@@ -55,29 +55,39 @@ def soft_nms(
         least_score: rows whose score falls below are dropped.
 
     Returns:
-        indices (K,) of the rows in the order they were taken, best first, and their decayed scores (K,).
+        indices (K,) of the rows in the order they were taken, best first, and their decayed scores (K,). As of
+        :func:`uhd.nms.nms`, scores that are not numbers come last; no ``least_score`` drops them.
 
     Raises:
-        ValueError: another decay, or a sigma that is not above 0.
+        ValueError: another decay, a sigma that is not above 0, or arguments that are not of one length.
     """
+    check_lengths(boxes, scores, class_ids)
     if decay not in DECAYS or not sigma > 0:
         raise ValueError(f"decay {decay!r} is not one of {', '.join(DECAYS)}, or sigma {sigma} is not above 0")
     left = np.array(scores, np.float32)
     ids = np.zeros(len(left), np.int64) if class_ids is None else class_ids
     table = iou_matrix(boxes, boxes, _EPS) if len(boxes) <= _TABLE else None
-    alive = np.ones(len(left), bool)
+    # NaN would be every maximum.
+    alive = ~np.isnan(left)
+    left[~alive] = -np.inf
+    last = np.flatnonzero(~alive)
     taken, final = np.zeros(len(left), np.int64), np.zeros(len(left), np.float32)
-    for place in range(len(left)):
+    count = len(left) - len(last)
+    for place in range(count):
         best = int(left.argmax())
         if not left[best] >= least_score:
-            return taken[:place], final[:place]
+            count = place
+            break
         taken[place], final[place] = best, left[best]
         left[best], alive[best] = -np.inf, False
         overlap = iou_matrix(boxes[best : best + 1], boxes, _EPS)[0] if table is None else table[best]
-        overlap = np.where(ids == ids[best], overlap, np.float32(0))
+        # Not of boxes that are not numbers, either.
+        overlap = np.where((ids == ids[best]) & (overlap > 0), overlap, np.float32(0))
         if decay == "gaussian":
             factor = np.exp(np.square(overlap) / np.float32(-sigma))
         else:
             factor = np.where((overlap >= np.float32(iou_threshold)) & (overlap > 0), 1 - overlap, np.float32(1))
         np.multiply(left, factor, out=left, where=alive)
-    return taken, final
+    end = count + len(last)
+    taken[count:end], final[count:end] = last, np.nan
+    return taken[:end], final[:end]
