@@ -23,6 +23,7 @@ from uhd.augment.pipeline import Pipeline
 from uhd.augment.view import View
 from uhd.augment.visible import WHOLE, objects_in
 from uhd.boxes import cxcywh_to_xyxy
+from uhd.errors import UserError
 from uhd.resize import RESIZE_MODES
 from uhd.sample import Sample
 
@@ -97,6 +98,19 @@ def test_a_mirror_exchanges_left_and_right_classes() -> None:
     assert flip(View.of(sample), np.random.default_rng(0)).labels.tolist() == [0, 2, 1, 3]
     assert sample.labels.tolist() == [0, 1, 2, 3]
     assert HorizontalFlip(0.0, {1: 2, 2: 1})(View.of(sample), np.random.default_rng(0)).labels.tolist() == [0, 1, 2, 3]
+
+
+def test_one_direction_of_a_pair_of_classes_is_enough() -> None:
+    flip = HorizontalFlip(1.0, {1: 2, 3: 3})
+    view = View.of(photograph(count=4))
+    assert flip(view, np.random.default_rng(0)).labels.tolist() == [0, 2, 1, 3]
+    assert flip(flip(view, np.random.default_rng(0)), np.random.default_rng(0)).labels.tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("swap", [{0: 1, 2: 1}, {0: 1, 1: 2}, {0: 1, 1: 2, 2: 0}])
+def test_two_classes_never_become_one(swap: dict[int, int]) -> None:
+    with pytest.raises(UserError, match=r"class_swap_map: .: . does not go with"):
+        HorizontalFlip(1.0, swap)
 
 
 def test_enlarging_shows_the_centre() -> None:

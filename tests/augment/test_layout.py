@@ -231,6 +231,7 @@ def test_every_operation_can_be_listed_with_a_probability_alone(name: str) -> No
     ("RandomWindow: {phase: sideways}", r"RandomWindow: phase: 'sideways' is not one of deployed, random, off"),
     ("Blur: {blur_limit: [3.5, 7]}", r"Blur: blur-limit: .*is not a whole number"),
     ("HorizontalFlip: {class_swap_map: {a: b}}", r"HorizontalFlip: class_swap_map must map class numbers"),
+    ("HorizontalFlip: {class_swap_map: {0: 1, 2: 1}}", r"HorizontalFlip: class_swap_map: 0: 1 does not go with 1: 2"),
     ("HorizontalFlip: {class_swap_map: [1, 2]}", r"HorizontalFlip: class_swap_map must map class numbers"),
     ("data_augment: 0.5", r"aug\.yaml: a section must be a table or a list of operations, not 0\.5"),
     ("data_augment: [1, 2]", r"aug\.yaml: an entry of a list must be an operation, not 1"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from uhd.augment.mirror import swap_classes, swap_keypoints, swap_words
+from uhd.augment.mirror import both_ways, swap_classes, swap_keypoints, swap_words
 from uhd.augment.view import GRAY, Colour, View
 from uhd.augment.visible import WHOLE, visible
 from uhd.config import knob
@@ -20,12 +20,19 @@ Range = tuple[float, float]
 class HorizontalFlip:
     """Mirror left and right, in names too: classes that ``class_swap_map`` names, keypoints, words.
 
-    Keypoints are exchanged as ``keypoint_swap_map`` says (COCO's 17 by default), the words left and right always.
+    Keypoints are exchanged as ``keypoint_swap_map`` says (COCO's 17 by default), the words left and right always. Of
+    both maps one direction is enough.
+
+    Raises:
+        UserError: ``class_swap_map`` would make one class of two.
     """
 
     prob: float = knob(0.5, "of mirroring", minimum=0, maximum=1)
     class_swap_map: Mapping[int, int] = field(default_factory=dict)
     keypoint_swap_map: Mapping[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "class_swap_map", both_ways(self.class_swap_map))
 
     def __call__(self, view: View, rng: np.random.Generator) -> View:
         """Return the mirrored view with probability ``prob``."""

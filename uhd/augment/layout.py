@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from uhd.augment import affine, closer, colour, cutout, geometry, mixing, noise, outliers, soften, weather
+from uhd.augment.mirror import both_ways
 from uhd.config import flag_of, from_plain
 from uhd.config.hints import type_hints
 from uhd.errors import UserError, nearest
@@ -265,8 +266,7 @@ def _plain_number(value: Any, length: int, low: int = 1) -> Any:
 
 def _swap_map(table: Any, classes: Sequence[int], where: str) -> dict[int, int]:
     """Translate raw class numbers to class positions; pairs with a class that is not wanted are left out."""
-    pairs = _pairs(table or {}, "class", where)
-    pairs |= {b: a for a, b in pairs.items() if b not in pairs}
+    pairs = both_ways(_pairs(table or {}, "class", where), f"{where}: ")
     place = {raw: position for position, raw in enumerate(classes)}
     return {place[a]: place[b] for a, b in pairs.items() if a in place and b in place}
 

@@ -17,8 +17,25 @@ _SIDES = {"left": "right", "right": "left", "leftmost": "rightmost", "rightmost"
 _SIDE = re.compile(r"\b(left|right|leftmost|rightmost)\b", re.IGNORECASE)
 
 
+def both_ways(swap: Mapping[int, int], where: str = "") -> dict[int, int]:
+    """Return the classes that change places with each of them as a key; one direction is enough.
+
+    Args:
+        swap: class -> the class that it is in the mirror.
+        where: begins the message of an error.
+
+    Raises:
+        UserError: two classes would become one, as a mirror that is looked at twice could not undo.
+    """
+    pairs = {b: a for a, b in swap.items()} | dict(swap)
+    for a, b in pairs.items():
+        if pairs[b] != a:
+            raise UserError(f"{where}class_swap_map: {a}: {b} does not go with {b}: {pairs[b]}")
+    return pairs
+
+
 def swap_classes(objects: Objects, swap: Mapping[int, int]) -> Objects:
-    """Return the objects with the classes exchanged that ``swap`` names."""
+    """Return the objects with the classes exchanged that ``swap`` names, each pair in both directions."""
     if not swap or not len(objects):
         return objects
     table = np.arange(max(int(objects.labels.max()), *swap) + 2)
