@@ -112,3 +112,21 @@ def test_zeros_stay(optimiser: Any) -> None:
         layer(torch.ones(1, 2, 5, 5)).square().sum().backward()
         steps.step()
     assert all(torch.equal(each.weight == 0, was) for each, was in zip(layer, zero, strict=True))
+
+
+def test_no_more_weights_than_asked_for_become_zero() -> None:
+    layers = nn.Sequential(nn.Conv2d(1, 5, 1, bias=False), nn.Conv2d(5, 1, 1, bias=False))
+    for each in layers:
+        nn.init.constant_(each.weight, 0.5)
+    assert prune_weights(layers, 0.0) == 0
+    assert prune_weights(layers, 0.1) == pytest.approx(0.1)
+    assert prune_weights(layers, 0.8) == pytest.approx(0.8)
+    assert prune_weights(layers, 1.0) == 1
+
+
+@pytest.mark.parametrize("share", [1.5, -0.1, float("nan")])
+def test_shares_out_of_range_and_nothing_to_prune_are_refused(share: float) -> None:
+    with pytest.raises(ValueError, match="from 0 to 1, not"):
+        prune_weights(nn.Conv2d(1, 1, 1), share)
+    with pytest.raises(ValueError, match="without convolutions"):
+        prune_weights(nn.Linear(2, 2), 0.5)

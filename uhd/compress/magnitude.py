@@ -23,14 +23,21 @@ def prune_weights(network: nn.Module, share: float) -> float:
 
     Args:
         network: is changed.
-        share: of the weights, 0 to 1.
+        share: of the weights, 0 to 1. Of equally small ones the first go, so that no more than this become 0.
+
+    Raises:
+        ValueError: another share, or a network without convolutions.
     """
+    if not 0 <= share <= 1:
+        raise ValueError(f"the share of weights is from 0 to 1, not {share}")
     weights = [layer.weight for layer in network.modules() if isinstance(layer, nn.Conv2d)]
+    if not weights:
+        raise ValueError("a network without convolutions has no weights to prune")
     sizes = torch.cat([weight.abs().flatten() for weight in weights])
-    count = round(share * len(sizes))
-    limit = sizes.kthvalue(count).values if count else sizes.new_tensor(-1.0)
-    for weight in weights:
-        weight.masked_fill_(weight.abs() <= limit, 0.0)
+    smallest = torch.zeros(len(sizes), dtype=torch.bool, device=sizes.device)
+    smallest[sizes.argsort(stable=True)[: round(share * len(sizes))]] = True
+    for weight, mask in zip(weights, torch.split(smallest, [weight.numel() for weight in weights]), strict=True):
+        weight.masked_fill_(mask.view(weight.shape), 0.0)
     return float(sum(int((weight == 0).sum()) for weight in weights) / len(sizes))
 
 
