@@ -9,9 +9,13 @@ import cv2
 import numpy as np
 import pytest
 
+from uhd.card import ModelSpec
 from uhd.cli import main
-from uhd.evaluation.compare import difference
+from uhd.data.config import DataConfig
+from uhd.data.open import open_data, read_dataset
+from uhd.evaluation.compare import compare, difference, to_text
 from uhd.model_file import model_file
+from uhd.runtime.predictor import Prediction, Predictor
 from uhd.runtime.timing import time_interleaved
 
 RNG = np.random.default_rng(0)
@@ -96,6 +100,31 @@ def test_the_command(people_drawn: Path, tmp_path: Path, capsys: pytest.CaptureF
     assert all(
         row[stage]["p95"] >= row[stage]["p50"] > 0 for row in (first, second) for stage in ("pre", "model", "post")
     )
+
+
+class Sees(Predictor):
+    """A model that finds one box everywhere, of one score."""
+
+    def __init__(self, score: float) -> None:
+        self.spec, self.score = ModelSpec(), score
+
+    def infer(self, batch: np.ndarray) -> list[Prediction]:
+        found = np.array([[0.1, 0.1, 0.3, 0.5]], np.float32), np.array([[self.score]], np.float32)
+        return [found] * len(batch)
+
+
+def test_where_nothing_is_detected_no_difference_is_claimed(people_drawn: Path) -> None:
+    config = DataConfig(image_dir=people_drawn)
+    opened = open_data(config, divide=False)
+    dataset = read_dataset(opened.train, config, opened.report, progress=False)
+    models = {"a": Sees(0.01), "b": Sees(0.02), "c": Sees(0.3)}
+    rows = compare(models, dict.fromkeys(models, 1), dataset, runs=1)
+    assert [row.difference for row in rows] == [None, None, pytest.approx(0.29)]
+    lines = to_text(rows).splitlines()
+    assert [line.split()[-1] for line in lines[1:4]] == ["-", "-", "2.9e-01"]
+    assert "nothing to compare" in lines[4]
+    assert "nothing to compare" not in to_text(rows[2:])
+    assert json.loads(json.dumps(rows[0].to_dict()))["difference"] is None
 
 
 def test_threads_and_tiles_are_measured_and_ranked(people_drawn: Path, capsys: pytest.CaptureFixture[str]) -> None:

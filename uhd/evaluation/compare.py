@@ -39,7 +39,7 @@ class Row:
             tiles ``model`` is all of it.
         ap50, ap: on the data set.
         difference: largest difference of a score or a (normalised) box side to the first model; see
-            :func:`difference`.
+            :func:`difference`. None where neither of the two detects anything, and so nothing was compared.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Row:
     post: dict[str, float]
     ap50: float
     ap: float
-    difference: float
+    difference: float | None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -100,7 +100,9 @@ def compare(
         # In tiles duplicates have been dropped already.
         rule = Suppression(iou=0) if isinstance(each, TiledPredictor) else spec.suppression
         metrics = evaluate(found[name], truths, spec.class_names, spec.input_size[0], suppression=rule).metrics
-        worst = max((difference(a, b, reference) for a, b in zip(found[name], first, strict=True)), default=0.0)
+        worst = None
+        if any(map(_shows, (*found[name], *first))):
+            worst = max(difference(a, b, reference) for a, b in zip(found[name], first, strict=True))
         pre, model, post = (taken.get(f"{name}/{stage}", _NO_TIME) for stage in ("pre", "model", "post"))
         rows.append(Row(name, sizes[name], pre, model, post, metrics["AP50"], metrics["AP"], worst))
     return rows
@@ -117,6 +119,11 @@ def difference(found: Prediction, expected: Prediction, suppression: Suppression
     return max(_one_way(found, expected, rule), _one_way(expected, found, rule))
 
 
+def _shows(found: Prediction) -> bool:
+    """Return whether a prediction holds a detection that :func:`difference` compares."""
+    return bool((found[1] >= LEAST_SCORE).any())
+
+
 def _one_way(found: Prediction, others: Prediction, rule: Suppression) -> float:
     boxes, scores, class_ids = (each[:MOST] for each in select(*found, LEAST_SCORE, None, rule))
     worst = 0.0
@@ -130,14 +137,13 @@ def _one_way(found: Prediction, others: Prediction, rule: Suppression) -> float:
 
 
 def to_text(rows: Sequence[Row]) -> str:
-    """Return the comparison as a table."""
+    """Return the comparison as a table, with a line below it where a difference is unknown."""
     head = ["model", "size", "pre p50/p95", "model p50/p95", "post p50/p95", "AP50", "AP", "difference"]
     table = [head]
     for row in rows:
         times = [f"{each['p50']:.3f}/{each['p95']:.3f}" for each in (row.pre, row.model, row.post)]
-        table.append(
-            [row.name, f"{row.size / 1e6:.2f} MB", *times, f"{row.ap50:.4f}", f"{row.ap:.4f}", f"{row.difference:.1e}"]
-        )
+        apart = "-" if row.difference is None else f"{row.difference:.1e}"
+        table.append([row.name, f"{row.size / 1e6:.2f} MB", *times, f"{row.ap50:.4f}", f"{row.ap:.4f}", apart])
     widths = [max(len(line[i]) for line in table) for i in range(len(head))]
     lines = []
     for line in table:
@@ -146,4 +152,6 @@ def to_text(rows: Sequence[Row]) -> str:
             *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)),
         ]
         lines.append("  ".join(cells).rstrip())
+    if any(row.difference is None for row in rows):
+        lines.append(f"difference -: nothing to compare, neither model has a detection that scores {LEAST_SCORE}")
     return "\n".join(lines)
