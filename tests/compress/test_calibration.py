@@ -28,6 +28,12 @@ def test_parts(photographs: Path) -> None:
     assert names(photographs, "all") == [f"p{i}.png" for i in range(10)]
 
 
+def test_an_image_of_both_parts_calibrates_once(photographs: Path, tmp_path: Path) -> None:
+    folder, yaml = photographs / "train", tmp_path / "data.yaml"
+    yaml.write_text(f"train: {folder}\nval: {folder}\nnames: [person]\n")
+    assert names(yaml, "all") == names(yaml, "val") == [f"p{i}.png" for i in range(6)]
+
+
 def test_where_the_data_leaves_the_split_open_it_is_that_of_training(photographs: Path) -> None:
     folder = photographs / "train"
     opened = open_data(DataConfig(image_dir=folder, classes=(0, 1)))

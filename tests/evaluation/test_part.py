@@ -81,6 +81,14 @@ def test_parts_of_the_data_win(tmp_path: Path) -> None:
         choose_part(data, [ModelCard()], Wanted("test"))
 
 
+def test_an_image_of_several_parts_is_measured_once(tmp_path: Path) -> None:
+    folder = drawn(tmp_path / "same", 4)
+    yaml = tmp_path / "data.yaml"
+    yaml.write_text(f"train: {folder}\nval: {folder}\ntest: {folder}\nnames: [person]\n")
+    counts = [len(choose_part(DataConfig(image_dir=yaml), [], Wanted(name)).records) for name in ("val", "all")]
+    assert counts == [4, 4]
+
+
 def test_names_of_model_and_labels_are_compared(tmp_path: Path) -> None:
     folder = drawn(tmp_path / "flat", 4)
     data = DataConfig(image_dir=folder, class_names=("car",))

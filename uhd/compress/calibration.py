@@ -53,7 +53,7 @@ def calibration_paths(
         # As a run with its default settings splits them: what it validates on calibrates nothing.
         usual, names = DataConfig(), [path.name for path in train]
         train, val = split_named(train, names, 1 - val_split, val_split, usual.split_seed or 0, usual.split_by)
-    chosen = {"train": train, "val": val or [], "all": [*train, *(val or [])]}[part]
+    chosen = {"train": train, "val": val or [], "all": list(dict.fromkeys([*train, *(val or [])]))}[part]
     if class_ids is not None:
         classes = ClassMap.of(tuple(class_ids))
         quiet = Report()  # labels only choose here: their problems are those of training

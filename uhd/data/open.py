@@ -50,6 +50,14 @@ class OpenedData:
     test: list[Record] | None = None
     drawn: bool = False
 
+    @property
+    def everything(self) -> list[Record]:
+        """The records of all parts; an image that several of them name is there once."""
+        once: dict[Path, Record] = {}
+        for record in (*self.train, *self.val, *(self.test or [])):
+            once.setdefault(record.image, record)
+        return list(once.values())
+
 
 def open_data(config: DataConfig, seed: int = 42, divide: bool = True, report: Report | None = None) -> OpenedData:
     """Find, label and split the images that a configuration names. Nothing is written.

@@ -78,7 +78,7 @@ def choose_part(data: DataConfig, cards: Sequence[ModelCard], wanted: Wanted) ->
     """
     opened = open_data(data, divide=False)
     test = opened.test or []
-    everything = [*opened.train, *opened.val, *test]
+    everything = opened.everything
     known = [card.trained_on for card in cards if card.trained_on is not None]
     place = (data.image_dir or data.val_list or Path()).resolve()
     here = next((each for each in known if _is_of(each, everything, place)), None)

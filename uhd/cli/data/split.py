@@ -46,7 +46,7 @@ def main(argv: Sequence[str]) -> int:
     from uhd.data.stratify import group_of, stratify
 
     opened = open_data(data, divide=False)
-    records = [*opened.train, *opened.val, *(opened.test or [])]
+    records = opened.everything
     if pattern is not None and not any(group_of(record, pattern).startswith("\1") for record in records):
         raise UserError(f"--group {config.group}: found in no path, such as {records[0].image}")
     shares = {"train": train, "val": data.val_split, "test": config.test_split}
