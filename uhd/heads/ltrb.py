@@ -38,6 +38,14 @@ class LtrbLayout:
         """Whether each class of a prediction is a detection of its own: a cell finds one object."""
         return False
 
+    @property
+    def box_rule(self) -> str:
+        """How a box follows from the channels of ``ltrb``, for people."""
+        last = self.reg_max
+        bins = f"l,t,r,b=sum of k*p[k], p=softmax of ltrb[j*{last + 1}+k] over k=0..{last}, j=0..3"
+        distances = bins if last else "l,t,r,b=softplus(ltrb)"
+        return f"{distances}; x1=(x+0.5-l)/w; y1=(y+0.5-t)/h; x2=(x+0.5+r)/w; y2=(y+0.5+b)/h"
+
     def predictions(self, raw: tuple[Array, ...]) -> list[tuple[Array, Array]]:
         """Decode distances (B, 4 * (reg_max + 1), h, w) and class logits (B, C, h, w)."""
         ltrb, cls = raw

@@ -12,12 +12,18 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.export.conftest import make_family
+from uhd.card import ModelCard
+from uhd.export.espdl.config import EspdlConfig
 from uhd.export.espdl.decode_files import write_decode_files
-from uhd.export.espdl.export import Exported
+from uhd.export.espdl.export import Exported, export_espdl
 from uhd.export.espdl.record import load_simulation, simulator_path
 from uhd.export.espdl.simulation import Simulation
 from uhd.export.espdl.simulator import EspdlPredictor
-from uhd.export.espdl.tensors import ChipTensor
+from uhd.export.espdl.source import open_source
+from uhd.export.espdl.tensors import ChipTensor, channel_order
+from uhd.heads import HeadLayout
+from uhd.models.weights import describe, save_weights
 from uhd.resize import resize_image
 
 pytestmark = pytest.mark.usefixtures("esp_ppq")
@@ -142,6 +148,80 @@ def test_names_that_c_does_not_take(exported: Exported, tmp_path: Path) -> None:
     source = ChipTensor("input", 8, -7, (1, 8, 8, 3))
     header, _ = write_decode_files(tmp_path, "64x64-é", card, {}, source, [ChipTensor("hm", 8, -2, (1, 2, 2, 1))])
     assert defined(header, tmp_path)["M64X64___HM_EXPONENT"] == -2
+
+
+def constants_of(header: Path) -> dict[str, int]:
+    """Return the whole numbers that a header defines, without the model's name."""
+    found = re.findall(r"^#define M_(\w+) \(?(-?\d+)\)?$", header.read_text(), re.M)
+    return {name: int(value) for name, value in found}
+
+
+@pytest.mark.parametrize("reg_max", [0, 3])
+def test_boxes_without_anchors_are_decoded_by_what_the_header_says(
+    reg_max: int, photographs: Path, tmp_path: Path
+) -> None:
+    model = make_family("utod_anchor_free", reg_max=reg_max, num_classes=2)
+    meta = describe(model, img_size="32x48", class_names=["person", "dog"])
+    save_weights(tmp_path / "m.safetensors", model.state_dict(), meta)
+    config = EspdlConfig(image_dir=photographs, calib_steps=4, reconstruction=False)
+    prepared, spec = open_source(tmp_path / "m.safetensors", config)
+    done = export_espdl(prepared, spec, tmp_path / "m.espdl", config, lambda _: None)
+    header, table = file_of(done, "_decode.h"), json.loads(file_of(done, "_decode.json").read_text())
+    order = re.search(r"ltrb: channel (.+); value", header.read_text())
+    rule = re.search(r"boxes, of cell .*?: (.+)", header.read_text())
+    assert order is not None
+    assert rule is not None
+    assert (order[1], rule[1]) == (table["outputs"]["ltrb"]["channels"], table["boxes"])
+    assert spec.extra["decode_bbox"] == rule[1]
+    known = constants_of(header)
+    assert known["REG_MAX"] == table["reg_max"] == reg_max
+    assert "cls: channel c = class;" in header.read_text()
+    pixels = np.random.default_rng(1).random((1, 3, 32, 48), np.float32)
+    values = Simulation(load_simulation(simulator_path(done.files[0]))[0]).run(pixels)["ltrb"][0]
+    boxes, _ = EspdlPredictor(done.files[0]).infer(pixels)[0]
+    reading, *sides = rule[1].split("; ")
+    h, w = known["LTRB_HEIGHT"], known["LTRB_WIDTH"]
+    for y, x in ((0, 0), (1, 2), (h - 1, w - 1)):
+        place = {"x": x, "y": y, "w": w, "h": h}
+        for j, name in enumerate("ltrb"):
+            if reg_max:
+                assert "sum of k*p[k], p=softmax of" in reading
+                index = order[1].split(",")[0]
+                logits = [values[eval(index, {"j": j, "k": k}), y, x] for k in range(known["REG_MAX"] + 1)]
+                place[name] = np.arange(len(logits)) @ np.exp(logits) / np.exp(logits).sum()
+            else:
+                assert reading == "l,t,r,b=softplus(ltrb)"
+                place[name] = np.log1p(np.exp(values[order[1].split(", ").index(name), y, x]))
+        # "h" and "w" are the map's, and no side has their name.
+        found = [eval(side.split("=")[1], dict(place)) for side in sides]
+        np.testing.assert_allclose(boxes[y * w + x], found, atol=1e-5)
+
+
+def test_separate_attributes_have_their_numbers(tmp_path: Path) -> None:
+    layout = make_family("utod_attributes").layout()
+    assert isinstance(layout, HeadLayout)
+    card = ModelCard(
+        class_names=("person", "hat", "bag"), multi_label_det_classes=(4,), multi_label_attr_classes=(7, 2)
+    )
+    outputs = [
+        ChipTensor(name, 8, -4, (1, 2, 2, channels), channel_order(name, channels, ("box", "cls", "attr")))
+        for name, channels in (("box", 32), ("cls", 8), ("attr", 16))
+    ]
+    source = ChipTensor("input", 8, -7, (1, 16, 16, 3))
+    header, file = write_decode_files(tmp_path, "m", card, {"anchors": layout.anchors}, source, outputs)
+    known, table = constants_of(header), json.loads(file.read_text())
+    for name in ("CLS", "ATTR"):
+        assert known[f"{name}_PER_ANCHOR"] == known[f"{name}_CHANNELS"] // known["ANCHORS"]
+        assert known[f"{name}_PER_ANCHOR"] == table["channels_per_anchor"][name.lower()]
+        assert f"= M_{name}_PER_ANCHOR;" in header.read_text()
+    assert known["ATTR_FIRST_CLASS"] == known["CLS_PER_ANCHOR"] == 1
+    assert table["classes_of_channels"] == {"cls": [0], "attr": [1, 2]}
+    assert table["class_labels"] == [4, 7, 2]
+    for line in (
+        "cls: c = 0 is class 0, person (4 in label files)",
+        "attr: n = 0 is class 1, hat (7 in label files); n = 1 is class 2, bag (2 in label files)",
+    ):
+        assert line in header.read_text()
 
 
 CAMERA = Path(__file__).parents[3] / "integrations/esp32-s3-camera"

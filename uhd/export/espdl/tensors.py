@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ _ORDERS = {
     "box": "a*4+j, j = tx, ty, tw, th", "obj": "a", "quality": "a", "cls": "a*C+c, c = class", "attr": "a*N+n",
     "attr_logits": "a*N+n", "hm": "c = class", "off": "x, y", "wh": "w, h",
 }  # fmt: skip
+_ONE_BOX_A_CELL = "ltrb"
 _JOINED = "a*M+j, j = tx, ty, tw, th, then the other fields in the order of the name, classes last"
 
 
@@ -26,17 +28,14 @@ class ChipTensor:
         bits: 8 or 16, signed.
         exponent: of two.
         shape: (1, height, width, channels), as the chip stores it.
+        order: what the channels are; empty where nobody knows.
     """
 
     name: str
     bits: int
     exponent: int
     shape: tuple[int, ...]
-
-    @property
-    def order(self) -> str:
-        """What the channels are; empty where nobody knows."""
-        return _ORDERS.get(self.name, _JOINED if self.name.startswith("txtywh_") else "")
+    order: str = ""
 
     @property
     def limits(self) -> tuple[int, int]:
@@ -57,6 +56,22 @@ class ChipTensor:
         return found | ({"channels": self.order} if self.order else {})
 
 
+def channel_order(name: str, channels: int, names: Collection[str]) -> str:
+    """Return what the channels of an output are; empty where nobody knows.
+
+    Args:
+        name: of the output.
+        channels: how many it has.
+        names: of all outputs: without anchors the classes have no place for their number.
+    """
+    if name == _ONE_BOX_A_CELL:
+        last = channels // 4 - 1
+        return f"j*{last + 1}+k, j = l, t, r, b, k = 0 .. {last}" if last else "l, t, r, b"
+    if name == "cls" and _ONE_BOX_A_CELL in names:
+        return "c = class"
+    return _ORDERS.get(name, _JOINED if name.startswith("txtywh_") else "")
+
+
 def chip_tensors(graph: Any) -> tuple[ChipTensor, list[ChipTensor]]:
     """Return the input and the outputs of a quantised graph of esp-ppq.
 
@@ -71,7 +86,8 @@ def chip_tensors(graph: Any) -> tuple[ChipTensor, list[ChipTensor]]:
     for name, variable in graph.outputs.items():
         maker = variable.source_op
         config = maker.config.output_quantization_config[maker.outputs.index(variable)]
-        outputs.append(_tensor(name, variable.shape, config))
+        tensor = _tensor(name, variable.shape, config)
+        outputs.append(replace(tensor, order=channel_order(name, tensor.shape[-1], graph.outputs)))
     return source, outputs
 
 

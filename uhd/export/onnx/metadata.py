@@ -32,7 +32,7 @@ def metadata_of(
     )
     table = card.to_metadata() | {
         "form": form.name,
-        "decode_bbox": face.boxes,
+        "decode_bbox": face.box_rule(network),
         "postprocess_mode": {"merged": "full", "nms": "full", "primitive": "primitive"}.get(form.name, "raw"),
         "dynamic_resize": _yes(form.dynamic_resize),
         "dynamic_axes": json.dumps(dynamic_axes(form)),

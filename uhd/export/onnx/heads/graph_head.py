@@ -22,7 +22,7 @@ class GraphHead(ABC):
     """The in-graph face of a kind of head.
 
     Attributes:
-        boxes: formula of the boxes, for people.
+        boxes: formula of the boxes, for people, where it is the same for every network.
         images_axis: axis of the raw outputs that counts images.
         any_size: whether the network runs at sizes other than the one it was written at.
         on_grid: whether every raw map is one of cells: C and small chips have operators for nothing else.
@@ -40,6 +40,11 @@ class GraphHead(ABC):
     @abstractmethod
     def score(self, network: DetectorNetwork) -> str:
         """Return how the score follows from the raw outputs, for people."""
+
+    def box_rule(self, network: DetectorNetwork) -> str:
+        """Return the formula of the boxes, for people."""
+        del network
+        return self.boxes
 
     def outputs(self, network: DetectorNetwork, form: ExportForm) -> tuple[tuple[str, ...], Finish]:
         """Return the names of the outputs of the forms raw and parts, and what computes them."""

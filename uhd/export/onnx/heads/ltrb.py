@@ -14,8 +14,6 @@ from uhd.models.network import DetectorNetwork
 class LtrbGraph(GraphHead):
     """Distances to the sides, and the scores of the classes."""
 
-    boxes = "x1=(x+0.5-l)/w; y1=(y+0.5-t)/h; x2=(x+0.5+r)/w; y2=(y+0.5+b)/h"
-
     def candidates(self, network: DetectorNetwork, maps: Maps, axes: Axes) -> Candidates:
         """Decode; see :class:`GraphHead`."""
         reg_max = _layout(network).reg_max
@@ -36,6 +34,10 @@ class LtrbGraph(GraphHead):
         """Return where the score comes from."""
         del network
         return "sigmoid(cls)"
+
+    def box_rule(self, network: DetectorNetwork) -> str:
+        """Return how distances are read, and the sides they give."""
+        return _layout(network).box_rule
 
 
 def _layout(network: DetectorNetwork) -> LtrbLayout:
