@@ -64,11 +64,20 @@ def test_a_depthwise_convolution_gets_the_name_that_patterns_look_for() -> None:
     assert names == ["/depthwiseconv/wide/conv/Conv", "/Relu_1"]
 
 
-def test_post_processing_inside_is_refused_with_the_way_out(checkpoint: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", ["merged", "nms", "primitive", "yolov8", "end2end"])
+def test_post_processing_inside_is_refused_with_the_way_out(form: str, checkpoint: Path, tmp_path: Path) -> None:
     model, meta = load_model(checkpoint)
-    merged = export_onnx(model, tmp_path / "m.onnx", spec_of(meta), verify=False)
+    merged = export_onnx(model, tmp_path / "m.onnx", spec_of(meta), form, verify=False)
     with pytest.raises(UserError, match=r"m\.onnx: has its post-processing inside.*--noconcat-box-obj-quality-cls"):
         prepare(merged, "m.onnx")
+
+
+def test_post_processing_inside_is_known_without_metadata_too(checkpoint: Path, tmp_path: Path) -> None:
+    model, meta = load_model(checkpoint)
+    merged = export_onnx(model, tmp_path / "m.onnx", spec_of(meta), verify=False)
+    del merged.metadata_props[:]
+    with pytest.raises(UserError, match="has its post-processing inside"):
+        prepare(merged)
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from uhd.errors import UserError
+from uhd.export.onnx.form import FORMS
 from uhd.export.onnx.rewrite import name_depthwise
 from uhd.runtime.raw_output import CONSTANTS
 
 MERGED = "score_classid_cxcywh"
+DECODED = frozenset(FORMS) - {"raw", "parts"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +53,9 @@ def prepare(source: onnx.ModelProto, where: str = "model", expand_groups: bool =
     model.CopyFrom(source)
     graph, notes = model.graph, []
     values = {tensor.name: tensor for tensor in graph.initializer}
-    if any(output.name == MERGED for output in graph.output):
+    metadata = {prop.key: prop.value for prop in model.metadata_props}
+    # The original's files do not say their form.
+    if metadata.get("form") in DECODED or any(output.name == MERGED for output in graph.output):
         raise UserError(
             f"{where}: has its post-processing inside, which ESP-DL does not run; export it with "
             "--no-merge-postprocess --noconcat-box-obj-quality-cls, or give the .safetensors or .pt file"
@@ -75,7 +79,6 @@ def prepare(source: onnx.ModelProto, where: str = "model", expand_groups: bool =
     for index, node in enumerate(graph.node):
         # esp-ppq tells nodes apart by name.
         node.name = node.name or f"/{node.op_type}_{index}"
-    metadata = {prop.key: prop.value for prop in model.metadata_props}
     return Prepared(model, constants, metadata, _input_shape(model, where), tuple(notes))
 
 
