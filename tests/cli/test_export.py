@@ -132,6 +132,18 @@ def test_few_rows_for_many_predictions_are_said(
     assert ("keeps 95 of 384 predictions" in capsys.readouterr().out) == said
 
 
+@pytest.mark.parametrize(
+    ("head", "topk", "said"), [("anchor_free", 11, True), ("anchor_free", 12, False), ("one_to_one", 11, False)]
+)
+def test_few_rows_without_anchors_are_said(
+    head: str, topk: int, said: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """There are 6 x 8 cells of one prediction; a one_to_one head makes no duplicates."""
+    path = saved(tmp_path, "ultratinyod", cnn_width=4, head=head)
+    assert main(["export", str(path), "--output", str(tmp_path / "m.onnx"), "--topk", str(topk)]) == 0
+    assert (f"keeps {topk} of 48 predictions" in capsys.readouterr().out) == said
+
+
 def test_heads_without_duplicates_need_no_more_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = saved(tmp_path, "transformer", d_model=16, heads=2, layers=1, dim_feedforward=16, num_queries=20)
     assert main(["export", str(path), "--output", str(tmp_path / "m.onnx"), "--topk", "2"]) == 0

@@ -66,19 +66,27 @@ class OnnxTarget(Target):
 
 def _few_rows(network: DetectorNetwork, spec: ModelSpec, form: ExportForm) -> tuple[str, ...]:
     """Return a line where duplicates in the rows leave little room for anybody else."""
-    from uhd.heads import HeadLayout
-
-    layout = network.layout()
-    if form.name != "merged" or not isinstance(layout, HeadLayout) or not spec.suppression.iou:
+    per_cell = _predictions_per_cell(network)
+    if form.name != "merged" or not per_cell or not spec.suppression.iou:
         return ()
     height, width = (side // network.stride for side in spec.input_size)
-    every = layout.num_anchors * height * width
+    every = per_cell * height * width
     if every <= _ROOM * form.topk:
         return ()
     return (
         f"it keeps {form.topk} of {every:,} predictions, duplicates among them, so that people can be missing: "
         f"--nms drops duplicates in the graph, --topk {math.ceil(every / _ROOM)} keeps more",
     )
+
+
+def _predictions_per_cell(network: DetectorNetwork) -> int:
+    """Return the predictions of a cell; 0 of heads that find everybody once."""
+    from uhd.heads import HeadLayout, LtrbLayout
+
+    layout = network.layout()
+    if isinstance(layout, LtrbLayout):
+        return 0 if layout.one_to_one else 1
+    return layout.num_anchors if isinstance(layout, HeadLayout) else 0
 
 
 class Int8OnnxTarget(OnnxTarget):
