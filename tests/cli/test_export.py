@@ -188,6 +188,7 @@ def test_an_int8_export_that_fails_leaves_the_file_that_was_there(
         ("--cnn-width 8", "does not fit"),
         ("--d-model 8", "not a setting of ultratinyod"),
         ("--batch many", "neither a number nor dynamic"),
+        ("--batch 0", "'0' is no number of images; give 1 or more, or dynamic"),
         ("--opset 30", "13 to 20"),
         ("--format tiff", "not one of"),
         ("--int8", "--calibration"),
@@ -214,6 +215,49 @@ def test_settings_printed_are_settings_read(weights: Path, tmp_path: Path, capsy
         main(["export", str(weights), "--config", str(tmp_path / "c.yaml"), "--output", str(tmp_path / "m.onnx")]) == 0
     )
     assert shapes(tmp_path / "m.onnx")["score_classid_cxcywh"] == [1, 9, 6]
+
+
+def test_any_number_of_images_stays_so_in_printed_settings(
+    weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["export", "--print-config", "--batch", "dynamic"]) == 0
+    (tmp_path / "c.yaml").write_text(capsys.readouterr().out)
+    words = ["--config", str(tmp_path / "c.yaml"), "--output", str(tmp_path / "m.onnx")]
+    assert main(["export", str(weights), *words]) == 0
+    assert shapes(tmp_path / "m.onnx")["input_rgb"] == ["N", 3, 48, 64]
+
+
+@pytest.mark.parametrize(
+    ("flags", "iou"),
+    [
+        ("--form parts --nms-iou 0.3", 0.3), ("--nms-iou 0.3", 0.3), ("--form yolov8 --nms-iou 0", 0),
+        ("--nms --nms-iou 0.3", 0.3), ("--form parts", 0.5),
+    ],
+)  # fmt: skip
+def test_the_iou_asked_for_is_what_the_file_recommends(flags: str, iou: float, weights: Path, tmp_path: Path) -> None:
+    assert main(["export", str(weights), "--output", str(tmp_path / "m.onnx"), *flags.split()]) == 0
+    assert OnnxPredictor(tmp_path / "m.onnx").spec.nms_iou == iou
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ("--form parts --topk 9", ["without effect: --topk, as the form parts has no rows"]),
+        ("--form yolov8 --conf-thresh 0.2", ["without effect: --conf-thresh, as the form yolov8 has no rows"]),
+        ("--form end2end --topk 9 --conf-thresh 0.2", []),
+        (
+            "--percentile 99 --no-bias-correction",
+            ["without effect: --percentile, --no-bias-correction, as the file is in float; --int8 writes eight bits"],
+        ),
+        ("", []),
+    ],
+)
+def test_settings_without_effect_are_said(
+    flags: str, said: list[str], weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["export", str(weights), "--output", str(tmp_path / "m.onnx"), *flags.split()]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if "without effect" in line] == said
 
 
 def test_an_export_that_is_stopped_says_how_far_it_got(

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from uhd.compress.int8.config import Int8Config
-from uhd.config import knob, same_knob
+from uhd.config import flag_of, knob, same_knob
 from uhd.config.groups import Thresholds
 from uhd.errors import UserError
 from uhd.export.onnx.form import FORMS, ExportForm
 
 
-def parse_batch(text: str) -> int:
-    """Return the images per run, 0 for any number."""
-    if text.lower() in ("dynamic", "n", "0"):
-        return 0
-    if not text.isdigit():
+def parse_batch(text: str) -> int | None:
+    """Return the images per run, None for any number."""
+    if text.lower() in ("dynamic", "n"):
+        return None
+    if not text.isdecimal():
         raise ValueError("is neither a number nor dynamic")
+    if not int(text):
+        raise ValueError("is no number of images; give 1 or more, or dynamic for any number")
     return int(text)
 
 
@@ -46,11 +50,12 @@ class OnnxConfig(Int8Config):
     merge_primitive_postprocess: bool = knob(False, "decoded maps cx, cy, bw, bh, score, ...", group="output")
     nms: bool = knob(False, "drop duplicate boxes in the graph", group="output")
     nms_iou: float | None = same_knob(
-        Thresholds, "nms_iou", None, help="IoU at which --nms drops a box (default: the checkpoint's)", group="output"
-    )
+        Thresholds, "nms_iou", None, group="output",
+        help="IoU at which --nms drops a box, and which other files recommend (default: the checkpoint's)",
+    )  # fmt: skip
     dynamic_resize: bool = knob(False, "frames of any size in, reduced in the graph", group="input")
     dynamic: bool = knob(False, "height and width of the network are free", group="input")
-    batch: int = knob(1, "images per run, or dynamic", parse=parse_batch, minimum=0, group="input")
+    batch: int | None = knob(1, "images per run, or dynamic", parse=parse_batch, minimum=1, group="input")
     uint8_input: bool = knob(False, "bytes in, normalised in the graph", group="input")
     half_weights: bool = knob(False, "weights stored in 16 bits, computed with in 32: half the file", group="output")
     simplify: bool = knob(True, "simplify the graph")
@@ -81,7 +86,33 @@ def form_of(config: OnnxConfig) -> ExportForm:
         name = "parts"
     iou = config.nms_iou if name in ("nms", "end2end") else None
     return ExportForm(
-        name, config.topk, config.conf_thresh, iou, config.batch or None,
+        name, config.topk, config.conf_thresh, iou, config.batch,
         config.dynamic_resize, config.dynamic, config.uint8_input, config.all_branches and name == "parts",
         config.half_weights,
     )  # fmt: skip
+
+
+def without_effect(config: OnnxConfig, form: ExportForm, small: bool) -> list[str]:
+    """Return a line for settings that nobody reads, where they are not the usual ones.
+
+    Args:
+        config: as given.
+        form: that it asks for.
+        small: whether the file is on eight bits.
+    """
+    lines = []
+    if not form.has_rows and (flags := _changed(config, ("topk", "conf_thresh"))):
+        lines.append(f"without effect: {flags}, as the form {form.name} has no rows")
+    eight_bits = [field.name for field in dataclasses.fields(Int8Config) if field.name != "int8"]
+    if not small and (flags := _changed(config, eight_bits)):
+        lines.append(f"without effect: {flags}, as the file is in float; --int8 writes eight bits")
+    return lines
+
+
+def _changed(config: OnnxConfig, names: Collection[str]) -> str:
+    """Return the flags of settings that differ from their defaults."""
+    return ", ".join(
+        f"--{'no-' if getattr(config, field.name) is False else ''}{flag_of(field).replace('_', '-')}"
+        for field in dataclasses.fields(config)
+        if field.name in names and getattr(config, field.name) != field.default
+    )

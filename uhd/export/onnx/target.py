@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from uhd.errors import UserError
-from uhd.export.onnx.config import OnnxConfig, form_of
+from uhd.export.onnx.config import OnnxConfig, form_of, without_effect
 from uhd.export.target import Say, Target, Written
 
 if TYPE_CHECKING:
@@ -45,12 +46,17 @@ class OnnxTarget(Target):
         """Write the file; see :meth:`Target.write`."""
         from uhd.export.onnx.export import export_onnx
 
-        network, form = opened.needs_network("ONNX"), form_of(config)
+        network, form, card = opened.needs_network("ONNX"), form_of(config), opened.card
         small = self.int8 or config.int8
+        for line in without_effect(config, form, small):
+            say(line)
+        if not form.suppresses:
+            # Whoever runs the file drops duplicates, at what its card recommends.
+            card = dataclasses.replace(card, suppression=card.suppression.at(config.nms_iou))
         # Until eight bits are done, nothing lies under the name that was asked for.
         with tempfile.TemporaryDirectory() as folder:
             place = Path(folder) / path.name if small else path
-            graph = export_onnx(network, place, opened.card, form, config.opset, config.simplify)
+            graph = export_onnx(network, place, card, form, config.opset, config.simplify)
         if config.verify:
             from uhd.compress.fake_quantise import strip
             from uhd.export.onnx.verify import largest_difference
@@ -61,7 +67,7 @@ class OnnxTarget(Target):
 
             for line in write_int8(graph, path, config):
                 say(line)
-        return Written((path,), _few_rows(network, opened.card, form))
+        return Written((path,), _few_rows(network, card, form))
 
 
 def _few_rows(network: DetectorNetwork, spec: ModelSpec, form: ExportForm) -> tuple[str, ...]:
