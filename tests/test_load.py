@@ -158,8 +158,28 @@ def test_a_link_to_no_model_and_no_name_at_all(tmp_path: Path) -> None:
         ({"conf": 0.5}, "no option 'conf'"),
         ({"threads": 0}, "at least 1"),
         ({"threads": "2"}, "at least 1"),
+        ({"nms_iou": float("nan")}, "nms_iou is a number from 0 to 1, not nan"),
+        ({"nms_iou": 2, "tta": "mirror"}, "nms_iou is a number from 0 to 1, not 2"),
+        ({"conf_thresh": "0.3"}, "conf_thresh is a number from 0 to 1, not '0.3'"),
+        ({"class_names": "person"}, r"class_names is a list of names such as \['person'\], not 'person'"),
     ],
 )
 def test_options_that_are_none(options: dict[str, object], said: str) -> None:
     with pytest.raises(UserError, match=said):
         load(**options)
+
+
+@pytest.mark.parametrize(
+    ("path", "options", "said"),
+    [
+        ("refer", {"tta": "mirror"}, "refer: .* load it alone"),
+        (["small", "refer"], {}, "refer: .* load it alone"),
+        ("refer", {"nms_type": "wbf"}, "takes threads; leave out nms_type"),
+        ("refer", {"resize_mode": "torch_bilinear"}, "takes threads; leave out resize_mode"),
+        ("refer", {"thread": 2}, "did you mean 'threads'"),
+        (["small", "nano"], {"nms_iou": float("nan")}, "from 0 to 1, not nan"),
+    ],
+)
+def test_options_that_are_of_other_models(path: str | list[str], options: dict[str, object], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        load(path, **options)

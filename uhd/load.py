@@ -77,8 +77,12 @@ def load(
         >>> people = uhd.load()("photo.jpg")  # doctest: +SKIP
         >>> people = uhd.load(["a.onnx", "b.onnx"], tta="mirror")("photo.jpg")  # doctest: +SKIP
     """
-    from uhd.runtime.detector import Detector
+    from uhd.runtime.detector import Detector, check_share
 
+    for name in ("conf_thresh", "nms_iou"):
+        check_share(name, known.get(name))
+    if isinstance(known.get("class_names"), str):  # its letters would be the names
+        raise UserError(f"class_names is a list of names such as ['person'], not {known['class_names']!r}")
     paths = list(path) if isinstance(path, Sequence) and not isinstance(path, str) else [path]
     if len(paths) == 1 and tta == "none":
         found = _load_one(paths[0], compile, known)
@@ -92,7 +96,11 @@ def load(
         raise UserError("an empty list names no model; the one in the package is load()")
     # The answers are joined by these; each model drops its own duplicates as its file says.
     kind, iou = known.pop("nms_type", None), known.pop("nms_iou", None)
-    return Detector(combine([_load_one(each, compile, known) for each in paths], tta, kind, iou))
+    members = [_load_one(each, compile, known) for each in paths]
+    for each, member in zip(paths, members, strict=True):
+        if hasattr(member, "ask_texts"):
+            raise UserError(f"{each}: finds the one person who is meant; load it alone, without another model or tta")
+    return Detector(combine(members, tta, kind, iou))
 
 
 def _load_one(path: str | Path | None, compile: bool, known: dict[str, Any]) -> Predictor:
@@ -123,7 +131,7 @@ def _load_one(path: str | Path | None, compile: bool, known: dict[str, Any]) -> 
     module, name, extra = _PREDICTORS[suffix, task]
     try:
         kind: Callable[..., Predictor] = getattr(import_module(module), name)
-        _check_options(kind, known)
+        _check_options(kind, known, task)
         found = kind(path, **known)
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
@@ -134,8 +142,8 @@ def _load_one(path: str | Path | None, compile: bool, known: dict[str, Any]) -> 
     return found
 
 
-def _check_options(kind: Callable[..., Any], known: dict[str, Any]) -> None:
-    """Refuse options that neither the runtime has nor the card of a model.
+def _check_options(kind: Callable[..., Any], known: dict[str, Any], task: str) -> None:
+    """Refuse options that neither the runtime has nor the card of a detector.
 
     Raises:
         UserError: names the option, and the one that was meant.
@@ -145,6 +153,8 @@ def _check_options(kind: Callable[..., Any], known: dict[str, Any]) -> None:
     own = set(inspect.signature(kind).parameters) - {"path", "source", "known"}
     fields = {field.name for field in dataclasses.fields(ModelCard)}
     options = own | fields | {"score_mode", "quality_power", "heads", "nms_type", "nms_iou"}
-    wrong = next((name for name in known if name not in options), None)
+    wrong = next((name for name in known if name not in (own if task == "refer" else options)), None)
+    if wrong in options:  # a detector's
+        raise UserError(f"a model that finds the one who is meant takes {', '.join(sorted(own))}; leave out {wrong}")
     if wrong is not None:
         raise UserError(f"load has no option {wrong!r}{nearest(wrong, options)}; see help(uhd.load)")

@@ -116,3 +116,10 @@ def test_an_exported_threshold_is_that_of_the_file(tmp_path: Path) -> None:
     predictor = OnnxPredictor(path)
     assert predictor.spec.suppression == Suppression(iou=0.8)
     assert predictor.session.get_modelmeta().custom_metadata_map["suppressed_at_iou"] == "0.8"
+
+
+def test_another_iou_is_one_or_is_refused() -> None:
+    assert Suppression().at(-1).iou == 0
+    for iou in (float("nan"), 1.5):
+        with pytest.raises(ValueError, match="is not between 0 and 1"):
+            Suppression().at(iou)

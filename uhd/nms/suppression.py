@@ -86,8 +86,13 @@ class Suppression:
         return boxes[order], scores[order], class_ids[order]
 
     def at(self, iou: float | None) -> Suppression:
-        """Return the same at another IoU; None changes nothing, 0 or less keeps all boxes."""
-        return self if iou is None else replace(self, iou=max(0.0, iou))
+        """Return the same at another IoU; None changes nothing, 0 or less keeps all boxes.
+
+        Raises:
+            ValueError: above 1, or no number.
+        """
+        # In this order NaN stays what it is, and is refused.
+        return self if iou is None else replace(self, iou=max(iou, 0.0))
 
     def of_kind(self, kind: str | None) -> Suppression:
         """Return the same by another kind; None changes nothing."""

@@ -74,11 +74,7 @@ class Detector:
             UserError: an image cannot be read or has the wrong form, or a threshold is no number from 0 to 1.
         """
         for name, value in (("conf_thresh", conf_thresh), ("nms_iou", nms_iou)):
-            # A text, a percentage or NaN would find nothing, or all, without a word.
-            if value is not None and (
-                isinstance(value, bool) or not (isinstance(value, int | float | np.number) and 0 <= value <= 1)
-            ):
-                raise UserError(f"{name} is a number from 0 to 1, not {value!r}")
+            check_share(name, value)
         if isinstance(source, list | tuple):
             return self.predictor.predict([as_rgb(item, bgr) for item in source], conf_thresh, nms_iou)
         return self.predictor.predict([as_rgb(source, bgr)], conf_thresh, nms_iou)[0]
@@ -120,6 +116,20 @@ class Detector:
             raise UserError(f"{path}: not an image format that can be written; name a .png or .jpg")
         save_atomic(path, lambda temporary: temporary.write_bytes(data.tobytes()))
         return path
+
+
+def check_share(name: str, value: Any) -> None:
+    """Refuse a threshold that is neither None nor a number from 0 to 1.
+
+    A text, a percentage or NaN would find nothing, or all, without a word.
+
+    Raises:
+        UserError: names the threshold and the value.
+    """
+    if value is not None and (
+        isinstance(value, bool) or not (isinstance(value, int | float | np.number) and 0 <= value <= 1)
+    ):
+        raise UserError(f"{name} is a number from 0 to 1, not {value!r}")
 
 
 def as_rgb(source: Source, bgr: bool = False) -> NDArray[np.uint8]:
