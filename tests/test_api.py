@@ -10,6 +10,7 @@ import pytest
 
 import uhd
 from uhd.api import model_path
+from uhd.load import default_model
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +48,29 @@ def test_a_network_without_a_file(photos: Path, tmp_path: Path) -> None:
     network = uhd.create_model(cnn_width=4)
     assert uhd.evaluate(network, photos).counts["images"] == 10
     assert uhd.load(uhd.export(network, tmp_path / "fresh.onnx")).spec.input_size == (64, 64)
+
+
+def test_a_detector_is_measured_as_it_was_loaded(photos: Path) -> None:
+    asked = {"resize_mode": "opencv_inter_linear", "nms_iou": 0.3}
+    detector = uhd.load("nano", **asked, conf_thresh=0.77)
+    report = uhd.evaluate(detector, photos)
+    assert report.about["resize_mode"] == "opencv_inter_linear"
+    assert report.metrics["AP50"] == uhd.evaluate("nano", photos, **asked).metrics["AP50"]
+    assert report.thresholds["file"] == detector.val(photos).thresholds["file"] == 0.77
+    # What is asked of the measurement wins over how it was loaded.
+    other = detector.val(photos, resize_mode="torch_bilinear")
+    assert (other.about["resize_mode"], other.thresholds["file"]) == ("torch_bilinear", 0.77)
+
+
+def test_an_export_keeps_the_threshold_of_the_detector(photos: Path, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("onnxslim")
+    checkpoint = default_model().with_suffix(".safetensors")
+    for options in ({"conf_thresh": 0.77}, {"resize_mode": "opencv_inter_linear"}):
+        detector = uhd.load(checkpoint, **options)
+        expected = options.get("conf_thresh", detector.spec.conf_thresh)
+        assert uhd.load(uhd.export(detector, tmp_path / "o.onnx")).spec.conf_thresh == pytest.approx(expected)
+        assert uhd.evaluate(detector, photos).thresholds["file"] == pytest.approx(expected)
 
 
 def test_pictures(photos: Path, tmp_path: Path) -> None:

@@ -54,7 +54,8 @@ def test_text_brings_everything_back(card: ModelCard) -> None:
 @given(cards)
 def test_a_checkpoint_brings_back_what_is_not_in_its_weights(card: ModelCard) -> None:
     read = ModelCard.from_checkpoint(json.loads(json.dumps(card.to_checkpoint())))
-    names = ("input_size", "resize_mode", "class_names", "metrics", "measured", "licence", "version", "classes", "task")
+    names = ("input_size", "resize_mode", "class_names", "metrics", "measured", "licence", "version", "classes", "task",
+             "conf_thresh")  # fmt: skip
     assert [getattr(read, name) for name in names] == [getattr(card, name) for name in names]
 
 
@@ -63,6 +64,19 @@ def test_known_values_win_and_missing_ones_take_the_defaults() -> None:
     assert (card.input_size, card.resize_mode, card.class_names) == ((48, 80), "torch_bilinear", ("person",))
     assert card.conf_thresh == ModelCard().conf_thresh
     assert card.extra == {"owner": "me"}
+
+
+def test_the_threshold_is_that_of_the_best_f1_until_somebody_says_another() -> None:
+    measured = ModelCard().with_metrics({"best_threshold": 0.42}, "val")
+    assert measured.conf_thresh == 0.42
+    meta = measured.to_checkpoint()
+    assert ModelCard.from_checkpoint(meta).conf_thresh == 0.42
+    assert ModelCard.from_checkpoint(meta | {"conf_thresh": 0.77}).conf_thresh == 0.77
+    # A checkpoint of the original may hold what it counted its mAP with.
+    assert ModelCard.from_checkpoint({"metrics": meta["metrics"], "conf_thresh": 0.15}).conf_thresh == 0.42
+    for names in ("person", ()):
+        with pytest.raises(ValueError, match="not a list of names"):
+            ModelCard(class_names=names)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("change", [{"input_size": (32, 64)}, {"resize_mode": "torch_bilinear"}, {"precision": "int8"}])

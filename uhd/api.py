@@ -143,12 +143,9 @@ def evaluate(model: Model, data: str | Path, **flags: Any) -> Report:
     if isinstance(model, Detector) and hasattr(model.predictor, "members"):  # an ensemble has no one file
         resolved = own.resolve(words_of(own, flags, data))
         return measure(resolved[ValConfig], resolved[SplitConfig], Path(data), model).report
-    if isinstance(model, Detector):  # as it was loaded, not as its file says
-        rule = model.spec.suppression
-        flags = {"nms_type": rule.kind, "nms_iou": rule.iou, **flags}
     with model_path(model) as path:
         resolved = own.resolve(words_of(own, {**flags, "model": path}, data))
-        return measure(resolved[ValConfig], resolved[SplitConfig], Path(data)).report
+        return measure(resolved[ValConfig], resolved[SplitConfig], Path(data), known=_loaded_with(model)).report
 
 
 def export(model: Model, path: str | Path, format: str = "onnx", **flags: Any) -> Path:
@@ -202,6 +199,14 @@ def model_path(model: Model, suffixes: Collection[str] = (".onnx",)) -> Iterator
         return
     with tempfile.TemporaryDirectory(prefix="uhd-") as folder:
         yield _written(model, predictor, Path(folder) / "model.safetensors")
+
+
+def _loaded_with(model: Any) -> dict[str, Any]:
+    """Return the options by which a detector of a file differs from what the file says; none of any other model."""
+    arguments: Mapping[str, Any] = getattr(getattr(model, "predictor", None), "arguments", {})
+    # Its C was compiled and run once already. Neither threads nor the compiler's flags change an answer.
+    trusted = {"compile": True} if arguments else {}
+    return trusted | {name: value for name, value in arguments.items() if name not in ("path", "threads", "flags")}
 
 
 def _written(model: Any, predictor: Any, path: Path) -> Path:

@@ -113,7 +113,9 @@ class ModelCard:
         object.__setattr__(self, "resize_mode", canonical_mode(self.resize_mode))
         if len(self.input_size) != 2 or min(self.input_size) < 1:
             raise ValueError(f"input size {self.input_size} is not two positive numbers")
-        if not self.class_names or not all(isinstance(name, str) for name in self.class_names):
+        names: Any = self.class_names
+        # A text is a sequence of texts too: its letters would be the names.
+        if not names or isinstance(names, str) or not all(isinstance(name, str) for name in names):
             raise ValueError(f"class names {self.class_names!r} are not a list of names")
         if not 0 <= self.conf_thresh <= 1:
             raise ValueError(f"conf_thresh {self.conf_thresh} is not between 0 and 1")
@@ -158,8 +160,12 @@ class ModelCard:
         return replace(self, precision=precision, extra={**self.extra, **kept})
 
     def with_metrics(self, metrics: Mapping[str, float], split: str, data: str = "") -> ModelCard:
-        """Return the card with figures that were measured on this very model, as it is fed and computed now."""
-        return replace(self, metrics=dict(metrics), measured=Measurement(split, data))
+        """Return the card with figures that were measured on this very model, as it is fed and computed now.
+
+        The threshold of the best F1 among them becomes its own.
+        """
+        threshold = _best_threshold(metrics) or self.conf_thresh
+        return replace(self, metrics=dict(metrics), measured=Measurement(split, data), conf_thresh=threshold)
 
     def without_metrics(self) -> ModelCard:
         """Return the card without figures."""
@@ -201,6 +207,8 @@ class ModelCard:
         said = {key: value for key, value in meta.items() if key in wanted}
         if not isinstance(said.get("metrics"), Mapping):
             said.pop("metrics", None)
+        if "format" not in meta:  # the original's, which may say there at what score its mAP was counted
+            said.pop("conf_thresh", None)
         values = _parsed(said, known)
         values.setdefault("class_names", _names_of(values))
         if "trained_on" not in values and isinstance(meta.get("data_config"), Mapping):
@@ -226,8 +234,7 @@ def _parsed(table: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any
     values.setdefault("format", 1)
     if any(key in said for key in SUPPRESSION_KEYS):
         values["suppression"] = Suppression.from_metadata(said)
-    threshold = values.get("metrics", {}).get("best_threshold", 0)
-    if 0 < threshold < 1:
+    if (threshold := _best_threshold(values.get("metrics", {}))) is not None:
         values.setdefault("conf_thresh", threshold)
     size = said.get("metrics_size")
     values["measured"] = Measurement(
@@ -235,6 +242,12 @@ def _parsed(table: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any
         str(said.get("metrics_resize_mode", "")), str(said.get("metrics_precision", "")),
     )  # fmt: skip
     return values
+
+
+def _best_threshold(metrics: Mapping[str, float]) -> float | None:
+    """Return the threshold of the best F1 among figures, or None where nothing was found at any."""
+    threshold = metrics.get("best_threshold", 0)
+    return threshold if 0 < threshold < 1 else None
 
 
 def _measurement(measured: Measurement) -> dict[str, str]:

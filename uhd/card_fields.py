@@ -92,7 +92,7 @@ CHECKPOINT = frozenset(
     {
         "format", "task", "input_size", "resize_mode", "class_names", "classes", "multi_label_mode",
         "multi_label_det_classes", "multi_label_attr_classes", "metrics", "trained_on", "licence", "version",
-        "precision",
+        "precision", "conf_thresh",
     }
 )  # fmt: skip
 # The keys by which a run that starts from a checkpoint takes over its input and its labels. Not the names: they belong

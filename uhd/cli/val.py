@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -113,7 +113,13 @@ def flags_of() -> Flags:
     return flags
 
 
-def measure(config: ValConfig, split: SplitConfig, place: Path, detector: Detector | None = None) -> Measured:
+def measure(
+    config: ValConfig,
+    split: SplitConfig,
+    place: Path,
+    detector: Detector | None = None,
+    known: Mapping[str, Any] | None = None,
+) -> Measured:
     """Measure a model on the part of the data that was asked for, or that suits it.
 
     Args:
@@ -121,6 +127,7 @@ def measure(config: ValConfig, split: SplitConfig, place: Path, detector: Detect
         split: which part.
         place: of the data.
         detector: in place of the files that ``config`` names.
+        known: options that those are loaded with where ``config`` says nothing; see :func:`uhd.load.load`.
 
     Raises:
         UserError: the model or the data cannot be used.
@@ -135,10 +142,12 @@ def measure(config: ValConfig, split: SplitConfig, place: Path, detector: Detect
     files: list[str | Path | None] = [default_model() if config.model is None else model_file(config.model)]
     files += config.ensemble
     name = " + ".join(map(str, files)) if detector is None else "in memory"
-    detector = detector or load(
-        files, tta=config.tta, nms_type=config.nms_type, nms_iou=config.nms_iou, threads=config.threads,
-        resize_mode=config.resize_mode, input_size=config.img_size, score_mode=config.score_mode, heads=config.heads,
-    )  # fmt: skip
+    asked = {
+        "nms_type": config.nms_type, "nms_iou": config.nms_iou, "resize_mode": config.resize_mode,
+        "input_size": config.img_size, "score_mode": config.score_mode, "heads": config.heads,
+    }  # fmt: skip
+    options = dict(known or {}) | {name: value for name, value in asked.items() if value is not None}
+    detector = detector or load(files, tta=config.tta, threads=config.threads, **options)
     card, members = detector.spec, getattr(detector.predictor, "members", (detector.predictor,))
     data = DataConfig(
         image_dir=place,
