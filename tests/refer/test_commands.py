@@ -124,3 +124,12 @@ def test_the_parameter_count_of_its_page_runs(monkeypatch: pytest.MonkeyPatch) -
 
     assert callable(build_model)
     sys.modules.pop("config.uniphd", None)
+
+
+@pytest.mark.parametrize("mode", ["opencv_inter_nearest_y", "opencv_inter_nearest_yuv422"])
+def test_a_network_that_reads_colours_is_trained_on_no_other_input(mode: str, tmp_path: Path) -> None:
+    words = ["refer", "train", str(tmp_path / "world"), "--output", str(tmp_path / "runs"), "--resize-mode", mode]
+    with pytest.raises(uhd.UserError, match="resize-mode"):
+        flags_of().resolve(words[2:])
+    assert not (tmp_path / "runs").exists()
+    assert "nearest_y" not in flags_of().parser.format_help()

@@ -7,9 +7,12 @@ from pathlib import Path
 
 from uhd.config import knob, same_knob
 from uhd.data.config import DataConfig
+from uhd.resize import KERAS_NAMES, RESIZE_MODES, input_channels
 
 _DATA, _PROMPTS, _RATES = "data", "prompts", "optimiser"
 _START = "run"
+# What its backbones read; they start from weights that know colours.
+_RGB_MODES = tuple(mode for mode in RESIZE_MODES if input_channels(mode) == 3)
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,10 @@ class ReferDataConfig:
     )  # fmt: skip
     val_count: int | None = knob(None, "evaluate only so many pictures", group=_DATA, minimum=1)
     img_size: tuple[int, int] = same_knob(DataConfig, "img_size", (96, 96), group=_DATA)
-    resize_mode: str = same_knob(DataConfig, "resize_mode", "opencv_inter_linear", group=_DATA)
+    resize_mode: str = same_knob(
+        DataConfig, "resize_mode", "opencv_inter_linear", group=_DATA, choices=_RGB_MODES,
+        shortcuts={mode: mode for mode in _RGB_MODES} | KERAS_NAMES,
+    )  # fmt: skip
     cache: str = same_knob(DataConfig, "cache", "ram", group=_DATA)
     num_workers: int = same_knob(
         DataConfig, "num_workers", 0, group=_DATA, help="processes that prepare batches; 0: one thread"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,9 @@ from uhd.augment.closer import window_around
 from uhd.errors import UserError
 from uhd.refer.answer import Answer
 from uhd.refer.answers import Array
+
+# Wider than any picture in sides of any box; the side of the window must stay a number.
+_WIDEST = 1e6
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,10 +42,12 @@ class Part:
         """Return the square around a box (4,) in pixels; its side is ``sides`` times the longer one of the box.
 
         Raises:
-            UserError: less than the box would be in it.
+            UserError: less than the box would be in it, or no number.
         """
-        if not sides >= 1:
-            raise UserError(f"closer={sides}: is at least 1, the box alone")
+        number: Any = sides
+        if isinstance(number, bool) or not isinstance(number, int | float | np.number) or not 1 <= number < np.inf:
+            raise UserError(f"closer={number!r}: is at least 1, the box alone, and a finite number")
+        sides = min(float(sides), _WIDEST)
         return cls(image, *(int(value) for value in window_around(box, (image.shape[0], image.shape[1]), sides)))
 
     @property

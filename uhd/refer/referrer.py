@@ -69,7 +69,8 @@ class Referrer:
                 is taken.
 
         Raises:
-            UserError: not exactly one prompt, one of another form, or a picture that cannot be read.
+            UserError: not exactly one prompt, one of another form, a ``closer`` that is no number of at least 1, or a
+                picture that cannot be read.
         """
         image = as_rgb(source, bgr)
         given = {"text": text, "point": point, "scribble": scribble, "box": box}
@@ -91,7 +92,9 @@ class Referrer:
             around = points.ravel()
         return self._by_place(Part.around(image, around, closer), kind, points)
 
-    def _by_text(self, image: NDArray[np.uint8], text: str, closer: float | None) -> Answer:
+    def _by_text(self, image: NDArray[np.uint8], text: Any, closer: float | None) -> Answer:
+        if not isinstance(text, str):
+            raise UserError(f"text is what is said of the person, such as 'the leftmost person', not {text!r}")
         if not text.strip():
             raise UserError("the text is empty: say whom you mean")
         size, found = (image.shape[0], image.shape[1]), self.look(image)
