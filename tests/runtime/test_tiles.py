@@ -110,3 +110,20 @@ def test_impossible_tilings() -> None:
         Tiling(4, 1.0)
     with pytest.raises(UserError, match="more than a budget"):
         plan_tiles((480, 640), Tiling(9, 0.25, 3, 3))
+    with pytest.raises(UserError, match="more than a budget"):
+        plan_tiles((480, 640), Tiling(4, rows=4))
+    for grid in ({"rows": 0}, {"columns": 0}, {"rows": -1, "columns": -1}):
+        with pytest.raises(UserError, match="a grid has at least 1"):
+            Tiling(**grid)
+
+
+def test_what_is_given_of_a_grid_holds_and_the_rest_is_chosen() -> None:
+    for budget in (4, 9, 13):
+        tiles = plan_tiles((480, 640), Tiling(budget, rows=3))[1:]
+        assert len(set(tiles[:, 1].tolist())) == 3
+        assert len(tiles) <= budget - 1
+        tiles = plan_tiles((480, 640), Tiling(budget, columns=3))[1:]
+        assert len(set(tiles[:, 0].tolist())) == 3
+        assert len(tiles) <= budget - 1
+    # One tile would be the whole frame again.
+    assert len(plan_tiles((480, 640), Tiling(3))) == len(plan_tiles((480, 640), Tiling(9, rows=1, columns=1))) == 1

@@ -43,7 +43,10 @@ class Tiling:
         budget: most network calls per frame.
         overlap: share of a tile's side that it has in common with its neighbour; a person narrower than that is whole
             in at least one of them.
-        rows, columns: of the grid; None chooses those that use the budget best for the frame's shape.
+        rows, columns: of the grid, 1 or more; None chooses those that use the budget best for the frame's shape.
+
+    Raises:
+        UserError: a value out of range.
     """
 
     budget: int = 9
@@ -56,6 +59,9 @@ class Tiling:
             raise UserError(f"a budget of {self.budget} tiles: at least one call is needed")
         if not 0 <= self.overlap < 1:
             raise UserError(f"an overlap of {self.overlap}: choose 0 to below 1, such as 0.25")
+        for name, value in (("rows", self.rows), ("columns", self.columns)):
+            if value is not None and value < 1:
+                raise UserError(f"{name}={value}: a grid has at least 1; None chooses")
 
 
 def plan_tiles(image_size: tuple[int, int], tiling: Tiling) -> NDArray[np.int64]:
@@ -63,16 +69,17 @@ def plan_tiles(image_size: tuple[int, int], tiling: Tiling) -> NDArray[np.int64]
 
     Args:
         image_size: (height, width) of the frame.
-        tiling: budget and overlap.
+        tiling: budget, overlap and what is known of the grid.
+
+    Raises:
+        UserError: rows and columns that are given need more than the budget.
     """
     height, width = image_size
     whole = np.array([[0, 0, width, height]], np.int64)
     room = tiling.budget - 1
-    if room < 2 and (tiling.rows is None or tiling.columns is None):
+    rows, columns = _grid(height / max(width, 1), room, tiling.rows, tiling.columns)
+    if rows * columns == 1:  # a grid of one tile is the whole frame once more
         return whole
-    rows, columns = (
-        (tiling.rows, tiling.columns) if tiling.rows and tiling.columns else _grid(height / max(width, 1), room)
-    )
     if rows * columns > room:
         raise UserError(f"{rows} x {columns} tiles and the whole frame are more than a budget of {tiling.budget} calls")
     tops, bottoms = _spans(height, rows, tiling.overlap)
@@ -194,9 +201,16 @@ def suppress_across_seams(
     return np.asarray(chosen[np.argsort(-scores[chosen], kind="stable")])
 
 
-def _grid(aspect: float, room: int) -> tuple[int, int]:
-    """Return rows and columns with at most ``room`` tiles: the most tiles whose shape is near the frame's own."""
-    choices = [(rows, columns) for rows in range(1, room + 1) for columns in range(1, room // rows + 1)]
+def _grid(aspect: float, room: int, rows: int | None, columns: int | None) -> tuple[int, int]:
+    """Return rows and columns with at most ``room`` tiles: the most tiles whose shape is near the frame's own.
+
+    Those that are given stay, and make more than ``room`` where no grid with them has room.
+    """
+    choices = [
+        (high, wide)
+        for high in ([rows] if rows else range(1, max(1, room // (columns or 1)) + 1))
+        for wide in ([columns] if columns else range(1, max(1, room // high) + 1))
+    ]
 
     def worth(grid: tuple[int, int]) -> float:
         rows, columns = grid
