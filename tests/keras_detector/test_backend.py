@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -29,3 +30,11 @@ def test_what_is_installed_is_taken(written: str | None, said: str | None, chose
     ask = ASK.replace("b.choose_backend()", f"{forget}b.choose_backend()")
     done = subprocess.run([sys.executable, "-c", ask], env=words, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == chosen
+
+
+def test_the_documentation_chooses_the_backend_before_it_imports_keras() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "keras.md").read_text(encoding="utf-8")
+    blocks = [block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "import keras" in block]
+    assert len(blocks) == 2
+    for block in blocks:
+        assert "uhd.keras_detector" in block.split("import keras")[0]
