@@ -181,3 +181,13 @@ def test_profile_counts_matrices_and_attention() -> None:
     decoder = 4 * q * d * d + 2 * q * q * d + (2 * q + 2 * n) * d * d + 2 * q * n * d + 2 * q * d * f
     assert found.macs == patch + encoder + decoder + q * d * (2 + 4)
     assert found.params == sum(p.numel() for p in model.parameters())
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_a_network_of_less_precision_answers_in_it(dtype: torch.dtype) -> None:
+    images = torch.rand(1, 3, 32, 32)
+    with torch.no_grad():
+        expected, found = small()(images), small().to(dtype)(images.to(dtype))
+    for ours, theirs in zip(found, expected, strict=True):
+        assert ours.dtype == dtype
+        assert (ours.float() - theirs).abs().max() < 0.1

@@ -86,4 +86,6 @@ class QueryTransformer(DetectorNetwork):
 
     def _tokens(self, each: Tensor) -> Tensor:
         height, width = int(each.shape[2]), int(each.shape[3])
-        return each.flatten(2).transpose(1, 2) + sine_position(height, width, int(each.shape[1]), each.device)
+        # Computed in single precision, so that a network in half of it has the same code, rounded once.
+        place = sine_position(height, width, int(each.shape[1]), each.device)
+        return each.flatten(2).transpose(1, 2) + place.to(each.dtype)
