@@ -94,6 +94,20 @@ def save_bytes_soon(path: Path, data: bytes) -> None:
         raise UserError(f"{path}: could not be saved: {error.strerror or error}") from None
 
 
+def check_place(folder: Path, flag: str) -> None:
+    """Refuse a folder in which nothing can be written, before anything is done.
+
+    Raises:
+        UserError: a file is in its place, or its owner keeps it for himself.
+    """
+    for place in (folder, *folder.parents):
+        if place.is_file():
+            raise UserError(f"{place}: is a file; name a folder with {flag}")
+    there = next((place for place in (folder, *folder.absolute().parents) if place.is_dir()), None)
+    if there is not None and not os.access(there, os.W_OK | os.X_OK):
+        raise UserError(f"{there}: nothing can be written there; name a folder with {flag}")
+
+
 def free_name(path: Path, between: str) -> Path:
     """Return the path with the first number behind it that is free: ``a.old-1`` of ``a`` and ``.old-``."""
     number = 1

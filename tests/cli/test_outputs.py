@@ -44,6 +44,10 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / "set" / "labels" / f"{i}.txt").write_text("0 0.5 0.5 0.3 0.6\n")
     video(tmp_path / "v.mp4")
     (tmp_path / "notes.md").write_text("mine")
+    (tmp_path / "list.txt").write_text("a.jpg\n")
+    (tmp_path / "set.txt").write_text("".join(f"set/images/{i}.jpg\n" for i in range(6)))
+    photo(tmp_path / "other" / "curves.png")
+    (tmp_path / "other" / "best.yaml").write_text("mine: 1\n")
     shutil.copy(model_file("small", (".safetensors",)), tmp_path / "ck.safetensors")
     return tmp_path
 
@@ -73,6 +77,28 @@ def contents(folder: Path) -> dict[str, str]:
         "data preview set --output set/preview.png",
         "data preview set --output a.xyz",
         "data preview set --output notes.md",
+        "data stats set --plot set/images/0.jpg",
+        "data stats set.txt --plot set/images/new.png",
+        "data stats set.txt --plot a.jpg",
+        "data anchors set --plot set/x.jpg",
+        "data anchors set --plot a.jpg",
+        "data mine set/images --output set/images/0.txt",
+        "data mine set/images --output list.txt",
+        "data label set/images --teacher small --output other",
+        "val set --plots set/images",
+        "val set --plots other",
+        "val set --plots notes.md",
+        "val set --json set/new.json",
+        "val set.txt --json set/labels/new.json",
+        "compare ck.safetensors --data set --json set/new.json",
+        "refer val set --json set/new.json",
+        "export ck.safetensors --output set/new.onnx --threshold-data set",
+        "train set --epochs 1 --output . --exp-name set",
+        "train set --epochs 1 --output set --exp-name images",
+        "train set --epochs 1 --auto-anchors-plot-path set/x.jpg",
+        "train set --epochs 1 --auto-anchors-plot-path a.jpg",
+        "tune set --epochs 1 --output . --exp-name other",
+        "tune set --epochs 1 --output . --exp-name set",
     ],
 )
 def test_refused_with_one_line_before_anything_is_written(
@@ -84,6 +110,14 @@ def test_refused_with_one_line_before_anything_is_written(
     assert error.startswith("error: ")
     assert len(error.splitlines()) == 1
     assert contents(place) == before
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "svg", "pdf"])
+def test_a_figure_and_a_list_of_ours_can_be_made_again(place: Path, suffix: str) -> None:
+    for _ in range(2):
+        assert main(["data", "stats", "set", "--plot", f"new/plot.{suffix}"]) == 0
+        assert main(["val", "set", "--plots", "new"]) == 0
+        assert main(["data", "mine", "set/images", "--output", "list.txt", "--overwrite"]) == 0
 
 
 def test_the_demo_does_not_replace_the_video_it_reads(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -60,12 +60,13 @@ def main(argv: Sequence[str]) -> int:
         raise UserError("which models? uhd compare A B --data DIR")
     if config.data is None:
         raise UserError("uhd compare needs labelled images: --data DIR")
-    claim_json(config.json, [config.data, *files])
+    from uhd.data.config import DataConfig
+
+    claim_json(config.json, files, DataConfig(image_dir=config.data))
 
     import cv2
 
     from uhd.cli.bench import cpu_name
-    from uhd.data.config import DataConfig
     from uhd.evaluation.advice import advise
     from uhd.evaluation.compare import compare, to_text
 

@@ -15,6 +15,7 @@ from uhd.cli.output import claim
 from uhd.cli.overrides import changes_of, override_config
 from uhd.cli.parser import Parser, dash_name
 from uhd.cli.settings_file import read_settings
+from uhd.data.config import DataConfig
 from uhd.errors import UserError
 from uhd.export.config import ExportConfig
 from uhd.export.target import Target
@@ -52,7 +53,7 @@ def export(target: Target, resolved: Resolved, overrides: type[Any] | None = Non
     source, path = _paths(target, resolved)
     suffix = target.suffix_of(own)
     if suffix:
-        claim(path, (suffix,), [source])
+        claim(path, (suffix,), [source], DataConfig(image_dir=config.threshold_data))
     if suffix and path.suffix.lower() != suffix:
         raise UserError(f"{path}: the file's name must end in {suffix}, by which it is known again")
     target.check(own, path)

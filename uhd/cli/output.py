@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from uhd.data.config import DataConfig
+
 JSON = (".json", ".jsonl", ".ndjson")
+FIGURES = (".png", ".jpg", ".jpeg", ".pdf", ".svg", ".webp")
 _HEAD = 4096  # bytes
 # What models, pictures and recordings are: no text holds a control character besides tabs and ends of lines.
 _BINARY = (
@@ -28,19 +31,26 @@ _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 _OF_DATA = re.compile(rb'\{\s*"(info|licenses|images|annotations|categories|type|version|flags|shapes|imagePath|_via)')
 
 
-def claim(path: Path, kinds: Sequence[str], inputs: Iterable[Path] = ()) -> Path:
+def claim(path: Path, kinds: Sequence[str], inputs: Iterable[Path] = (), data: DataConfig | None = None) -> Path:
     """Make sure that a file may be written, before any work is done, and create its folder.
 
     Args:
         path: the file.
         kinds: suffixes of what will be written. An existing file is replaced only if it looks like an earlier result.
         inputs: files that the command reads, which are never replaced.
+        data: the data set that the command reads, into whose folders nothing is written.
 
     Raises:
-        UserError: the file is a folder, is read by the command, or holds something of another kind.
+        UserError: the file is a folder, is read by the command, lies in the data set, or holds something of another
+            kind.
     """
     if path.is_dir():
         raise UserError(f"{path}: is a folder; name a file to write")
+    if data is not None:
+        from uhd.data.apart import check_apart
+
+        inputs = [*inputs, *data.files()]
+        check_apart(path, data)
     place = real_path(path)
     if any(place == real_path(source) for source in inputs):
         raise UserError(f"{path}: would replace a file that is read; name another one to write")
@@ -52,6 +62,18 @@ def claim(path: Path, kinds: Sequence[str], inputs: Iterable[Path] = ()) -> Path
         raise UserError(f"{path}: holds something else than results; name another file to write")
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
+
+
+def claim_figure(path: Path, data: DataConfig) -> None:
+    """Make sure that a figure about a data set may be written, as :func:`claim` does; a photograph is no figure.
+
+    Raises:
+        UserError: see :func:`claim`, or there is a picture that is no figure of ours.
+    """
+    from uhd.evaluation.figure import check_figure
+
+    claim(path, FIGURES, data=data)
+    check_figure(path)
 
 
 def _may_be_ours(path: Path) -> bool:
@@ -86,10 +108,10 @@ def write_image(path: Path, image: NDArray[np.uint8]) -> None:
     path.write_bytes(data.tobytes())
 
 
-def claim_json(path: Path | None, inputs: Iterable[Path] = ()) -> None:
+def claim_json(path: Path | None, inputs: Iterable[Path] = (), data: DataConfig | None = None) -> None:
     """Make sure that the file of ``--json`` may be written; None and ``-`` (standard output) always may."""
     if path is not None and str(path) != "-":
-        claim(path, JSON, inputs)
+        claim(path, JSON, inputs, data)
 
 
 def say_beside(path: Path | None, text: str) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from optuna import Study, Trial
 
 METRIC = "AP50"
+_BEST, _PICTURE = "best.yaml", "search.png"
 SEARCHED = ("lr", "muon_lr", "weight_decay", "final_lr", "ema_decay")
 
 
@@ -58,6 +59,7 @@ def main(argv: Sequence[str]) -> int:
 
     from uhd.data.config import DataConfig
     from uhd.data.open import open_data
+    from uhd.training.folder import check_apart_from
     from uhd.training.search import dimensions, open_study, run_study
     from uhd.training.trainer import Interrupted
 
@@ -69,6 +71,11 @@ def main(argv: Sequence[str]) -> int:
     space = dimensions(resolved.configs.values(), names)
     open_data(resolved[DataConfig])  # what no trial could read is said before there is a study
     folder = train.output / train.exp_name
+    check_apart_from(folder, resolved[DataConfig])
+    if not any(folder.glob("study.db")) and not any(folder.glob("trial-*")):  # no study of ours that goes on
+        for name in (_BEST, _PICTURE):
+            if (folder / name).exists():
+                raise UserError(f"{folder / name}: is there already: give another --exp-name")
     folder.mkdir(parents=True, exist_ok=True)
     storage = config.storage or f"sqlite:///{folder / 'study.db'}"
     study = open_study(storage, config.study or train.exp_name, True, config.sampler_seed, train.epochs)
@@ -127,11 +134,11 @@ def _close(study: Study, resolved: Resolved, folder: Path, count: int) -> int:
         raise UserError(f"{folder}: no trial came to an end: more --minutes, or fewer --epochs")
     best, shares = study.best_trial, importances(study)
     chosen = _settings(resolved, best.params)
-    target = folder / "best.yaml"
+    target = folder / _BEST
     save_text(target, _train_yaml(chosen))
     if resolved[TuneConfig].plot:
         values = [(trial.number, float(trial.value or 0)) for trial in finished]
-        plot_study(values, shares, METRIC, folder / "search.png")
+        plot_study(values, shares, METRIC, folder / _PICTURE)
     first = next((trial for trial in finished if trial.number == 0), None)
     table = {
         "trials": count, "pruned": count - len(finished), "best": {"trial": best.number, METRIC: best.value},

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from uhd.cli.flags import Flags, warn
-from uhd.cli.output import claim_json, say_beside, write_json
+from uhd.cli.output import claim_figure, claim_json, say_beside, write_json
 from uhd.cli.predict_config import PredictConfig
 from uhd.config import knob, same_knob
 from uhd.config.groups import EnsembleFlags, JsonFile, ModelFile, RuntimeFlags, Thresholds, Unsaid
-from uhd.data.config import parse_classes
+from uhd.data.config import DataConfig, parse_classes
 from uhd.errors import UserError
+from uhd.files import check_place
 from uhd.nms.config import SuppressionFlags
 
 if TYPE_CHECKING:
@@ -86,7 +87,13 @@ def main(argv: Sequence[str]) -> int:
     place = resolved.positional.get("place") or config.data
     if place is None:
         raise UserError("uhd val needs images: uhd val DIR [--model FILE]")
-    claim_json(config.json, [place])
+    data = DataConfig(image_dir=place)
+    claim_json(config.json, data=data)
+    if config.plots is not None:
+        from uhd.evaluation.curves import CURVES
+
+        check_place(config.plots, "--plots")
+        claim_figure(config.plots / CURVES, data)
     done = measure(config, resolved[SplitConfig], place)
     for line in (*done.part.opened.report.lines(), *_headline(done.report.about), done.report.to_text()):
         say_beside(config.json, line)
@@ -132,7 +139,6 @@ def measure(
     Raises:
         UserError: the model or the data cannot be used.
     """
-    from uhd.data.config import DataConfig
     from uhd.data.open import read_dataset
     from uhd.evaluation.dataset import evaluate_dataset
     from uhd.evaluation.part import choose_part

@@ -132,3 +132,7 @@ class DataConfig:
         minimum=0,
         original=8,
     )
+
+    def files(self) -> list[Path]:
+        """Return the files and folders that are named, which are read."""
+        return [path for path in (self.image_dir, self.train_list, self.val_list) if path is not None]

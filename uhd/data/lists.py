@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from uhd.data.apart import check_apart
 from uhd.data.class_names import known_names
 from uhd.data.config import DataConfig
 from uhd.data.discover import discover
@@ -42,9 +43,7 @@ def write_lists(
     Raises:
         UserError: ``folder`` lies in the data set, or holds another list.
     """
-    source = config.image_dir
-    if source is not None and source.is_dir() and folder.resolve().is_relative_to(source.resolve()):
-        raise UserError(f"{folder}: lies in the data set {source}, which is never written to: name another folder")
+    check_apart(folder, config)
     found = discover(config.image_dir, config.train_list, config.val_list, Report())
     every = dict.fromkeys(path for part in (found.train, found.val, found.test) for path in part or ())
     files = [path for path in every if annotation_format(path) is not None]

@@ -7,6 +7,8 @@ from pathlib import Path
 from uhd.evaluation.figure import BLUE, RED, new_figure, save_figure
 from uhd.evaluation.report import Report
 
+CURVES = "curves.png"
+
 
 def plot_curves(report: Report, folder: Path) -> Path:
     """Write ``curves.png``: precision over recall, and precision, recall and F1 over the minimum score.
@@ -37,4 +39,4 @@ def plot_curves(report: Report, folder: Path) -> Path:
     right.legend()
     for axes in (left, right):
         axes.grid(alpha=0.3)
-    return save_figure(figure, folder / "curves.png")
+    return save_figure(figure, folder / CURVES)

@@ -26,6 +26,8 @@ from uhd.labelling.teachers import Teacher
 from uhd.progress import watched
 from uhd.read import UnreadableImage, read_image
 
+ANSWERS, RECORD = ".answers", "labels.json"
+
 Boxes = NDArray[np.float32]
 
 
@@ -105,8 +107,20 @@ def label_folder(
         save_text(folder / FILE_NAME, json.dumps(table))
     if rules.every_class:
         save_text(output / "classes.txt", "".join(f"{name}\n" for name in names))
-    save_text(output / "labels.json", json_text(_record(done, teachers, rules)))
+    save_text(output / RECORD, json_text(_record(done, teachers, rules)))
     return done
+
+
+def check_own(output: Path) -> None:
+    """Refuse a folder whose files are of another origin: their labels would be replaced.
+
+    Raises:
+        UserError: it holds files, and no trace of an earlier run.
+    """
+    if (output / RECORD).is_file() or (output / ANSWERS).is_dir() or not output.is_dir():
+        return
+    if any(output.iterdir()):
+        raise UserError(f"--output {output}: holds files of another origin, which stay as they are: choose another")
 
 
 def _names(teachers: Sequence[Teacher]) -> tuple[str, ...]:

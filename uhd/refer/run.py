@@ -13,6 +13,7 @@ import torch
 
 from uhd.augment.pipeline import Pipeline
 from uhd.config import from_plain
+from uhd.data.config import DataConfig
 from uhd.data.loader import Loader
 from uhd.models.weights import read_checkpoint
 from uhd.refer.config import PromptConfig, RatesConfig, ReferDataConfig, StartConfig
@@ -26,7 +27,7 @@ from uhd.training.config import TrainConfig
 from uhd.training.device import choose_device
 from uhd.training.distributed import Processes, join_processes
 from uhd.training.failures import failures_told
-from uhd.training.folder import check_free, claim_folder, find_last
+from uhd.training.folder import check_apart_from, check_free, claim_folder, find_last
 from uhd.training.hooks import Hook
 from uhd.training.progress import say
 from uhd.training.settings_file import write_settings_file
@@ -182,6 +183,7 @@ def _folder(settings: ReferSettings, last: Path | None) -> Path:
     if last is not None and not settings.typed & {"exp_name", "output"}:
         return last.parent
     folder = settings.train.output / settings.train.exp_name
+    check_apart_from(folder, DataConfig(image_dir=settings.data.data))
     check_free(folder, last, settings.train.overwrite, "--output and --exp-name")
     return folder
 

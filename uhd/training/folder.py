@@ -9,9 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from uhd.data.apart import data_folders
+from uhd.data.config import DataConfig
 from uhd.errors import UserError
-from uhd.files import free_name, save_atomic
+from uhd.files import check_place, free_name, real_path, save_atomic
 from uhd.models.weights import read_checkpoint
+from uhd.read import is_image_name
 from uhd.training.checkpoint import HISTORY, epoch_of, holds_run, later_files, name_again, newest_best, newest_last
 
 if sys.platform != "win32":
@@ -63,18 +66,19 @@ def check_free(folder: Path, last: Path | None, overwrite: bool, elsewhere: str)
     return False
 
 
-def check_place(folder: Path, flag: str) -> None:
-    """Refuse a folder in which nothing can be written, before anything is done.
+def check_apart_from(folder: Path, data: DataConfig) -> None:
+    """Refuse the folder of a new run that is one of the data set's own; ``runs/`` below them is common, and may be.
 
     Raises:
-        UserError: a file is in its place, or its owner keeps it for himself.
+        UserError: it is the folder that is named, or holds images of it.
     """
-    for place in (folder, *folder.parents):
-        if place.is_file():
-            raise UserError(f"{place}: is a file; name a folder with {flag}")
-    there = next((place for place in (folder, *folder.absolute().parents) if place.is_dir()), None)
-    if there is not None and not os.access(there, os.W_OK | os.X_OK):
-        raise UserError(f"{there}: nothing can be written there; name a folder with {flag}")
+    if holds_run(folder):
+        return  # whether it may be used is not decided by where it is
+    place = real_path(folder)
+    for own in data_folders(data):
+        below = place.is_dir() and place.is_relative_to(real_path(own))
+        if place == real_path(own) or (below and any(is_image_name(path.name) for path in place.iterdir())):
+            raise UserError(f"{folder}: belongs to the data set {own}, which is never written to: name another folder")
 
 
 def claim_folder(folder: Path, last: Path | None) -> str | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from uhd.anchors import ALGORITHMS
 from uhd.cli.data.place import SeedConfig, read_flags, split_seed
-from uhd.cli.output import claim
+from uhd.cli.output import claim_figure
 from uhd.config import knob
 from uhd.config.groups import JsonText
 
@@ -29,7 +29,7 @@ def main(argv: Sequence[str]) -> int:
     data, resolved = read_flags("anchors", "Box sizes that suit the people of a data set.", AnchorsConfig, argv)
     config = resolved[AnchorsConfig]
     if config.plot is not None:
-        claim(config.plot, (".png", ".jpg", ".jpeg", ".pdf", ".svg", ".webp"))
+        claim_figure(config.plot, data)
 
     import numpy as np
 

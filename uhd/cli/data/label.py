@@ -56,17 +56,18 @@ def main(argv: Sequence[str]) -> int:
     if rules.low > rules.high:
         raise UserError(f"--low {rules.low} is above --high {rules.high}: what lies between is ignored")
 
-    from uhd.labelling.folder import label_folder
+    from uhd.labelling.folder import ANSWERS, check_own, label_folder
     from uhd.labelling.teachers import Teacher
 
+    check_own(config.output)
     output, models = config.output, [model_file(path) for path in config.teacher]
     if config.ray is not None:
         from uhd.labelling.cluster import ask_on_ray
 
-        place = output / ".answers"
+        place = output / ANSWERS
         ask_on_ray(folder, models, place, config.ray, config.ray_workers, config.shard_size, rules.every_class)
     with ExitStack() as stack:
-        cache, every = output / ".answers", rules.every_class
+        cache, every = output / ANSWERS, rules.every_class
         teachers = [stack.enter_context(Teacher(path, cache, config.threads, every)) for path in models]
         done = label_folder(folder, output, teachers, rules, config.copy)
         asked = max(teacher.asked for teacher in teachers)

@@ -11,6 +11,7 @@ from uhd.cli.flags import Flags
 from uhd.cli.output import claim
 from uhd.config import knob, same_knob
 from uhd.config.groups import JsonText, ModelFile, RuntimeFlags, Thresholds
+from uhd.data.config import DataConfig
 from uhd.errors import UserError
 from uhd.json_text import json_text
 
@@ -21,6 +22,7 @@ class MineConfig(JsonText, RuntimeFlags, ModelFile):
 
     output: Path | None = knob(None, "text list to write, one image per line")
     conf_thresh: float | None = same_knob(Thresholds, "conf_thresh", None)
+    overwrite: bool = knob(False, "replace an earlier list")
     most: int | None = same_knob(Thresholds, "most", None, help="most images in the list")
 
 
@@ -33,7 +35,10 @@ def main(argv: Sequence[str]) -> int:
     config, folders = resolved[MineConfig], resolved.positional.get("folders", [])
     if not folders or config.output is None:
         raise UserError("uhd data mine needs backgrounds and a list to write: DIR ... --output negatives.txt")
-    claim(config.output, (".txt",))
+    for folder in folders:
+        claim(config.output, (".txt",), data=DataConfig(image_dir=folder))
+    if config.output.is_file() and config.output.stat().st_size and not config.overwrite:
+        raise UserError(f"{config.output}: holds a list already: name another file, or give --overwrite")
 
     from uhd.data.discover import find_images
     from uhd.data.lists import list_of

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from uhd.cli.data.place import SeedConfig, read_flags, split_seed
 from uhd.cli.output import claim, write_image
 from uhd.config import knob
-from uhd.errors import UserError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,10 +33,7 @@ def main(argv: Sequence[str]) -> int:
     """Draw; returns the exit code."""
     data, resolved = read_flags("preview", "Augmented samples on one sheet.", PreviewConfig, argv)
     config, seed = resolved[PreviewConfig], resolved[SeedConfig].seed
-    root = data.image_dir
-    if root is not None and root.is_dir() and config.output.resolve().is_relative_to(root.resolve()):
-        raise UserError(f"{config.output}: lies in the data set, which is never written to; give another --output")
-    claim(config.output, (".png", ".jpg", ".jpeg", ".webp", ".bmp"))
+    claim(config.output, (".png", ".jpg", ".jpeg", ".webp", ".bmp"), data=data)
 
     import numpy as np
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from uhd.cli.data.place import SeedConfig, read_flags, split_seed
-from uhd.cli.output import claim
+from uhd.cli.output import claim_figure
 from uhd.config import knob
 from uhd.config.groups import JsonText
 from uhd.json_text import json_text
@@ -26,7 +26,7 @@ def main(argv: Sequence[str]) -> int:
 
     config = resolved[StatsConfig]
     if config.plot is not None:
-        claim(config.plot, (".png", ".jpg", ".jpeg", ".pdf", ".svg", ".webp"))
+        claim_figure(config.plot, data)
 
     from uhd.data.imbalance import remarks_on
     from uhd.data.open import open_data, read_dataset

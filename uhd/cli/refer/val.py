@@ -10,6 +10,7 @@ from pathlib import Path
 from uhd.cli.flags import Flags, warn
 from uhd.cli.output import claim_json, say_beside, write_json
 from uhd.config import knob
+from uhd.data.config import DataConfig
 from uhd.errors import UserError
 from uhd.refer.config import ReferDataConfig
 from uhd.resize import format_size
@@ -30,7 +31,7 @@ def main(argv: Sequence[str]) -> int:
     flags.add_positional("data", nargs="?", type=Path, help="folder or RefHuman_val.json", fills="data")
     resolved = flags.resolve(argv)
     config, data = resolved[ReferValConfig], resolved[ReferDataConfig]
-    claim_json(config.json)
+    claim_json(config.json, data=DataConfig(image_dir=data.data))
 
     from uhd.cli.refer.predict import open_referrer
     from uhd.refer.data import open_val

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
@@ -94,8 +95,16 @@ def write_photographs(
 
 
 def copy_photograph(source: Path, images: Path) -> str:
-    """Copy a photograph into a folder; returns its name there."""
-    save_atomic(images / source.name, lambda temporary: shutil.copyfile(source, temporary))
+    """Copy a photograph into a folder; returns its name there.
+
+    Raises:
+        UserError: another file lies there under its name.
+    """
+    target = images / source.name
+    if target.exists() and not filecmp.cmp(source, target, shallow=False):
+        raise UserError(f"{target}: is another photograph than {source}: give another folder")
+    if not target.exists():
+        save_atomic(target, lambda temporary: shutil.copyfile(source, temporary))
     return source.name
 
 
