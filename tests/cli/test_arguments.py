@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from uhd.cli.flags import Flags, PrintedConfig, Resolved
+from uhd.cli.train import flags_of as of_train
+from uhd.cli.val import flags_of as of_val
 from uhd.config import PRESETS, knob, preset
+from uhd.data.config import DataConfig
 from uhd.errors import UserError
 
 
@@ -215,3 +218,13 @@ def test_every_preset_has_defaults_of_its_own_where_they_differ() -> None:
 
     expected = dict.fromkeys(PRESETS, Pan(1, 4)) | {"original": Pan(2, 4), "keras": Pan(3, 5)}
     assert {name: preset(Pan, name) for name in PRESETS} == expected
+
+
+def test_two_data_sets_are_refused_and_a_file_gives_way(tmp_path: Path) -> None:
+    for flags, flag in ((of_train(), "--image-dir"), (of_val(), "--data")):
+        with pytest.raises(UserError, match=f"a and {flag} b: two data sets are named"):
+            flags.resolve(["a", flag, "b"])
+        flags.resolve(["a", flag, "./a"])
+    file = tmp_path / "c.yaml"
+    file.write_text("image_dir: b\n")
+    assert of_train().resolve(["a", "--config", str(file)])[DataConfig].image_dir == Path("a")

@@ -123,9 +123,20 @@ def test_data_yaml(tmp_path: Path, entry: str) -> None:
     root = tmp_path / "set"
     touch(root / "train/images/a.jpg", root / "valid/images/b.jpg")
     (root / "data.yaml").write_text(f"train: {entry}\nval: valid/images\nnc: 2\nnames: [person, car]\n")
-    found = discover(root / "data.yaml", None, None, Report())
+    report = Report()
+    found = discover(root / "data.yaml", None, None, report)
     assert (names(found.train), names(found.val)) == (["a.jpg"], ["b.jpg"])
+    assert [line for line in report.remarks if "is taken" in line] == (
+        [f"{root / 'data.yaml'}: {entry} is not there: {root / 'train/images'} is taken"] if ".." in entry else []
+    )
     assert found.names == ("person", "car")
+
+
+def test_two_entries_whose_ends_are_one_folder_are_refused(tmp_path: Path) -> None:
+    touch(tmp_path / "images/a.jpg")
+    (tmp_path / "data.yaml").write_text("train: ../train/images\nval: ../valid/images\nnames: [person]\n")
+    with pytest.raises(UserError, match=r"train/images and ../valid/images: both would be"):
+        discover(tmp_path / "data.yaml", None, None, Report())
 
 
 def test_data_yaml_with_path_named_classes_and_list(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from uhd.config import PRESETS, flag_of, from_plain, knob_of, preset, to_plain
 from uhd.config.hints import type_hints
 from uhd.config.presets import ABOUT
 from uhd.errors import UserError, nearest
+from uhd.files import real_path
 
 T = TypeVar("T")
 
@@ -54,12 +55,14 @@ class Resolved:
 
 @dataclass(frozen=True)
 class _Positional:
-    """An argument without a flag: one (``many`` is False) or any number; ``fills`` is the field that it sets."""
+    """An argument without a flag: one (``many`` is False) or any number; ``fills`` is the field that it sets, ``like``
+    the one whose flag says the same."""
 
     name: str
     many: bool
     kind: Callable[[str], Any]
     fills: str | None
+    like: str | None
 
 
 class Flags:
@@ -124,6 +127,7 @@ class Flags:
         type: Callable[[str], Any] = str,
         help: str = "",
         fills: str | None = None,
+        like: str | None = None,
     ) -> None:
         """Add an argument without a flag, which may stand before, between or after the flags.
 
@@ -133,8 +137,9 @@ class Flags:
             type: turns the text into the value.
             help: what it is.
             fills: field of a configuration that it sets, as its flag would.
+            like: field that names the same without being set; by default ``fills``.
         """
-        self.positional.append(_Positional(name, nargs == "*", type, fills))
+        self.positional.append(_Positional(name, nargs == "*", type, fills, like or fills))
         self.parser.usage = f"{self.parser.usage} [{name}{' ...' if nargs == '*' else ''}]"
         self.parser.description = f"{self.parser.description}\n\n  {name:<22} {help}"
 
@@ -151,6 +156,7 @@ class Flags:
         name = given.get("preset", table.pop("preset", self.default_preset))
         positional = self._read_positional(table, file) | positional
         for place in self.positional:
+            _refuse_two(place, given, positional)
             if place.fills is not None and place.name in positional:
                 given[f".{place.fills}"] = str(positional[place.name])
         resolved = self._configs(given, table, name, positional)
@@ -238,6 +244,17 @@ class Flags:
             choices = [flag_of(f).replace("-", "_") for kind in self.kinds for f in dataclasses.fields(kind)]
             raise UserError(f"{given['config']}: unknown key {wrong!r}{nearest(wrong, choices)}")
         return Resolved(configs, frozenset(typed), positional, name)
+
+
+def _refuse_two(place: _Positional, given: dict[str, Any], positional: dict[str, Any]) -> None:
+    """Refuse two values for one thing on a command line; those of a settings file are there to be replaced."""
+    flag = given.get(f".{place.like}")
+    if place.name not in positional or flag is None or place.many:
+        return
+    value = positional[place.name]
+    if value != place.kind(flag) and real_path(Path(value)) != real_path(Path(flag)):
+        what = "two data sets are named" if place.name in ("data", "place") else "two are named"
+        raise UserError(f"{value} and --{str(place.like).replace('_', '-')} {flag}: {what}; give one")
 
 
 def warn(text: str) -> None:

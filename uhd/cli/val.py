@@ -116,7 +116,7 @@ def main(argv: Sequence[str]) -> int:
 def flags_of() -> Flags:
     """Return the flags of ``uhd val``."""
     flags = Flags("uhd val", "Measure a model on labelled images.", (ValConfig, SplitConfig))
-    flags.add_positional("place", nargs="?", type=Path, help="folder of labelled images, or a data.yaml")
+    flags.add_positional("place", nargs="?", type=Path, help="folder of labelled images, or a data.yaml", like="data")
     return flags
 
 

@@ -14,6 +14,7 @@ from uhd.data.given_path import find_given
 from uhd.data.parts import part_annotations, part_folders
 from uhd.data.problems import MISSING_IMAGE, Report
 from uhd.errors import UserError
+from uhd.files import real_path
 from uhd.read import IMAGE_SUFFIXES, is_image_name
 
 OTHER_MACHINE = "list entry with folders of another machine (found by the end of its path)"
@@ -23,6 +24,8 @@ _RARER = {"img": ("lbl", "labels"), "imgs": ("lbls", "labels"), "image": ("label
 VAL_NAMES = ("val", "valid", "validation")
 # A run whose --output lies among the photographs puts pictures of its own there.
 _RUN_FILES = {"settings.yaml", "metrics.csv"}
+# Place -> the entry of a data.yaml that it was taken for, and whether only the entry's end was found.
+_Taken = dict[Path, tuple[str, bool]]
 
 
 @dataclass(frozen=True)
@@ -155,7 +158,7 @@ def read_data_yaml(path: Path, report: Report) -> Found:
     """Return the images that a YOLO ``data.yaml`` names with its keys ``path``, ``train``, ``val`` and ``names``.
 
     Raises:
-        UserError: not YAML, no ``train``, or a folder is missing.
+        UserError: not YAML, no ``train``, a folder is missing, or the ends of two entries are one folder.
     """
     content = read_yaml(path)
     if not content.get("train"):
@@ -164,7 +167,8 @@ def read_data_yaml(path: Path, report: Report) -> Found:
     if content.get("path"):
         place, _ = find_given(str(content["path"]), [root])
         root = root if place is None else place
-    train = _yaml_images(content["train"], root, path, report)
+    taken: _Taken = {}
+    train = _yaml_images(content["train"], root, path, report, taken)
     val = next((content[name] for name in VAL_NAMES if content.get(name)), None)
     test = content.get("test")
     names = names_in(content, path)
@@ -173,9 +177,9 @@ def read_data_yaml(path: Path, report: Report) -> Found:
         report.remark(contradiction)
     return Found(
         train,
-        None if val is None else _yaml_images(val, root, path, report),
+        None if val is None else _yaml_images(val, root, path, report, taken),
         names,
-        None if not test else _test_images(test, root, path, report),
+        None if not test else _test_images(test, root, path, report, taken),
         keypoint_shape(content, path),
     )
 
@@ -270,10 +274,9 @@ def _holds_images(folder: Path) -> bool:
     return folder.is_dir() and any(entry.is_file() and is_image_name(entry.name) for entry in os.scandir(folder))
 
 
-def _yaml_images(value: Any, root: Path, where: Path, report: Report) -> list[Path]:
+def _yaml_images(value: Any, root: Path, where: Path, report: Report, taken: _Taken) -> list[Path]:
     images: list[Path] = []
     for entry in map(str, value if isinstance(value, list) else [value]):
-        # Some exporters write ../train/images although the folder lies beside the file.
         place, elsewhere = find_given(entry, [root], shortest=1)
         pattern = (root / entry).as_posix()
         if place is None and glob.has_magic(entry):
@@ -281,7 +284,10 @@ def _yaml_images(value: Any, root: Path, where: Path, report: Report) -> list[Pa
             continue
         if place is None:
             raise UserError(f"{where}: {entry}: no such file or folder below {root}: mend 'path' or the entry")
-        if elsewhere and not entry.startswith("../"):
+        other, by_end = taken.setdefault(real_path(place), (entry, elsewhere))
+        if other != entry and (elsewhere or by_end):
+            raise UserError(f"{where}: {other} and {entry}: both would be {place}: mend 'path' or the entries")
+        if elsewhere:
             report.remark(f"{where}: {entry} is not there: {place} is taken")
         images += find_images(place, report) if place.is_dir() else _listed(place, root, report)
     if not images:
@@ -305,10 +311,10 @@ def _listed(path: Path, folder: Path | None, report: Report) -> list[Path]:
     return [path] if annotation_format(path) is not None and path.is_file() else read_list(path, folder, report)
 
 
-def _test_images(value: Any, root: Path, where: Path, report: Report) -> list[Path] | None:
+def _test_images(value: Any, root: Path, where: Path, report: Report, taken: _Taken) -> list[Path] | None:
     """Return the images of the test part; one that is named but not there is left out, as is common."""
     try:
-        return _yaml_images(value, root, where, report)
+        return _yaml_images(value, root, where, report, taken)
     except UserError:
         report.note("test part named in data.yaml, but not there")
         return None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -10,6 +12,7 @@ from uhd.jpeg import read_layout
 from uhd.read import UnreadableImage, orientation_of, read_image
 
 _HEAD = 1 << 16
+_PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def shown_size(path: Path) -> tuple[int, int]:
@@ -22,6 +25,8 @@ def shown_size(path: Path) -> tuple[int, int]:
         with path.open("rb") as file:
             raw = file.read(_HEAD)
             size = _header_size(raw) or (_header_size(raw + file.read()) if len(raw) == _HEAD else None)
+            if raw.startswith(_PNG) and _png_has_exif(file):
+                size = None  # the picture may be turned: its reader knows
     except OSError as error:
         raise UnreadableImage(f"{path}: {error.strerror or error}") from None
     if size is None:
@@ -32,12 +37,25 @@ def shown_size(path: Path) -> tuple[int, int]:
     return size
 
 
+def _png_has_exif(file: BinaryIO) -> bool:
+    """Return whether a PNG holds an ``eXIf`` chunk, which may stand behind the picture; only heads of chunks are read.
+
+    See https://www.w3.org/TR/png-3/#eXIf.
+    """
+    file.seek(len(_PNG))
+    while len(head := file.read(8)) == 8 and head[4:] != b"IEND":
+        if head[4:] == b"eXIf":
+            return True
+        file.seek(int.from_bytes(head[:4], "big") + 4, os.SEEK_CUR)
+    return False
+
+
 def _header_size(raw: bytes) -> tuple[int, int] | None:
     """Return the stored (height, width) of a JPEG, PNG, GIF or BMP; None for others, whose headers are longer tales."""
     size = (0, 0)
     if raw[:2] == b"\xff\xd8":
         size = read_layout(raw).size
-    elif raw[:8] == b"\x89PNG\r\n\x1a\n" and raw[12:16] == b"IHDR":
+    elif raw.startswith(_PNG) and raw[12:16] == b"IHDR":
         size = int.from_bytes(raw[20:24], "big"), int.from_bytes(raw[16:20], "big")
     elif raw[:4] == b"GIF8":
         size = int.from_bytes(raw[8:10], "little"), int.from_bytes(raw[6:8], "little")
