@@ -59,6 +59,15 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     return decode_image(_read_bytes(path), str(path))
 
 
+def why_unreadable(path: Path) -> str:
+    """Return which file cannot be read and why, "" for one that can."""
+    try:
+        read_image(path)
+    except UnreadableImage as error:
+        return str(error)
+    return ""
+
+
 def decode_image(data: NDArray[np.uint8], where: str = "image") -> NDArray[np.uint8]:
     """Decode the bytes (N,) of an image file to (H, W, 3) RGB; see :func:`read_image`. ``where`` names it in errors."""
     if data.size == 0:

@@ -322,3 +322,50 @@ def test_flags_of_videos_and_closed_outputs_are_told(
         closed.setattr("sys.stdout", None)
         with pytest.raises(UserError, match="output is closed"):
             Results(Path("-"), None)
+
+
+def test_a_picture_that_finds_no_room_is_named_and_not_left_half_written(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = Path.write_bytes
+
+    def full(path: Path, data: bytes) -> int:
+        whole(path, data[:10])
+        raise OSError(27, "File too large")
+
+    before = contents(place)
+    monkeypatch.setattr(Path, "write_bytes", full)
+    assert main(["predict", "a.jpg", "--output", "drawn"]) == 2
+    assert "drawn/a.jpg: could not be saved: File too large" in capsys.readouterr().err
+    assert contents(place) == before
+
+
+def test_commands_to_go_on_with_can_be_pasted(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["data", "split", "set", "--output", "my lists"]) == 0
+    assert main(["data", "label", "set/images", "--teacher", "small", "--output", "my labels"]) == 0
+    assert main(["export", "ck.safetensors", "--output", "my model.onnx"]) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("next: ")]
+    assert ["'my lists/train.txt'" in lines[0], "'my labels'" in lines[1], "'my model.onnx'" in lines[2]] == [True] * 3
+
+
+@pytest.mark.parametrize("verb", [["label", "--teacher", "small"], ["mine"]], ids=["label", "mine"])
+def test_photographs_none_of_which_can_be_read(
+    place: Path, verb: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in "ab":
+        (place / "broken").mkdir(exist_ok=True)
+        (place / "broken" / f"{name}.jpg").write_text("no picture")
+    output = "new" if verb[0] == "label" else "new.txt"
+    assert main(["data", *verb, "broken", "--output", output]) == 2
+    told = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "none of the 2" in told
+    assert "broken/a.jpg: is not an image" in told
+    assert not (place / "new.txt").exists()
+    assert not (place / "new" / "labels.json").exists()
+
+
+def test_an_empty_list_is_nothing_to_train_on(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for path in (place / "set" / "labels").iterdir():
+        path.unlink()
+    assert main(["data", "mine", "set/images", "--output", "new.txt", "--conf-thresh", "1"]) == 0
+    assert "add it" not in capsys.readouterr().out

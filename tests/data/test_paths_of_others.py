@@ -11,6 +11,7 @@ from uhd.data.data_yaml import yaml_names
 from uhd.data.discover import discover, read_list
 from uhd.data.open import open_data
 from uhd.data.problems import Report
+from uhd.errors import UserError
 
 
 def layout(root: Path) -> Path:
@@ -86,3 +87,20 @@ def test_an_empty_part_and_a_label_file_that_is_a_link_to_itself(tmp_path: Path)
     assert opened.test is None
     assert [len(record.boxes) for record in opened.train] == [0, 1]
     assert opened.report.total == 1
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        ("[{0: person}]", r"write names: \[person, car\]"),
+        ("[yes, no]", "in quotes"),
+        ("{0: person, 1: on}", "in quotes"),
+        ("[person, person]", "'person' twice"),
+        ("{0: person, 1: person}", "'person' twice"),
+        ("[person, null]", "not a name"),
+    ],
+)
+def test_names_that_are_none(tmp_path: Path, names: str, told: str) -> None:
+    (tmp_path / "data.yaml").write_text(f"train: .\nnames: {names}\n")
+    with pytest.raises(UserError, match=told):
+        yaml_names(tmp_path / "data.yaml")

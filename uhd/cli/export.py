@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -93,8 +94,8 @@ def export(target: Target, resolved: Resolved, overrides: type[Any] | None = Non
     for note in done.notes:
         print(note)
     if done.files and done.files[0].suffix in (".onnx", ".tflite", ".espdl", ".c"):
-        made = done.files[0]
-        known = next((name for name, stem in PACKAGED.items() if source.stem == stem), source)
+        made = shlex.quote(str(done.files[0]))
+        known = next((name for name, stem in PACKAGED.items() if source.stem == stem), shlex.quote(str(source)))
         print(f"next: uhd predict photo.jpg --model {made}, or uhd compare {known} {made} --data PHOTOGRAPHS")
     return 0
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from uhd.errors import UserError
-from uhd.files import real_path, save_atomic
+from uhd.files import real_path, save_atomic, save_bytes_soon
 from uhd.json_text import json_text
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def _may_be_ours(path: Path) -> bool:
 
 
 def write_image(path: Path, image: NDArray[np.uint8]) -> None:
-    """Write an RGB image (H, W, 3) in the format that the suffix names.
+    """Write an RGB image (H, W, 3) in the format that the suffix names, whole or not at all.
 
     Raises:
         UserError: no such format, or the file cannot be written.
@@ -105,7 +105,7 @@ def write_image(path: Path, image: NDArray[np.uint8]) -> None:
     if not done:
         raise UserError(f"{path}: not an image format that can be written; name a .png or .jpg")
     # Not cv2.imwrite: it neither says why it failed nor survives a file name that is not UTF-8.
-    path.write_bytes(data.tobytes())
+    save_bytes_soon(path, data.tobytes())
 
 
 def claim_json(path: Path | None, inputs: Iterable[Path] = (), data: DataConfig | None = None) -> None:

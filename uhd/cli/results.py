@@ -13,7 +13,7 @@ from typing import Any, TextIO
 from uhd.cli.output import JSON, claim
 from uhd.detections import Detections
 from uhd.errors import UserError
-from uhd.files import real_path, save_atomic
+from uhd.files import real_path, save_atomic, save_text_soon
 
 CSV_COLUMNS = (
     "image", "frame", "time", "track_id", "class_id", "class_name", "score", "left", "top", "right", "bottom", "drawn",
@@ -74,8 +74,7 @@ class Results:
             extra: further fields of the JSON object, such as counts.
         """
         if labels is not None:
-            labels.parent.mkdir(parents=True, exist_ok=True)
-            labels.write_text(_yolo(found), encoding="utf-8")
+            save_text_soon(labels, _yolo(found))
         # A file name need not be UTF-8; its other bytes are written as \udc.. escapes.
         facts: dict[str, Any] = {"image": image}
         if frame is not None:

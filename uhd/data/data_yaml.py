@@ -49,12 +49,31 @@ def names_in(content: dict[str, Any], where: Path) -> tuple[str, ...]:
     if isinstance(value, str):
         return (value,)
     if isinstance(value, list):
-        return tuple(map(str, value))
+        return _plain_names(value, where)
     if isinstance(value, dict):
         by_number = {int(key): str(name) for key, name in value.items() if str(key).isdecimal()}
         if len(by_number) == len(value):
+            _plain_names(list(value.values()), where)
             return tuple(by_number.get(number, str(number)) for number in range(max(by_number, default=-1) + 1))
     raise UserError(f"{where}: 'names' must be a list of names, or number: name")
+
+
+def _plain_names(values: list[Any], where: Path) -> tuple[str, ...]:
+    """Return names as texts; YAML reads ``yes`` and ``no`` as truth values, and ``0: person`` in a list as a table.
+
+    Raises:
+        UserError: one is no name, or there twice.
+    """
+    for value in values:
+        if isinstance(value, bool):
+            raise UserError(f"{where}: 'names' holds yes, no, on, off, true or false: put it in quotes, such as 'yes'")
+        if not isinstance(value, str | int | float):
+            raise UserError(f"{where}: 'names' holds {value!r}, not a name: write names: [person, car]")
+    names = tuple(map(str, values))
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise UserError(f"{where}: 'names' holds {twice!r} twice: give each class a name of its own")
+    return names
 
 
 def count_contradiction(content: dict[str, Any], names: tuple[str, ...], where: Path) -> str:

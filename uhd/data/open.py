@@ -23,6 +23,7 @@ from uhd.data.records import Record
 from uhd.data.split import split_records
 from uhd.errors import UserError
 from uhd.objects import Objects
+from uhd.read import why_unreadable
 
 NO_LABEL_FILE = "image without label file (counted as empty)"
 SHARED_LABELS = "label file of two images"
@@ -121,7 +122,8 @@ def read_dataset(records: list[Record], config: DataConfig, report: Report, prog
     images = build_cache(paths, config.img_size, config.resize_mode, report, config.cache, folder, progress)
     dataset = Dataset(records, images)
     if not len(dataset):
-        raise UserError(f"{paths[0].parent if paths else root}: none of the {len(paths)} images can be read")
+        where, why = (paths[0].parent, f": {why_unreadable(paths[0])}") if paths else (root, "")
+        raise UserError(f"{where}: none of the {len(paths)} images can be read{why}")
     return dataset
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -99,7 +100,8 @@ def fit(plan: Plan, trainer: Trainer) -> None:
         if not trainer.best:
             _tell_nothing_found(plan)
         say(f"best: {best} ({trainer.task.metric.name} {trainer.best:.4f}, epoch {trainer.best_epoch})")
-        say(f"next: uhd predict photo.jpg --model {best}, or uhd export {best} --output {plan.folder.name}.onnx")
+        model, exported = shlex.quote(str(best)), shlex.quote(f"{plan.folder.name}.onnx")
+        say(f"next: uhd predict photo.jpg --model {model}, or uhd export {model} --output {exported}")
 
 
 def _tell_nothing_found(plan: Plan) -> None:

@@ -24,7 +24,7 @@ from uhd.labelling.config import LabelRules
 from uhd.labelling.pseudo_labels import PseudoLabels, pseudo_labels
 from uhd.labelling.teachers import Teacher
 from uhd.progress import watched
-from uhd.read import UnreadableImage, read_image
+from uhd.read import UnreadableImage, read_image, why_unreadable
 
 ANSWERS, RECORD = ".answers", "labels.json"
 
@@ -72,8 +72,8 @@ def label_folder(
         progress: tell on standard error how far it is.
 
     Raises:
-        UserError: no photographs, ``output`` lies in the folder of the photographs or the other way round, or the
-            teachers know other classes.
+        UserError: no photographs, ``output`` lies in the folder of the photographs or the other way round, the
+            teachers know other classes, or no photograph can be read.
     """
     if output.resolve().is_relative_to(source.resolve()) or source.resolve().is_relative_to(output.resolve()):
         raise UserError(f"--output {output}: lies in {source}, which is never written to, or around it: choose another")
@@ -103,12 +103,19 @@ def label_folder(
         done.ignored += len(found.ignore)
         if len(found.boxes):
             done.added_to[str(place)] = (found.boxes, found.scores, classes)
+    _check_some(done, photographs)
     for folder, table in uncertain.items():
         save_text(folder / FILE_NAME, json.dumps(table))
     if rules.every_class:
         save_text(output / "classes.txt", "".join(f"{name}\n" for name in names))
     save_text(output / RECORD, json_text(_record(done, teachers, rules)))
     return done
+
+
+def _check_some(done: Labelled, photographs: Sequence[Path]) -> None:
+    if not done.photographs:
+        reason = why_unreadable(photographs[0])
+        raise UserError(f"none of the {len(photographs)} photographs can be read: {reason}")
 
 
 def check_own(output: Path) -> None:

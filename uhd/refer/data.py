@@ -14,6 +14,7 @@ from uhd.data.problems import Report
 from uhd.data.records import Record
 from uhd.data.split import split_records
 from uhd.errors import UserError
+from uhd.read import why_unreadable
 from uhd.refer.config import ReferDataConfig
 
 TRAIN, VAL = "RefHuman_train.json", "RefHuman_val.json"
@@ -105,5 +106,5 @@ def decode(records: list[Record], config: ReferDataConfig, report: Report, progr
     images = build_cache(paths, config.img_size, config.resize_mode, report, config.cache, progress=progress)
     dataset = Dataset(records, images)
     if not len(dataset):
-        raise UserError(f"none of the {len(paths)} pictures can be read")
+        raise UserError(f"none of the {len(paths)} pictures can be read: {why_unreadable(paths[0])}")
     return dataset

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -108,7 +109,8 @@ def train_refer(settings: ReferSettings, hooks: Iterable[Hook] = ()) -> Trainer:
         say(report.to_text())
         best = folder / "best.safetensors"
         say(f"best: {best} (accuracy {trainer.best or 0:.4f}, epoch {trainer.best_epoch})")
-        say(f'next: uhd refer predict photo.jpg --model {best} --text "the leftmost one", or uhd refer export {best}')
+        model = shlex.quote(str(best))
+        say(f'next: uhd refer predict photo.jpg --model {model} --text "the leftmost one", or uhd refer export {model}')
     return trainer
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from uhd.data.formats.coco import read_coco
-from uhd.data.problems import BAD_LABEL, MISSING_IMAGE, Report
+from uhd.data.problems import BAD_LABEL, DANGLING, MISSING_IMAGE, Report
 from uhd.errors import UserError
 
 
@@ -98,3 +98,20 @@ def test_an_annotation_given_twice_counts_once(tmp_path: Path) -> None:
     records, _ = read_coco(path, (1, 0), report)
     assert (len(records[1].boxes), len(records[1].ignore)) == (3, 1)
     assert report.examples[BAD_LABEL] == [f"{path}: annotation 1: repeats an earlier one"]
+
+
+def test_images_of_one_id_are_named_and_get_no_boxes_of_others(tmp_path: Path) -> None:
+    for name in "abcd":
+        (tmp_path / f"{name}.jpg").touch()
+    sizes = {"width": 100, "height": 50}
+    images = [{"id": 6, "file_name": f"{name}.jpg", **sizes} for name in "abcd"]
+    images += [{"id": 5, "file_name": "e.jpg", **sizes}] * 2
+    (tmp_path / "e.jpg").touch()
+    report = Report()
+    records, _ = read_coco(write(tmp_path / "x.json", images=images), (0,), report)
+    assert [(record.image.name, len(record.boxes)) for record in records] == [("e.jpg", 1)]
+    told = " ".join(report.examples[DANGLING])
+    assert "image id 6 is given to 4 images: a.jpg, b.jpg, c.jpg ..." in told
+    assert "image 5, e.jpg, is there twice" in told
+    with pytest.raises(UserError, match=r"given to 4 images: .*: give each image an id of its own"):
+        read_coco(write(tmp_path / "x.json", images=images[:4]), (0,), Report())

@@ -109,3 +109,11 @@ def test_any_text_gives_boxes_inside_the_image(text: str) -> None:
     assert len(boxes) == len(labels)
     assert np.isfinite(boxes).all()
     assert ((boxes >= 0) & (boxes <= 1)).all()
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-8-sig"])
+def test_label_files_in_what_their_mark_says(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "a.txt"
+    text = "0 .5 .5 .1 .1\n0 .2 .2 .1 .1\n"
+    path.write_bytes(("\ufeff" + text if encoding == "utf-16-be" else text).encode(encoding))
+    assert len(read_labels(path, ClassMap.of((0,)), Report(strict=True))[0]) == 2

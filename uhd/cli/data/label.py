@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -90,7 +91,7 @@ def main(argv: Sequence[str]) -> int:
     )
     sheet = f"; look at {output / _SHEET}" if config.sheet and done.added_to else ""
     print(f"wrote {output}: what was added stands in labels.json{sheet}")
-    print(f"next: uhd train {output} {'--classes all' if rules.every_class else '--ckpt package'}")
+    print(f"next: uhd train {shlex.quote(str(output))} {'--classes all' if rules.every_class else '--ckpt package'}")
     return 0
 
 

@@ -61,5 +61,8 @@ def main(argv: Sequence[str]) -> int:
         print(line)
     worst = f", the worst {hard[0][1]:.2f} sure" if hard else ""
     print(f"{len(images)} images, {len(hard)} with false alarms{worst}")
+    if not hard:
+        print(f"wrote {config.output}: empty, the model sees nobody there")
+        return 0
     print(f"wrote {config.output}: add it to a list of training images (--train-list), an image a line")
     return 0

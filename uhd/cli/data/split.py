@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,5 +66,6 @@ def main(argv: Sequence[str]) -> int:
     for name, row in table.items():
         print(f"{name}: {row['images']} images, {row['people']} boxes -> {row['list']}")
     if {"train", "val"} <= written.keys():
-        print(f"next: uhd train --train-list {written['train']} --val-list {written['val']}")
+        train_list, val_list = (shlex.quote(str(written[name])) for name in ("train", "val"))
+        print(f"next: uhd train --train-list {train_list} --val-list {val_list}")
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,5 +43,6 @@ def main(argv: Sequence[str]) -> int:
     size, mode = input_of(meta)
     worst = export_refer(network, config.output, config.img_size or size, mode, {})
     print(f"wrote {config.output} and {prompt_file(config.output)}; they and torch differ by {worst:.1e} at most")
-    print(f'next: uhd refer predict photo.jpg --model {config.output} --text "the leftmost person" --output found.png')
+    model = shlex.quote(str(config.output))
+    print(f'next: uhd refer predict photo.jpg --model {model} --text "the leftmost person" --output found.png')
     return 0

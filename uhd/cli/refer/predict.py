@@ -68,7 +68,6 @@ def main(argv: Sequence[str]) -> int:
     if config.output is not None:
         claim(config.output, _PICTURES, [path])
 
-    from uhd.files import save_atomic
     from uhd.refer.draw import draw_answers
     from uhd.runtime.detector import as_rgb
 
@@ -84,7 +83,7 @@ def main(argv: Sequence[str]) -> int:
         say_beside(config.json, "nobody")
     if config.output is not None:
         drawn = draw_answers(image, answers)
-        save_atomic(config.output, lambda temporary: _write(temporary, config.output, drawn))
+        write_image(config.output, drawn)
         say_beside(config.json, f"wrote {config.output}")
     return 0
 
@@ -131,10 +130,3 @@ def _tell_unknown(referrer: Referrer, text: str) -> None:
     strange = referrer.finder.vocabulary.unknown(text)
     if strange:
         print(f"words that the model has never seen: {', '.join(strange)}", file=sys.stderr)
-
-
-def _write(temporary: Path, final: Path | None, image: Any) -> None:
-    assert final is not None
-    named = temporary.with_name(temporary.name + final.suffix)
-    write_image(named, image)
-    named.replace(temporary)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +28,7 @@ from uhd.errors import UserError
 from uhd.objects import Outline
 from uhd.read import UnreadableImage
 
+_NAMES_SHOWN = 3
 _PLACES_SHOWN = 40  # characters of a bad value in a message
 
 
@@ -67,7 +68,7 @@ def read_coco(
             chosen.passed_over[raw] += 1
     _name_dangling(content, number, path, report)
     records = []
-    for entry in content["images"]:
+    for entry in _images_of_own_id(content, path, report):
         name = name_of(entry)
         image = find_image(path, name)
         if image is None:
@@ -124,17 +125,36 @@ def find_image(path: Path, name: str) -> Path | None:
 
 
 def _name_dangling(content: dict[str, Any], number: dict[Any, int], path: Path, report: Report) -> None:
-    """Report annotations of images and categories that the file does not hold, and ids that it gives twice."""
-    images = Counter(entry.get("id") for entry in content["images"])
+    """Report annotations of images and categories that the file does not hold."""
+    images = {entry.get("id") for entry in content["images"]}
     for annotation in content["annotations"]:
         where = f"{path}: annotation {annotation.get('id')}"
         if annotation.get("image_id") not in images:
             report.problem(DANGLING, f"{where}: there is no image {annotation.get('image_id')}")
         elif annotation.get("category_id") not in number:
             report.problem(DANGLING, f"{where}: there is no category {annotation.get('category_id')}")
-    for identity, count in images.items():
-        if count > 1:
-            report.problem(DANGLING, f"{path}: {count} images have the id {identity}: all get the same boxes")
+
+
+def _images_of_own_id(content: dict[str, Any], path: Path, report: Report) -> list[dict[str, Any]]:
+    """Return the images, without those that share an id: whose their boxes are is not known; one named twice is one.
+
+    Raises:
+        UserError: all share theirs with others.
+    """
+    by_id: dict[Any, dict[str, dict[str, Any]]] = defaultdict(dict)
+    for entry in content["images"]:
+        if by_id[entry.get("id")].setdefault(name_of(entry), entry) is not entry:
+            report.problem(DANGLING, f"{path}: image {entry.get('id')}, {name_of(entry)}, is there twice")
+    told = ""
+    for identity, images in by_id.items():
+        if len(images) > 1:
+            names = ", ".join(list(images)[:_NAMES_SHOWN]) + (" ..." if len(images) > _NAMES_SHOWN else "")
+            told = f"{path}: image id {identity} is given to {len(images)} images: {names}"
+            report.problem(DANGLING, f"{told}: they are left out, since whose a box is is not known")
+    own = [entry for images in by_id.values() for entry in images.values() if len(images) == 1]
+    if told and not own:
+        raise UserError(f"{told}: give each image an id of its own")
+    return own
 
 
 def _size_of_file(image: Path) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -155,8 +156,10 @@ def read_labels(path: Path, classes: ClassMap, report: Report) -> tuple[NDArray[
 
 
 def read_text(path: Path) -> str:
-    """Return the text of a label file, whatever is odd about its bytes."""
-    return path.read_bytes().decode("utf-8-sig", errors="replace")
+    """Return the text of a label file, in UTF-8 or what its byte order mark says, whatever is odd about its bytes."""
+    data = path.read_bytes()
+    wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return data.decode("utf-16" if wide else "utf-8-sig", errors="replace")
 
 
 def hangs_over(box: Sequence[float]) -> bool:
