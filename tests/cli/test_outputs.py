@@ -85,6 +85,7 @@ def contents(folder: Path) -> dict[str, str]:
         "data mine set/images --output set/images/0.txt",
         "data mine set/images --output list.txt",
         "data label set/images --teacher small --output other",
+        "recipe set.txt --output set/images/recipe",
         "val set --plots set/images",
         "val set --plots other",
         "val set --plots notes.md",

@@ -103,6 +103,7 @@ def _images(config: FinetuneConfig, spec: ModelSpec) -> tuple[Dataset, Dataset]:
     from uhd.data.open import open_data, read_dataset
     from uhd.data.problems import Report
     from uhd.data.split import split
+    from uhd.training.folder import check_apart_from
 
     data = DataConfig(
         image_dir=config.image_dir, train_list=config.train_list, val_list=config.val_list,
@@ -110,6 +111,7 @@ def _images(config: FinetuneConfig, spec: ModelSpec) -> tuple[Dataset, Dataset]:
         img_size=spec.input_size, resize_mode=spec.resize_mode, num_workers=config.num_workers,
         class_names=spec.class_names,
     )  # fmt: skip
+    check_apart_from(config.save_dir, data)
     with tempfile.TemporaryDirectory() as folder:
         if config.list_path is not None and config.train_list is None:
             paths = read_list(config.list_path, config.image_dir, Report())

@@ -52,14 +52,14 @@ def main(argv: Sequence[str]) -> int:
     if data is None:
         raise UserError("uhd recipe needs a data set: uhd recipe DIR")
     folder = config.output or Path(f"recipe-{config.framework}")
-    if data.is_dir() and folder.resolve().is_relative_to(data.resolve()):
-        raise UserError(f"{folder}: lies in the data set, which is never written to; give another --output")
 
+    from uhd.data.apart import check_apart
     from uhd.data.open import open_data
     from uhd.detect.recipe.choices import choose
     from uhd.detect.recipe.facts import facts_of
     from uhd.detect.recipe.foreign import lacking
 
+    check_apart(folder, DataConfig(image_dir=data))
     opened = open_data(DataConfig(image_dir=data, classes=config.classes))
     facts, sizes = facts_of(opened, config.classes)
     arch = config.arch if config.framework == "uhd" else None
