@@ -38,19 +38,22 @@ def claim(path: Path, kinds: Sequence[str], inputs: Iterable[Path] = (), data: D
         path: the file.
         kinds: suffixes of what will be written. An existing file is replaced only if it looks like an earlier result.
         inputs: files that the command reads, which are never replaced.
-        data: the data set that the command reads, into whose folders nothing is written.
+        data: the data set that the command reads. No picture and no text is written into its folders, which would be
+            taken for photographs and labels of it.
 
     Raises:
-        UserError: the file is a folder, is read by the command, lies in the data set, or holds something of another
-            kind.
+        UserError: the file is a folder, is read by the command, would become part of the data set, or holds something
+            of another kind.
     """
     if path.is_dir():
         raise UserError(f"{path}: is a folder; name a file to write")
     if data is not None:
         from uhd.data.apart import check_apart
+        from uhd.read import IMAGE_SUFFIXES
 
         inputs = [*inputs, *data.files()]
-        check_apart(path, data)
+        if path.suffix.lower() in (*IMAGE_SUFFIXES, ".txt"):
+            check_apart(path, data)
     place = real_path(path)
     if any(place == real_path(source) for source in inputs):
         raise UserError(f"{path}: would replace a file that is read; name another one to write")
