@@ -30,7 +30,7 @@ from uhd.load import default_model, load
 # Name, file, and the command that writes it; {data} holds the calibration images.
 ARTEFACTS: tuple[tuple[str, str, str], ...] = (
     ("ONNX, merged", "merged.onnx", ""),
-    ("ONNX, merged, 256 rows", "merged256.onnx", "--topk 256"),
+    ("ONNX, merged, 100 rows", "merged100.onnx", "--topk 100"),
     ("ONNX, merged, NMS inside", "nms.onnx", "--nms"),
     ("ONNX, raw", "raw.onnx", "--no-merge-postprocess"),
     ("ONNX int8", "int8.onnx", "--format onnx-int8 --calibration {data}"),

@@ -121,6 +121,26 @@ def test_weights_of_the_last_step_and_tensors_without_a_place(weights: Path, tmp
 
 
 @pytest.mark.parametrize(
+    ("size", "flags", "rows"),
+    [
+        ("64x64", "", 100),
+        ("64x72", "", 144),
+        ("160x160", "", 300),
+        ("160x160", "--topk 7", 7),
+        ("160x160", "--nms", 100),
+        ("160x160", "--preset original", 100),
+    ],
+)
+def test_as_many_rows_as_duplicates_leave_room_for(
+    size: str, flags: str, rows: int, weights: Path, tmp_path: Path
+) -> None:
+    """Up to 512 predictions, as the original has them, 100; of 8 anchors at stride 8."""
+    words = ["export", str(weights), "--img-size", size, "--output", str(tmp_path / "m.onnx"), *flags.split()]
+    assert main(words) == 0
+    assert shapes(tmp_path / "m.onnx")["score_classid_cxcywh"] == [1, rows, 6]
+
+
+@pytest.mark.parametrize(
     ("flags", "said"),
     [("--topk 95", True), ("--topk 96", False), ("--topk 95 --nms", False), ("--topk 9 --form raw", False)],
 )

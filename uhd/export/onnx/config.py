@@ -35,7 +35,11 @@ class OnnxConfig(Int8Config):
         group="output",
         choices=(None, *FORMS),
     )
-    topk: int = knob(100, "rows of the merged output", minimum=1, group="output")
+    topk: int | None = knob(
+        None,
+        "rows of the merged output (default: 100; of more than 512 predictions without --nms a quarter, at most 300)",
+        minimum=1, group="output", original=100,
+    )  # fmt: skip
     conf_thresh: float = same_knob(Thresholds, "conf_thresh", 0.0, help="scores below become 0", group="output")
     merge_postprocess: bool = knob(True, "decode in the graph: score_classid_cxcywh [1, K, 6]", group="output")
     noconcat_box_obj_quality_cls: bool = knob(
@@ -86,7 +90,7 @@ def form_of(config: OnnxConfig) -> ExportForm:
         name = "parts"
     iou = config.nms_iou if name in ("nms", "end2end") else None
     return ExportForm(
-        name, config.topk, config.conf_thresh, iou, config.batch,
+        name, config.topk or ExportForm.topk, config.conf_thresh, iou, config.batch,
         config.dynamic_resize, config.dynamic, config.uint8_input, config.all_branches and name == "parts",
         config.half_weights,
     )  # fmt: skip

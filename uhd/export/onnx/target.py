@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from uhd.errors import UserError
 from uhd.export.onnx.config import OnnxConfig, form_of, without_effect
+from uhd.export.onnx.form import ExportForm
 from uhd.export.target import Say, Target, Written
 
 if TYPE_CHECKING:
     from uhd.card import ModelSpec
-    from uhd.export.onnx.form import ExportForm
     from uhd.export.open_model import Opened
     from uhd.models.network import DetectorNetwork
 
-_ROOM = 4  # predictions for every row: 256 for 100 cost the model small 0.0004 of AP50, 1,024 the default 0.011
+_FEW = 512  # 8 x 8 cells of 8 anchors
+# Predictions for every row: 256 of them in 100 rows cost the model small 0.0004 of AP50, 1,024 the default 0.011.
+_ROOM = 4
+_MOST_ROWS = 300
 
 
 class OnnxTarget(Target):
@@ -48,6 +51,8 @@ class OnnxTarget(Target):
 
         network, form, card = opened.needs_network("ONNX"), form_of(config), opened.card
         small = self.int8 or config.int8
+        if config.topk is None and form.name == "merged":
+            form = dataclasses.replace(form, topk=_usual_rows(_with_duplicates(network, card)))
         for line in without_effect(config, form, small):
             say(line)
         if not form.suppresses:
@@ -72,17 +77,24 @@ class OnnxTarget(Target):
 
 def _few_rows(network: DetectorNetwork, spec: ModelSpec, form: ExportForm) -> tuple[str, ...]:
     """Return a line where duplicates in the rows leave little room for anybody else."""
-    per_cell = _predictions_per_cell(network)
-    if form.name != "merged" or not per_cell or not spec.suppression.iou:
-        return ()
-    height, width = (side // network.stride for side in spec.input_size)
-    every = per_cell * height * width
-    if every <= _ROOM * form.topk:
+    every = _with_duplicates(network, spec)
+    if form.name != "merged" or every <= _ROOM * form.topk:
         return ()
     return (
         f"it keeps {form.topk} of {every:,} predictions, duplicates among them, so that people can be missing: "
         f"--nms drops duplicates in the graph, --topk {math.ceil(every / _ROOM)} keeps more",
     )
+
+
+def _usual_rows(every: int) -> int:
+    """Return how many rows a file has where nobody asks: those of the original, up to as many predictions as it had."""
+    return ExportForm.topk if every <= _FEW else min(math.ceil(every / _ROOM), _MOST_ROWS)
+
+
+def _with_duplicates(network: DetectorNetwork, spec: ModelSpec) -> int:
+    """Return the predictions for an image, among which people are found several times; 0 of other heads."""
+    height, width = (side // network.stride for side in spec.input_size)
+    return _predictions_per_cell(network) * height * width if spec.suppression.iou else 0
 
 
 def _predictions_per_cell(network: DetectorNetwork) -> int:
