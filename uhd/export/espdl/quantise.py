@@ -129,13 +129,25 @@ def quantise(
         simplified = with_batch(onnx.load(str(copy)), 1)
         _to_cpu(graph, how.device)
         _to_one_image(graph, how.batch_size)
-        whole = with_weights(simplified, graph)
-        stored = store_relus(graph) if how.store_relus else StoredRelus({}, frozenset())
-        fit = how.reconstruct and not Simulation(graph).one_by_one
-        fitted = reconstruct_layers(graph, whole, images, stored.offsets) if fit else frozenset()
-        if how.correct_biases:
-            _correct_biases(graph, whole, images, fitted)
-    return Quantised(graph, without_nodes(whole, stored.nodes), how)
+        return Quantised(graph, _fit(graph, with_weights(simplified, graph), images, how), how)
+
+
+def _fit(graph: Any, model: onnx.ModelProto, images: NDArray[np.float32], how: Quantisation) -> onnx.ModelProto:
+    """Make up for the rounding in esp-ppq's graph, in place, as far as is asked for.
+
+    Args:
+        graph: calibrated, on the CPU.
+        model: the float graph with the same names and weights.
+
+    Returns:
+        the float graph with the nodes that are left.
+    """
+    stored = store_relus(graph) if how.store_relus else StoredRelus({}, frozenset())
+    fit = how.reconstruct and not Simulation(graph).one_by_one
+    fitted = reconstruct_layers(graph, model, images, stored.offsets) if fit else frozenset()
+    if how.correct_biases:
+        _correct_biases(graph, model, images, fitted)
+    return without_nodes(model, stored.nodes)
 
 
 def _correct_biases(graph: Any, model: onnx.ModelProto, images: NDArray[np.float32], fitted: AbstractSet[str]) -> None:
