@@ -89,11 +89,6 @@ def contents(folder: Path) -> dict[str, str]:
         "val set --plots set/images",
         "val set --plots other",
         "val set --plots notes.md",
-        "val set --json set/new.json",
-        "val set.txt --json set/labels/new.json",
-        "compare ck.safetensors --data set --json set/new.json",
-        "refer val set --json set/new.json",
-        "export ck.safetensors --output set/new.onnx --threshold-data set",
         "train set --epochs 1 --output . --exp-name set",
         "train set --epochs 1 --output set --exp-name images",
         "train set --epochs 1 --auto-anchors-plot-path set/x.jpg",
@@ -111,6 +106,15 @@ def test_refused_with_one_line_before_anything_is_written(
     assert error.startswith("error: ")
     assert len(error.splitlines()) == 1
     assert contents(place) == before
+
+
+def test_what_is_no_part_of_a_data_set_may_stand_beside_it(place: Path) -> None:
+    """Whoever works in the folder of the photographs asks for it there."""
+    before = contents(place)
+    assert main(["val", "set", "--json", "set/new.json"]) == 0
+    after = contents(place)
+    assert set(after) - set(before) == {str(place / "set" / "new.json")}
+    assert all(after[name] == before[name] for name in before)
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "svg", "pdf"])

@@ -79,7 +79,7 @@ def test_what_is_unknown_is_said_once_with_the_nearest_name(photos: Path, capsys
 
 def test_the_sheet_is_not_written_into_the_data_set(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["data", "preview", str(photos), "--output", "photos/sheet.png"]) == 2
-    assert "--output" in capsys.readouterr().err
+    assert "never written to: name another place" in capsys.readouterr().err
 
 
 def test_the_anchors_are_drawn_without_training(photos: Path) -> None:

@@ -8,14 +8,16 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from uhd.data.apart import data_folders
-from uhd.data.config import DataConfig
 from uhd.errors import UserError
 from uhd.files import check_place, free_name, real_path, save_atomic
 from uhd.models.weights import read_checkpoint
 from uhd.read import is_image_name
 from uhd.training.checkpoint import HISTORY, epoch_of, holds_run, later_files, name_again, newest_best, newest_last
+
+if TYPE_CHECKING:
+    from uhd.data.config import DataConfig
 
 if sys.platform != "win32":
     import fcntl
@@ -72,6 +74,8 @@ def check_apart_from(folder: Path, data: DataConfig) -> None:
     Raises:
         UserError: it is the folder that is named, or holds images of it.
     """
+    from uhd.data.apart import data_folders
+
     if holds_run(folder):
         return  # whether it may be used is not decided by where it is
     place = real_path(folder)

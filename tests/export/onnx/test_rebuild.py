@@ -20,7 +20,9 @@ from uhd.models.weights import load_model, untrained
 from uhd.runtime.onnx import OnnxPredictor
 
 ROOT = Path(__file__).parent.parent.parent.parent
-CARD = ModelCard(metrics={"AP50": 0.5, "best_threshold": 0.25}, licence="MIT", version="7", classes=(0,))
+CARD = ModelCard(
+    metrics={"AP50": 0.5, "best_threshold": 0.25}, conf_thresh=0.25, licence="MIT", version="7", classes=(0,)
+)
 
 
 @pytest.mark.parametrize(
