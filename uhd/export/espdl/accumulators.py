@@ -42,7 +42,9 @@ def _doubtful(graph: Any) -> Iterator[tuple[Any, int]]:
     for layer in graph.operations.values():
         if layer.type != "Conv" or layer.num_of_parameter < 2 or not hasattr(layer, "config"):
             continue
-        read, _, bias = layer.config.input_quantization_config
+        read, how, bias = layer.config.input_quantization_config
+        if read.scale is None or how.scale is None or layer.inputs[1].value.ndim != 4:
+            continue  # not of whole numbers, or not over height and width
         weights, biases = _codes(layer)
         most = 2 ** (bias.num_of_bits - 1) - 1
         highest = weights.abs().flatten(1).sum(1) * -read.quant_min + biases.abs()
