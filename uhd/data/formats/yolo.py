@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,6 +18,7 @@ from uhd.objects import Objects, Outline
 # A normalised coordinate beyond this is a pixel coordinate, not a box that hangs over the edge.
 LARGEST_NORMALISED = 2.0
 OVERHANG = "box that reaches beyond its picture (cut off there)"
+_MARK_OF_UTF16 = "\ufffd\ufffd"  # its two bytes, neither of which is in any UTF-8
 _SLACK = 0.01
 
 
@@ -146,6 +146,9 @@ def read_objects(path: Path, classes: ClassMap, report: Report, form: LineForm =
     except OSError as error:  # a folder, no permission, a link to itself
         report.problem(BAD_LABEL, f"{path}: {error.strerror}")
         text = ""
+    if text.startswith(_MARK_OF_UTF16):
+        report.problem(BAD_LABEL, f"{path}: is in UTF-16: save it as UTF-8")
+        text = ""
     return parse_objects(text, classes, str(path), report, form)
 
 
@@ -156,10 +159,8 @@ def read_labels(path: Path, classes: ClassMap, report: Report) -> tuple[NDArray[
 
 
 def read_text(path: Path) -> str:
-    """Return the text of a label file, in UTF-8 or what its byte order mark says, whatever is odd about its bytes."""
-    data = path.read_bytes()
-    wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    return data.decode("utf-16" if wide else "utf-8-sig", errors="replace")
+    """Return the text of a label file, whatever is odd about its bytes."""
+    return path.read_bytes().decode("utf-8-sig", errors="replace")
 
 
 def hangs_over(box: Sequence[float]) -> bool:
