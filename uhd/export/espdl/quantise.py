@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from uhd.compress.int8.correct_bias import BIASED, mean_errors
 from uhd.errors import UserError
+from uhd.export.espdl.bias_steps import widen_steps
 from uhd.export.espdl.equalise import equalise
 from uhd.export.espdl.reconstruct import reconstruct_layers
 from uhd.export.espdl.relus import StoredRelus, store_relus, without_nodes
@@ -143,6 +144,7 @@ def _fit(graph: Any, model: onnx.ModelProto, images: NDArray[np.float32], how: Q
         the float graph with the nodes that are left.
     """
     stored = store_relus(graph) if how.store_relus else StoredRelus({}, frozenset())
+    widen_steps(graph)
     fit = how.reconstruct and not Simulation(graph).one_by_one
     fitted = reconstruct_layers(graph, model, images, stored.offsets) if fit else frozenset()
     if how.correct_biases:
