@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import onnx
 import pytest
 from onnx import helper, numpy_helper
 
 from uhd.export.espdl.accumulators import overflows
+from uhd.export.espdl.config import EspdlConfig
+from uhd.export.espdl.export import export_espdl
+from uhd.export.espdl.int16 import choose_int16
 from uhd.export.espdl.prepare import Prepared
 from uhd.export.espdl.quantise import Quantisation, quantise
+from uhd.export.espdl.source import open_source
 
 pytestmark = pytest.mark.usefixtures("esp_ppq")
 
@@ -72,3 +81,26 @@ def test_a_detector_of_ours_stays_within(prepared: Prepared) -> None:
     images = np.random.default_rng(5).random((4, 3, 32, 32), dtype=np.float32)
     graph = quantise(prepared.model, images, Quantisation(reconstruct=True)).graph
     assert overflows(graph, images) == {}
+
+
+def test_sums_that_overflow_are_advised_by_names_that_patterns_find(
+    checkpoint: Path, photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = import_module("uhd.export.espdl.export")
+    name = "/backbone/sppf/cv2/conv/Conv"
+
+    def parts(graph: Any, _images: Any) -> dict[str, tuple[int, int]]:
+        found = {each: (600_000, 524_287) for each in graph.operations if each.startswith(f"{name}/part")}
+        assert len(found) > 1
+        return found
+
+    monkeypatch.setattr(module, "overflows", parts)
+    monkeypatch.setitem(module.CHIPS, "esp32s3", dataclasses.replace(module.CHIPS["esp32s3"], part_bytes=256))
+    config = EspdlConfig(image_dir=photographs, calib_steps=2, split_wide_convs=True, reconstruction=False)
+    done = export_espdl(*open_source(checkpoint, config), tmp_path / "m.espdl", config, lambda _: None)
+    (line,) = done.warnings
+    assert "reach 600,000" in line
+    prepared, _ = open_source(checkpoint, config)
+    chosen = choose_int16(prepared.model, [line.split("pattern '")[1].removesuffix("'")])
+    assert chosen.nodes == {name, name.replace("conv/Conv", "act/Relu")}
+    assert not chosen.warnings

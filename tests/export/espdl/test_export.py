@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
-import re
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -28,7 +25,6 @@ from uhd.export.espdl.auto_int16 import disagreement, layer_units
 from uhd.export.espdl.config import EspdlConfig
 from uhd.export.espdl.export import Exported, export_espdl
 from uhd.export.espdl.float_graph import FloatGraph
-from uhd.export.espdl.int16 import choose_int16
 from uhd.export.espdl.prepare import Prepared, prepare
 from uhd.export.espdl.quantise import Quantisation, quantise
 from uhd.export.espdl.recipes import RECIPES
@@ -200,50 +196,6 @@ def test_a_pruned_network_keeps_its_widths(photographs: Path, tmp_path: Path) ->
     floats = RawMapPredictor(FloatGraph(prepared.model).run, prepared.constants, spec.to_metadata()).infer(IMAGES)
     certainty = float(np.mean([scores.sum() for _, scores in floats]))  # all of it, where no box is where it was
     assert disagreement(floats, found) < 0.25 * certainty
-
-
-@pytest.mark.slow
-def test_batches_of_two_find_the_same_ranges(prepared: Prepared) -> None:
-    how = Quantisation("c", algorithm="minmax", equalise=False)
-    found = [quantise(prepared.model, IMAGES, dataclasses.replace(how, batch_size=size)) for size in (1, 2)]
-    assert describe(found[0].graph) == describe(found[1].graph)
-
-
-@pytest.mark.parametrize("size", [1, 2])
-def test_calibrated_in_batches_the_chip_still_sees_one_image(
-    size: int, checkpoint: Path, photographs: Path, tmp_path: Path
-) -> None:
-    """Also where layers are fitted and biases corrected, image by image."""
-    config = EspdlConfig(image_dir=photographs, calib_steps=2, batch_size=size, calib_algorithm="minmax")
-    done = export_espdl(*open_source(checkpoint, config), tmp_path / "m.espdl", config, lambda _: None)
-    shapes = re.findall(r"\[INT8, (\d+)x(\d+)x(\d+)x3\]", done.files[1].read_text())
-    assert shapes[0] == ("1", "32", "32")
-    graph = onnx.load(str(done.files[3])).graph
-    assert [each.type.tensor_type.shape.dim[0].dim_value for each in graph.input] == [1]
-    assert len(load(done.files[0]).predictor.infer(IMAGES)) == len(IMAGES)
-
-
-def test_sums_that_overflow_are_advised_by_names_that_patterns_find(
-    checkpoint: Path, photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    module = import_module("uhd.export.espdl.export")
-    name = "/backbone/sppf/cv2/conv/Conv"
-
-    def parts(graph: Any, _images: Any) -> dict[str, tuple[int, int]]:
-        found = {each: (600_000, 524_287) for each in graph.operations if each.startswith(f"{name}/part")}
-        assert len(found) > 1
-        return found
-
-    monkeypatch.setattr(module, "overflows", parts)
-    monkeypatch.setitem(module.CHIPS, "esp32s3", dataclasses.replace(module.CHIPS["esp32s3"], part_bytes=256))
-    config = EspdlConfig(image_dir=photographs, calib_steps=2, split_wide_convs=True, reconstruction=False)
-    done = export_espdl(*open_source(checkpoint, config), tmp_path / "m.espdl", config, lambda _: None)
-    (line,) = done.warnings
-    assert "reach 600,000" in line
-    prepared, _ = open_source(checkpoint, config)
-    chosen = choose_int16(prepared.model, [line.split("pattern '")[1].removesuffix("'")])
-    assert chosen.nodes == {name, name.replace("conv/Conv", "act/Relu")}
-    assert not chosen.warnings
 
 
 def test_a_cut_graph_on_the_p4(prepared: Prepared) -> None:
